@@ -1,0 +1,149 @@
+"""YAML that knows where each value stands, so that an error can say file:line:key. For configuration, registry, rules.
+
+PyYAML reads ``22:00`` as 1320, ``no`` as false, and lets a later key overwrite an earlier one in silence. Here ``on``,
+``off``, ``yes``, ``no`` and colon-numbers are text (YAML 1.2), and a duplicate key is a problem.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from nocwatch.errors import ConfigurationError, Problem
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+Location = tuple[str | int, ...]
+
+
+class _Loader(yaml.SafeLoader):
+    """SafeLoader with YAML 1.2's idea of booleans and integers."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag not in ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:int", "tag:yaml.org,2002:float")]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
+_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^[-+]?(?:0|[1-9][0-9]*)$"), list("-+0123456789"))
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+)(?:[eE][-+]?[0-9]+)?$"),
+    list("-+.0123456789"),
+)
+
+
+@dataclass(slots=True)
+class Document:
+    """One YAML document.
+
+    Attributes:
+        file: its name in messages.
+        data: plain values: dict, list, str, int, float, bool, None, date.
+        lines: location (keys and indices from the root) → 1-based line of the value's key.
+        problems: what is wrong with the document as such (syntax, duplicate keys).
+    """
+
+    file: str
+    data: Any = None
+    lines: dict[Location, int] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    def problem(self, location: Location, message: str) -> Problem:
+        """A problem at that location, or at the nearest one above it that stands in the file."""
+        at = location
+        while at and at not in self.lines:
+            at = at[:-1]
+        return Problem(self.file, self.lines.get(at, 1), ".".join(map(str, location)), message)
+
+    def validated(self, model: type[ModelT], prefix: Location = ()) -> ModelT:
+        """The document's data (below ``prefix``) as that model.
+
+        Raises:
+            ConfigurationError: with every problem of the document and of the model, file:line:key each.
+        """
+        data = self.data
+        for step in prefix:
+            data = data[step]
+        problems = list(self.problems)
+        try:
+            result = model.model_validate({} if data is None else data)
+        except ValidationError as error:
+            problems += [self.problem(prefix + _location(each["loc"]), _sentence(each)) for each in error.errors()]
+            raise ConfigurationError(problems) from None
+        if problems:
+            raise ConfigurationError(problems)
+        return result
+
+
+def parse(text: str, file: str) -> Document:
+    """Reads one document; never raises: what is wrong stands in ``problems``."""
+    document = Document(file)
+    loader = _Loader(text)
+    try:
+        node = loader.get_single_node()
+        if node is not None:
+            _walk(node, (), document)
+            document.data = loader.construct_document(node)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        document.problems.append(Problem(file, mark.line + 1 if mark else 1, "", f"no valid YAML: {error.problem or error.context}"))
+    except yaml.YAMLError as error:
+        document.problems.append(Problem(file, 1, "", f"no valid YAML: {error}"))
+    except (ValueError, RecursionError) as error:
+        document.problems.append(Problem(file, 1, "", f"cannot be read: {error or 'nested too deeply'}"))
+    finally:
+        loader.dispose()
+    return document
+
+
+def read(path: Path, name: str | None = None) -> Document:
+    """Reads a file; a file that cannot be read is a problem of the document, not an exception."""
+    file = name or str(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return Document(file, problems=[Problem(file, 0, "", "there is no such file")])
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else "it is not UTF-8 text"
+        return Document(file, problems=[Problem(file, 0, "", f"cannot be read: {reason}")])
+    return parse(text, file)
+
+
+def _walk(node: yaml.Node, at: Location, document: Document) -> None:
+    document.lines.setdefault(at, node.start_mark.line + 1)
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key_node, value_node in node.value:
+            key = str(key_node.value)
+            below = (*at, key)
+            if key in seen:
+                document.problems.append(
+                    Problem(document.file, key_node.start_mark.line + 1, ".".join(map(str, below)), "this key stands here twice")
+                )
+            seen.add(key)
+            document.lines[below] = key_node.start_mark.line + 1
+            _walk(value_node, below, document)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            _walk(item, (*at, index), document)
+
+
+def _location(loc: tuple[str | int, ...]) -> Location:
+    return tuple(loc)
+
+
+def _sentence(error: Any) -> str:
+    kind, message = error["type"], str(error["msg"])
+    if kind == "extra_forbidden":
+        return "there is no such key"
+    if kind == "missing":
+        return "this key is required"
+    message = message.removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    if kind == "value_error":
+        return message
+    return f"{message[:1].lower()}{message[1:]} (found {error['input']!r:.80})"

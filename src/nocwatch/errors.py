@@ -1,0 +1,41 @@
+"""What can be wrong with what an operator wrote, and the errors that end a command with one clear line.
+
+A peer's misbehaviour is never an exception here: it is a value that is counted (see ``tap`` and ``ocpp``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake in a file that an operator keeps.
+
+    Attributes:
+        file: path as the operator named it; ``environment`` for a variable.
+        line: 1-based line of the value, 0 where there is none (environment, missing file).
+        key: dotted path of the key, such as ``relay.listen.0.address``; empty for the document itself.
+        message: a sentence that says what is wrong and, where it is not obvious, what would be right.
+    """
+
+    file: str
+    line: int
+    key: str
+    message: str
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{where}:{self.key}: {self.message}" if self.key else f"{where}: {self.message}"
+
+
+class NocwatchError(Exception):
+    """An error with a message fit for a person: printed as one line, without a traceback."""
+
+
+class ConfigurationError(NocwatchError):
+    """Every problem found in configuration, registry, rules and templates, all at once. Exit status 2."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(map(str, problems)))

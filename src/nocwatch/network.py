@@ -1,0 +1,77 @@
+"""Stations and connectors as everyone sees them: console, metrics, sinks. Built by ``state/``, read-only elsewhere."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+
+class ConnectorStatus(StrEnum):
+    """What a connector is doing: 1.6's words, with 2.x's Occupied; the language of console, Grafana and alerts."""
+
+    AVAILABLE = "Available"
+    PREPARING = "Preparing"
+    CHARGING = "Charging"
+    SUSPENDED_EV = "SuspendedEV"
+    SUSPENDED_EVSE = "SuspendedEVSE"
+    FINISHING = "Finishing"
+    OCCUPIED = "Occupied"
+    RESERVED = "Reserved"
+    UNAVAILABLE = "Unavailable"
+    FAULTED = "Faulted"
+    OFFLINE = "Offline"
+    """A statement about the link, not about the socket: nothing was heard since ``since_ns``."""
+    NO_DATA = "No data"
+    """Nothing is known. Never drawn as Available."""
+
+
+class Connector(msgspec.Struct, frozen=True, kw_only=True):
+    """One connector as it stands.
+
+    Attributes:
+        evse: None in 1.6.
+        connector: number; in 2.x within its EVSE.
+        status: as shown: Offline while the station has no link; ``reported`` is what the station last said.
+        since_ns: since when ``status`` holds.
+        error_code: of the last StatusNotification, ``NoError`` where all is well.
+        session: id of the session under way.
+    """
+
+    evse: int | None
+    connector: int
+    status: ConnectorStatus
+    reported: ConnectorStatus
+    since_ns: int
+    error_code: str = ""
+    vendor_error: str = ""
+    session: str | None = None
+    power_w: float | None = None
+
+
+class Station(msgspec.Struct, frozen=True, kw_only=True):
+    """One station as it stands.
+
+    Attributes:
+        online: at least one live connection.
+        since_ns: since when ``online`` holds.
+        last_seen_ns: the last byte from the station.
+        connections: numbers of its live connections, the newest last.
+    """
+
+    id: str
+    online: bool
+    since_ns: int
+    last_seen_ns: int
+    connections: tuple[int, ...] = ()
+    upstream: str = ""
+    version: str = ""
+    remote_address: str = ""
+    vendor: str = ""
+    model: str = ""
+    firmware: str = ""
+    serial: str = ""
+    boots: int = 0
+    booted_at_ns: int | None = None
+    heartbeat_interval_s: float | None = None
+    connectors: tuple[Connector, ...] = ()

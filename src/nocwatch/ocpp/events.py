@@ -1,0 +1,366 @@
+"""Version-neutral events: what OCPP messages say, whatever the version. Made by the tables of ``v16`` and ``v201``.
+
+An event states what was said, not what is so: ``state/`` decides that. A call and its answer are separate events where
+both matter (a StartTransaction counts before it is answered). Every event names the frame that it stands on.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TypeAlias
+
+import msgspec
+
+from nocwatch.frames import Direction
+from nocwatch.network import ConnectorStatus
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """What all events have.
+
+    Attributes:
+        at_ns: when the relay received the frame: the main clock.
+        event_at_ns: the station's own time stamp where it gave a plausible one, else None.
+        implausible_time: the station gave a time stamp that cannot be (before 2010, or a day in the future).
+        frame: ref of the frame (for an answer: of the answer).
+        offline: the station itself says that it was offline then (2.x ``offline: true``).
+    """
+
+    station: str
+    connection: int
+    at_ns: int
+    frame: str
+    event_at_ns: int | None = None
+    implausible_time: bool = False
+    offline: bool = False
+
+    @property
+    def when_ns(self) -> int:
+        """Event time where plausible, else receive time."""
+        return self.at_ns if self.event_at_ns is None else self.event_at_ns
+
+
+# --- every message -------------------------------------------------------------------------------------------------
+
+
+class Spoke(Event, frozen=True, kw_only=True):
+    """A message passed, of whatever kind: one such event for each TEXT frame that is OCPP; what sinks and logs need.
+
+    Attributes:
+        type: 2 CALL, 3 CALLRESULT, 4 CALLERROR, 5 CALLRESULTERROR, 6 SEND.
+        action: of the call, also with its answers; empty for an answer to no known call.
+        answer_time_ns: with an answer: from call to answer.
+        call_frame: with an answer: ref of its call.
+        error_code: with types 4 and 5.
+        known: whether the version's table knows the action.
+    """
+
+    version: str
+    direction: Direction
+    type: int
+    message_id: str
+    action: str
+    answer_time_ns: int | None = None
+    call_frame: str = ""
+    error_code: str = ""
+    error_description: str = ""
+    known: bool = True
+
+
+class Oddity(StrEnum):
+    """Ways in which a frame is not proper OCPP: the bounded reasons that are counted."""
+
+    NOT_JSON = "not_json"
+    NOT_OCPP = "not_ocpp"
+    UNKNOWN_TYPE = "unknown_type"
+    UNKNOWN_ACTION = "unknown_action"
+    BAD_PAYLOAD = "bad_payload"
+    UNPAIRED_ANSWER = "unpaired_answer"
+    DUPLICATE_ANSWER = "duplicate_answer"
+    LATE_ANSWER = "late_answer"
+    REUSED_ID = "reused_id"
+    OVERLAPPING_CALL = "overlapping_call"
+    GARBLED = "garbled"
+    BINARY = "binary"
+    TOO_MANY_PENDING = "too_many_pending"
+
+
+class Misspoke(Event, frozen=True, kw_only=True):
+    """A frame that is not proper OCPP. The link goes on being watched."""
+
+    direction: Direction
+    oddity: Oddity
+    text: str = ""
+
+
+class CallRefused(Event, frozen=True, kw_only=True):
+    """A CALLERROR (or CALLRESULTERROR) came: ``direction`` is who answered with it."""
+
+    direction: Direction
+    action: str
+    error_code: str
+    description: str
+    call_frame: str
+    answer_time_ns: int
+
+
+class CallUnanswered(Event, frozen=True, kw_only=True):
+    """No answer came in time. ``direction`` is who called; ``frame`` the call's; ``at_ns`` when patience ended.
+
+    ``link_lost``: the connection closed while the call was waiting.
+    """
+
+    direction: Direction
+    action: str
+    waited_ns: int
+    link_lost: bool = False
+
+
+# --- the station -----------------------------------------------------------------------------------------------------
+
+
+class Booted(Event, frozen=True, kw_only=True):
+    """BootNotification was sent. ``reason`` is of 2.x (``PowerUp``, ``Watchdog`` …)."""
+
+    version: str
+    vendor: str = ""
+    model: str = ""
+    firmware: str = ""
+    serial: str = ""
+    reason: str = ""
+
+
+class BootAnswered(Event, frozen=True, kw_only=True):
+    """The CSMS's answer: ``status`` Accepted, Pending or Rejected; ``interval_s`` of the heartbeat."""
+
+    status: str
+    interval_s: float | None = None
+
+
+class Heartbeat(Event, frozen=True, kw_only=True):
+    """The station said that it is alive."""
+
+
+class StatusReported(Event, frozen=True, kw_only=True):
+    """A connector's status. ``connector`` 0 (1.6) and EVSE 0 (2.x) are the station itself."""
+
+    evse: int | None
+    connector: int
+    status: ConnectorStatus
+    error_code: str = ""
+    vendor_error: str = ""
+    info: str = ""
+
+
+class ConfigurationSeen(Event, frozen=True, kw_only=True):
+    """A setting of the station's as read, or as set and accepted. ``name`` is 1.6's key or 2.x's Component.Variable."""
+
+    name: str
+    value: str
+    changed: bool = False
+
+
+class SecurityReported(Event, frozen=True, kw_only=True):
+    """SecurityEventNotification."""
+
+    type: str
+    tech_info: str = ""
+
+
+class FirmwareReported(Event, frozen=True, kw_only=True):
+    """FirmwareStatusNotification."""
+
+    status: str
+
+
+class ComponentReported(Event, frozen=True, kw_only=True):
+    """One event of 2.x NotifyEvent that is no availability: a problem, or the end of one (``cleared``)."""
+
+    evse: int | None
+    connector: int | None
+    component: str
+    variable: str
+    value: str = ""
+    tech_code: str = ""
+    tech_info: str = ""
+    cleared: bool = False
+    trigger: str = ""
+
+
+# --- authorisation and sessions ----------------------------------------------------------------------------------------
+
+
+class AuthorizeAsked(Event, frozen=True, kw_only=True):
+    """Authorize was sent. ``token`` is a key-hash, ``token_type`` 2.x's (``ISO14443``, ``eMAID`` …)."""
+
+    token: str
+    token_type: str = ""
+
+
+class AuthorizeAnswered(Event, frozen=True, kw_only=True):
+    """``status`` is idTagInfo.status or idTokenInfo.status; ``parent`` a key-hash. ``asked_at_ns``: of the call."""
+
+    token: str
+    status: str
+    asked_at_ns: int
+    parent: str | None = None
+    token_type: str = ""
+
+
+class TransactionBegan(Event, frozen=True, kw_only=True):
+    """1.6 StartTransaction, or 2.x TransactionEvent Started.
+
+    Attributes:
+        message_id: of the call; in 1.6 the transaction has no other name before the answer.
+        transaction: 2.x's id; None in 1.6.
+        connector: in 2.x None where the station did not say.
+        token: key-hash; None where there is none, empty where the station sent an empty one.
+        meter_wh: register at start, None where not said.
+    """
+
+    message_id: str
+    transaction: str | None
+    evse: int | None
+    connector: int | None
+    token: str | None = None
+    token_type: str = ""
+    meter_wh: float | None = None
+    reservation: int | None = None
+    remote_start_id: int | None = None
+    sequence_number: int | None = None
+    trigger: str = ""
+    charging_state: str = ""
+
+
+class TransactionAnswered(Event, frozen=True, kw_only=True):
+    """The CSMS answered a start (1.6: with the transaction's id; 2.x: with the token's status, where it had one).
+
+    ``message_id`` is the call's. ``status`` is empty where the answer has none.
+    """
+
+    message_id: str
+    transaction: int | str | None
+    status: str = ""
+    parent: str | None = None
+    asked_at_ns: int = 0
+
+
+class TransactionUpdated(Event, frozen=True, kw_only=True):
+    """2.x TransactionEvent Updated."""
+
+    transaction: str
+    evse: int | None = None
+    connector: int | None = None
+    token: str | None = None
+    token_type: str = ""
+    sequence_number: int | None = None
+    trigger: str = ""
+    charging_state: str = ""
+    remote_start_id: int | None = None
+
+
+class TransactionEnded(Event, frozen=True, kw_only=True):
+    """1.6 StopTransaction, or 2.x TransactionEvent Ended. ``reason`` as sent, None where absent."""
+
+    message_id: str
+    transaction: int | str | None
+    evse: int | None = None
+    connector: int | None = None
+    token: str | None = None
+    meter_wh: float | None = None
+    reason: str | None = None
+    sequence_number: int | None = None
+    trigger: str = ""
+
+
+class EndAnswered(Event, frozen=True, kw_only=True):
+    """The CSMS answered a stop; an error answer is a ``CallRefused`` with action StopTransaction or TransactionEvent."""
+
+    message_id: str
+    transaction: int | str | None
+    status: str = ""
+
+
+class Sample(msgspec.Struct, frozen=True):
+    """One sampled value, normalised.
+
+    Attributes:
+        measurand: OCPP's name; ``Energy.Active.Import.Register`` where absent.
+        value: in ``unit``: Wh, W, A, V, Percent, Celsius, Hz … (kilo and multipliers are resolved).
+        phase: empty for overall.
+        location: ``Outlet`` where absent.
+        context: ``Sample.Periodic`` where absent.
+    """
+
+    measurand: str
+    value: float
+    unit: str
+    phase: str = ""
+    location: str = "Outlet"
+    context: str = "Sample.Periodic"
+
+
+class Metered(Event, frozen=True, kw_only=True):
+    """Samples of one moment, from MeterValues, TransactionEvent or StopTransaction.transactionData.
+
+    One event for each meterValue element, its own time stamp in ``event_at_ns``. ``transaction`` is None or 0 where not said.
+    """
+
+    evse: int | None
+    connector: int | None
+    transaction: int | str | None
+    samples: tuple[Sample, ...]
+
+
+# --- the CSMS's commands -------------------------------------------------------------------------------------------------
+
+
+class Command(StrEnum):
+    """Calls of the CSMS that change what a station does."""
+
+    REMOTE_START = "remote_start"
+    REMOTE_STOP = "remote_stop"
+    RESET = "reset"
+    UNLOCK = "unlock"
+    CHANGE_AVAILABILITY = "change_availability"
+    RESERVE = "reserve"
+    CANCEL_RESERVATION = "cancel_reservation"
+    SET_PROFILE = "set_profile"
+    CLEAR_PROFILE = "clear_profile"
+    UPDATE_FIRMWARE = "update_firmware"
+    TRIGGER = "trigger"
+
+
+class Commanded(Event, frozen=True, kw_only=True):
+    """The CSMS asked for something. ``text`` has what matters beyond the fields (reset type, profile limits as JSON)."""
+
+    command: Command
+    message_id: str
+    evse: int | None = None
+    connector: int | None = None
+    transaction: int | str | None = None
+    token: str | None = None
+    remote_start_id: int | None = None
+    text: str = ""
+
+
+class CommandAnswered(Event, frozen=True, kw_only=True):
+    """The station answered. ``status`` Accepted, Rejected, Scheduled …; the rest repeats the command's."""
+
+    command: Command
+    message_id: str
+    status: str
+    asked_at_ns: int
+    evse: int | None = None
+    connector: int | None = None
+    transaction: int | str | None = None
+    token: str | None = None
+    remote_start_id: int | None = None
+    text: str = ""
+
+
+OcppEvent: TypeAlias = (
+    Spoke | Misspoke | CallRefused | CallUnanswered | Booted | BootAnswered | Heartbeat | StatusReported | ConfigurationSeen
+    | SecurityReported | FirmwareReported | ComponentReported | AuthorizeAsked | AuthorizeAnswered | TransactionBegan
+    | TransactionAnswered | TransactionUpdated | TransactionEnded | EndAnswered | Metered | Commanded | CommandAnswered
+)
