@@ -1,0 +1,60 @@
+# Every target sets itself up: python3 (3.11 or newer), make and a C compiler are all that must be there.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SERVERS := $(or $(NOCWATCH_SERVERS),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/nocwatch/servers)
+STAMP := $(VENV)/.installed
+
+.PHONY: run setup test servers lint bench soak docs lock clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make run                        the demo: a charging network works, breaks and is noticed; console on http://127.0.0.1:8480"
+	@echo "make run UPSTREAM=ws://csms:80  nocwatch before a real CSMS; point the chargers at port 9000"
+	@echo "make test                       all tests; those of real servers where they are installed (make servers)"
+	@echo "make setup | lint | servers | bench | soak | docs | lock"
+
+setup: $(STAMP)
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "nocwatch needs Python 3.11 or newer; $$($(PYTHON) --version) is what '$(PYTHON)' is. Try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+run: setup
+ifdef UPSTREAM
+	$(BIN)/nocwatch run --upstream $(UPSTREAM)
+else
+	$(BIN)/nocwatch demo
+endif
+
+test: setup
+	NOCWATCH_SERVERS=$(SERVERS) $(BIN)/pytest -n 2 --dist loadgroup $(TESTS)
+
+servers:
+	sh tools/servers/influxdb1.sh $(SERVERS)
+	sh tools/servers/influxdb2.sh $(SERVERS)
+	sh tools/servers/debian.sh prometheus=prometheus promtool=prometheus prometheus-alertmanager=prometheus-alertmanager nginx=nginx-light haproxy=haproxy chromium=chromium
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: setup
+	$(MAKE) -C bench bin
+	$(BIN)/python bench/run.py $(BENCH)
+
+docs: setup
+	$(BIN)/python -m nocwatch docs docs
+
+lock:
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet pyproject.toml --extra grafana --group dev -o requirements.lock
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis bench/bin
