@@ -25,11 +25,19 @@ class _Loader(yaml.SafeLoader):
 
 
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag not in ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:int", "tag:yaml.org,2002:float")]
+    first: [
+        (tag, pattern)
+        for tag, pattern in resolvers
+        if tag not in ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+    ]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
-_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^[-+]?(?:0|[1-9][0-9]*)$"), list("-+0123456789"))
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
+)
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:int", re.compile(r"^[-+]?(?:0|[1-9][0-9]*)$"), list("-+0123456789")
+)
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
     re.compile(r"^[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+)(?:[eE][-+]?[0-9]+)?$"),
@@ -73,7 +81,9 @@ class Document:
         try:
             result = model.model_validate({} if data is None else data)
         except ValidationError as error:
-            problems += [self.problem(prefix + _location(each["loc"]), _sentence(each)) for each in error.errors()]
+            problems += [
+                self.problem(prefix + _location(each["loc"]), _sentence(each)) for each in error.errors()
+            ]
             raise ConfigurationError(problems) from None
         if problems:
             raise ConfigurationError(problems)
@@ -91,11 +101,15 @@ def parse(text: str, file: str) -> Document:
             document.data = loader.construct_document(node)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        document.problems.append(Problem(file, mark.line + 1 if mark else 1, "", f"no valid YAML: {error.problem or error.context}"))
+        document.problems.append(
+            Problem(
+                file, mark.line + 1 if mark else 1, "", f"no valid YAML: {error.problem or error.context}"
+            )
+        )
     except yaml.YAMLError as error:
         document.problems.append(Problem(file, 1, "", f"no valid YAML: {error}"))
     except (ValueError, RecursionError) as error:
-        document.problems.append(Problem(file, 1, "", f"cannot be read: {error or 'nested too deeply'}"))
+        document.problems.append(Problem(file, 1, "", f"cannot be read: {error}"))
     finally:
         loader.dispose()
     return document
@@ -123,7 +137,12 @@ def _walk(node: yaml.Node, at: Location, document: Document) -> None:
             below = (*at, key)
             if key in seen:
                 document.problems.append(
-                    Problem(document.file, key_node.start_mark.line + 1, ".".join(map(str, below)), "this key stands here twice")
+                    Problem(
+                        document.file,
+                        key_node.start_mark.line + 1,
+                        ".".join(map(str, below)),
+                        "this key stands here twice",
+                    )
                 )
             seen.add(key)
             document.lines[below] = key_node.start_mark.line + 1

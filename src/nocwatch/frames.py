@@ -9,7 +9,6 @@ Values here are ``msgspec.Struct``: they cost a fifth of a frozen dataclass to m
 from __future__ import annotations
 
 from enum import IntEnum, StrEnum
-
 from typing import TypeAlias
 
 import msgspec

@@ -360,7 +360,26 @@ class CommandAnswered(Event, frozen=True, kw_only=True):
 
 
 OcppEvent: TypeAlias = (
-    Spoke | Misspoke | CallRefused | CallUnanswered | Booted | BootAnswered | Heartbeat | StatusReported | ConfigurationSeen
-    | SecurityReported | FirmwareReported | ComponentReported | AuthorizeAsked | AuthorizeAnswered | TransactionBegan
-    | TransactionAnswered | TransactionUpdated | TransactionEnded | EndAnswered | Metered | Commanded | CommandAnswered
+    Spoke
+    | Misspoke
+    | CallRefused
+    | CallUnanswered
+    | Booted
+    | BootAnswered
+    | Heartbeat
+    | StatusReported
+    | ConfigurationSeen
+    | SecurityReported
+    | FirmwareReported
+    | ComponentReported
+    | AuthorizeAsked
+    | AuthorizeAnswered
+    | TransactionBegan
+    | TransactionAnswered
+    | TransactionUpdated
+    | TransactionEnded
+    | EndAnswered
+    | Metered
+    | Commanded
+    | CommandAnswered
 )

@@ -47,10 +47,20 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
     def distance_km(self, other: Place) -> float | None:
         """Great-circle distance (haversine, earth radius 6371 km); None where a coordinate is unknown."""
-        if self.latitude is None or self.longitude is None or other.latitude is None or other.longitude is None:
+        if (
+            self.latitude is None
+            or self.longitude is None
+            or other.latitude is None
+            or other.longitude is None
+        ):
             return None
-        lat1, lon1, lat2, lon2 = map(math.radians, (self.latitude, self.longitude, other.latitude, other.longitude))
-        a = math.sin((lat2 - lat1) / 2) ** 2 + math.cos(lat1) * math.cos(lat2) * math.sin((lon2 - lon1) / 2) ** 2
+        lat1, lon1, lat2, lon2 = map(
+            math.radians, (self.latitude, self.longitude, other.latitude, other.longitude)
+        )
+        a = (
+            math.sin((lat2 - lat1) / 2) ** 2
+            + math.cos(lat1) * math.cos(lat2) * math.sin((lon2 - lon1) / 2) ** 2
+        )
         return 2 * 6371.0 * math.asin(math.sqrt(min(1.0, a)))
 
 
@@ -90,10 +100,7 @@ class Scope(BaseModel):
     access: str | None = None
 
     def covers(self, place: Place) -> bool:
-        return all(
-            fnmatch.fnmatchcase(getattr(place, name), pattern)
-            for name, pattern in _patterns(self)
-        )
+        return all(fnmatch.fnmatchcase(getattr(place, name), pattern) for name, pattern in _patterns(self))
 
 
 @lru_cache(maxsize=4096)

@@ -122,10 +122,23 @@ class SessionMetered(Change, frozen=True, kw_only=True):
 
 
 AnyChange: TypeAlias = (
-    LinkOpened | LinkRefused | LinkClosed | UpstreamChanged | StationChanged | ConnectorChanged | SessionChanged | SessionMetered
+    LinkOpened
+    | LinkRefused
+    | LinkClosed
+    | UpstreamChanged
+    | StationChanged
+    | ConnectorChanged
+    | SessionChanged
+    | SessionMetered
 )
 
 FLEET_CHANGES: tuple[type[Change], ...] = (
-    LinkOpened, LinkRefused, LinkClosed, UpstreamChanged, StationChanged, ConnectorChanged, SessionChanged,
+    LinkOpened,
+    LinkRefused,
+    LinkClosed,
+    UpstreamChanged,
+    StationChanged,
+    ConnectorChanged,
+    SessionChanged,
 )
 """What crosses from the station stage to the fleet stage. On top of these: AuthorizeAnswered of ``ocpp.events``."""

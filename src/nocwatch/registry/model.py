@@ -1,0 +1,282 @@
+"""The operator's registry as it is written: one model for each kind of record. Validated, not yet joined.
+
+Everything is optional; a file may hold any of the lists. References between records are checked in ``load.py``, where it is
+known which file each record stands in.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from nocwatch.quantities import Duration
+from nocwatch.registry.places import Scope
+
+QUIRKS = frozenset(
+    {
+        "kwh_labelled_wh",
+        "faulted_without_error",
+        "vendor_error_on_healthy",
+        "status_out_of_order",
+        "register_drops_to_zero",
+        "register_minus_one",
+        "preparing_after_finishing",
+        "local_time_labelled_z",
+        "no_subprotocol",
+        "unit_absent",
+    }
+)
+"""Known to be harmless at some vendors; a station's ``quirks`` name those that it has."""
+
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+
+
+def _clock(value: str) -> str:
+    if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d|24:00", value):
+        raise ValueError(f"{value!r} is no time of day; write 06:00 or 22:30")
+    return value
+
+
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(
+            f"{value!r} is no time zone; write one of the IANA names, such as Europe/Berlin"
+        ) from None
+    return value
+
+
+def _quirk(value: str) -> str:
+    if value not in QUIRKS:
+        raise ValueError(f"{value!r} is no known quirk; known are {', '.join(sorted(QUIRKS))}")
+    return value
+
+
+def _moment(value: object) -> datetime:
+    """A date means its midnight; a moment without an offset is refused, because a fine can hang on it."""
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            raise ValueError(f"{value!r} is no moment; write 2026-05-01T00:00:00Z") from None
+    if isinstance(value, datetime):
+        # PyYAML hands a moment with an offset over as UTC without one only for the suffix-less form.
+        if value.tzinfo is None:
+            raise ValueError("this moment needs its offset: 2026-05-01T00:00:00Z or +02:00")
+        return value
+    if isinstance(value, date):
+        return datetime(value.year, value.month, value.day, tzinfo=UTC)
+    raise ValueError(f"{value!r} is no moment; write 2026-05-01T00:00:00Z")
+
+
+TimeOfDay = Annotated[str, AfterValidator(_clock)]
+TimeZone = Annotated[str, AfterValidator(_zone)]
+Quirk = Annotated[str, AfterValidator(_quirk)]
+Moment = Annotated[datetime, BeforeValidator(_moment)]
+Identity = Annotated[str, Field(min_length=1, max_length=255)]
+
+
+class Record(BaseModel):
+    """What all records share: an unknown key is a mistake, not a wish."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Operator(Record):
+    id: Identity
+    name: str = ""
+    country: str = ""
+    country_code_party: str = ""
+
+
+class Team(Record):
+    id: Identity
+    name: str = ""
+    operator: str | None = None
+    paying: bool = True
+    plan: str = ""
+
+
+class Site(Record):
+    id: Identity
+    name: str = ""
+    operator: str | None = None
+    team: str | None = None
+    address: str = ""
+    country: str = ""
+    latitude: Annotated[float, Field(ge=-90, le=90)] | None = None
+    longitude: Annotated[float, Field(ge=-180, le=180)] | None = None
+    timezone: TimeZone = "UTC"
+    access: Literal["public", "private"] = "public"
+    opening_hours: str = ""
+    on_call: str = ""
+
+
+class ConnectorRecord(Record):
+    id: Annotated[int, Field(ge=1)]
+    kind: str = ""
+    current: Literal["ac", "dc"] | None = None
+    power_kw_max: Annotated[float, Field(gt=0)] | None = None
+
+
+class EvseRecord(Record):
+    id: Annotated[int, Field(ge=1)]
+    evse_id: str = ""
+    connectors: tuple[ConnectorRecord, ...] = ()
+
+
+class StationRecord(Record):
+    id: Identity
+    name: str = ""
+    site: str | None = None
+    vendor: str = ""
+    model: str = ""
+    commissioned: date | None = None
+    charge_point_id: str = ""
+    meter_register: Literal["lifetime", "session", "boot"] = "lifetime"
+    meter_shared: bool = False
+    free_usage: bool = False
+    swap_until: date | None = None
+    quirks: tuple[Quirk, ...] = ()
+    local_updates: bool = False
+    overstay_allowed: Duration | None = None
+    overnight: bool = False
+    regulations: tuple[Literal["nevi", "uk", "california"], ...] | None = None
+    tariff: str | None = None
+    evses: tuple[EvseRecord, ...] = ()
+
+
+class Token(Record):
+    uid: Identity
+    driver: str | None = None
+    parent: str | None = None
+    kind: str = "rfid"
+    provider: str | None = None
+    shared: bool = False
+    master: bool = False
+
+
+class TokenPrefix(Record):
+    prefix: Identity
+    provider: str
+    roaming: bool = True
+
+
+class Driver(Record):
+    id: Identity
+    name: str = ""
+    contact: str = ""
+    group: str | None = None
+
+
+class Group(Record):
+    id: Identity
+    name: str = ""
+
+
+class Vehicle(Record):
+    id: Identity
+    name: str = ""
+    driver: str | None = None
+    make: str = ""
+    model: str = ""
+    battery_kwh: Annotated[float, Field(gt=0)] | None = None
+    evccid: str = ""
+    vin: str = ""
+    fuel_litres_per_100km: Annotated[float, Field(gt=0)] | None = None
+
+
+class TariffWindow(Record):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    days: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+    from_: Annotated[TimeOfDay, Field(alias="from")] = "00:00"
+    to: TimeOfDay = "24:00"
+    per_kwh: Annotated[float, Field(ge=0)] | None = None
+    per_hour: Annotated[float, Field(ge=0)] | None = None
+
+
+class Tariff(Record):
+    id: Identity
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "EUR"
+    vat_percent: Annotated[float, Field(ge=0, le=100)] = 0
+    connection_fee: Annotated[float, Field(ge=0)] = 0
+    per_kwh: Annotated[float, Field(ge=0)] = 0
+    per_hour: Annotated[float, Field(ge=0)] = 0
+    windows: tuple[TariffWindow, ...] = ()
+    price_cap: Annotated[float, Field(ge=0)] | None = None
+    cost_per_kwh: Annotated[float, Field(ge=0)] | None = None
+
+
+class AccessProfile(Record):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    id: Identity
+    tariff: str | None = None
+    public: bool = False
+    groups: tuple[str, ...] = ()
+    drivers: tuple[str, ...] = ()
+    vehicles: tuple[str, ...] = ()
+    tokens: tuple[str, ...] = ()
+    sites: tuple[str, ...] = ()
+    evses: tuple[str, ...] = ()
+    days: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+    from_: Annotated[TimeOfDay, Field(alias="from")] = "00:00"
+    to: TimeOfDay = "24:00"
+
+
+class Period(Record):
+    """An exclusion or a time of maintenance."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    scope: Scope = Scope()
+    from_: Annotated[Moment, Field(alias="from")]
+    until: Moment
+    cause: str = ""
+    note: str = ""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Period:
+        if self.until <= self.from_:
+            raise ValueError("it ends before it begins: 'until' must be after 'from'")
+        return self
+
+
+class Factors(Record):
+    co2_grid_g_per_kwh: float | None = None
+    co2_petrol_g_per_km: float | None = None
+    nox_petrol_mg_per_km: float | None = None
+    kwh_per_100km: float | None = None
+    fuel_price_per_litre: float | None = None
+
+
+class Links(Record):
+    station: str = ""
+    session: str = ""
+    refund: str = ""
+    receipt: str = ""
+
+
+class RegistryFile(Record):
+    """One file of the registry; the folder is the sum of its files."""
+
+    operators: tuple[Operator, ...] = ()
+    teams: tuple[Team, ...] = ()
+    sites: tuple[Site, ...] = ()
+    stations: tuple[StationRecord, ...] = ()
+    tokens: tuple[Token, ...] = ()
+    token_prefixes: tuple[TokenPrefix, ...] = ()
+    drivers: tuple[Driver, ...] = ()
+    groups: tuple[Group, ...] = ()
+    vehicles: tuple[Vehicle, ...] = ()
+    tariffs: tuple[Tariff, ...] = ()
+    access_profiles: tuple[AccessProfile, ...] = ()
+    access_default: Literal["allow", "deny"] = "allow"
+    exclusions: tuple[Period, ...] = ()
+    maintenance: tuple[Period, ...] = ()
+    update_hosts: tuple[str, ...] = ()
+    factors: Factors = Factors()
+    links: Links = Links()

@@ -1,0 +1,108 @@
+"""The registry says every mistake at once, with the place where it stands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nocwatch.errors import ConfigurationError
+from nocwatch.registry.load import load_registry
+
+
+def hashed(uid: str) -> str:
+    return f"h:{uid}"
+
+
+def write(folder: Path, name: str, text: str) -> Path:
+    (folder / name).write_text(text)
+    return folder
+
+
+def test_a_station_gets_its_sites_facts(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        "a.yaml",
+        """
+operators: [{id: acme}]
+sites: [{id: depot, operator: acme, latitude: 53.54, longitude: 9.98, timezone: Europe/Berlin, access: private}]
+""",
+    )
+    write(
+        tmp_path,
+        "b.yaml",
+        """
+stations:
+  - {id: CP1, site: depot, vendor: ACME, evses: [{id: 1, connectors: [{id: 1, current: dc, power_kw_max: 150}]}]}
+tokens: [{uid: "04A1", shared: true, parent: FLEET}]
+""",
+    )
+    places = load_registry(tmp_path, hashed).places
+    place = places.place("CP1")
+    assert (place.site, place.operator, place.access, place.current, place.power_kw_max) == (
+        "depot",
+        "acme",
+        "private",
+        "dc",
+        {"1/1": 150.0},
+    )
+    assert places.token("h:04A1").shared
+    assert places.token("h:04A1").parent == "h:FLEET"
+    assert not places.place("CP9").known
+
+
+def test_every_mistake_of_every_file_is_told_at_once_with_its_line(tmp_path: Path) -> None:
+    write(tmp_path, "a.yaml", "sites:\n  - id: depot\n    timezone: Berlin\n    colour: red\n")
+    write(tmp_path, "b.yaml", "stations:\n  - id: CP1\n    evses: [{id: 0}]\n")
+    with pytest.raises(ConfigurationError) as caught:
+        load_registry(tmp_path, hashed)
+    where = [(Path(problem.file).name, problem.line, problem.key) for problem in caught.value.problems]
+    assert where == [
+        ("a.yaml", 3, "sites.0.timezone"),
+        ("a.yaml", 4, "sites.0.colour"),
+        ("b.yaml", 3, "stations.0.evses.0.id"),
+    ]
+
+
+def test_a_reference_to_a_site_that_no_file_has_is_a_mistake(tmp_path: Path) -> None:
+    write(tmp_path, "a.yaml", "stations:\n  - id: CP1\n    site: dépôt\n")
+    with pytest.raises(
+        ConfigurationError, match=r"a\.yaml:3:stations\.0\.site: there is no 'dépôt' among the sites"
+    ):
+        load_registry(tmp_path, hashed)
+
+
+def test_one_identity_in_two_files_names_the_other_place(tmp_path: Path) -> None:
+    write(tmp_path, "a.yaml", "stations: [{id: CP1}]\n")
+    write(tmp_path, "b.yaml", "\nstations: [{id: CP1}]\n")
+    with pytest.raises(
+        ConfigurationError, match=r"b\.yaml:2:stations\.0\.id: 'CP1' stands in .*a\.yaml:1 already"
+    ):
+        load_registry(tmp_path, hashed)
+
+
+@pytest.mark.parametrize("moment", ["2026-05-01T00:00:00", "yesterday"])
+def test_an_exclusion_needs_a_moment_that_cannot_be_misread(tmp_path: Path, moment: str) -> None:
+    write(tmp_path, "a.yaml", f"exclusions: [{{from: '{moment}', until: 2026-05-02T00:00:00Z}}]\n")
+    with pytest.raises(ConfigurationError, match=r"exclusions\.0\.from"):
+        load_registry(tmp_path, hashed)
+
+
+def test_maintenance_covers_its_scope_for_its_time_only(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        "a.yaml",
+        """
+stations: [{id: CP1}, {id: CP2}]
+maintenance: [{scope: {station: CP1}, from: 2026-06-01T08:00:00+02:00, until: 2026-06-01T12:00:00+02:00}]
+""",
+    )
+    places = load_registry(tmp_path, hashed).places
+    at_nine = 1780297200 * 10**9  # 2026-06-01T09:00:00+02:00
+    assert places.in_maintenance(places.place("CP1"), at_nine)
+    assert not places.in_maintenance(places.place("CP2"), at_nine)
+    assert not places.in_maintenance(places.place("CP1"), at_nine + 3 * 3600 * 10**9)
+
+
+def test_no_registry_at_all_is_fine(tmp_path: Path) -> None:
+    assert load_registry(tmp_path / "none", hashed).places.stations() == ()
