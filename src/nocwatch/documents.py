@@ -40,7 +40,7 @@ _Loader.add_implicit_resolver(
 )
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+)(?:[eE][-+]?[0-9]+)?$"),
+    re.compile(r"^[-+]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?$"),
     list("-+.0123456789"),
 )
 
@@ -93,8 +93,9 @@ class Document:
 def parse(text: str, file: str) -> Document:
     """Reads one document; never raises: what is wrong stands in ``problems``."""
     document = Document(file)
-    loader = _Loader(text)
+    loader = None
     try:
+        loader = _Loader(text)
         node = loader.get_single_node()
         if node is not None:
             _walk(node, (), document)
@@ -111,7 +112,8 @@ def parse(text: str, file: str) -> Document:
     except (ValueError, RecursionError) as error:
         document.problems.append(Problem(file, 1, "", f"cannot be read: {error}"))
     finally:
-        loader.dispose()
+        if loader is not None:
+            loader.dispose()
     return document
 
 

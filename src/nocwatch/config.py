@@ -1,0 +1,216 @@
+"""The whole configuration: one YAML file, put together from each part's own model, with the environment on top.
+
+Every key is optional, so nocwatch works with no file at all. Any key can come from the environment
+(``NOCWATCH_INFLUX__TOKEN``), and a secret from a file (``token_file: /run/secrets/token``). Every mistake is found at once.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from nocwatch.alerts.settings import AlertSettings
+from nocwatch.console.settings import ConsoleSettings
+from nocwatch.documents import Document, Location, parse, read
+from nocwatch.errors import ConfigurationError, NocwatchError, Problem
+from nocwatch.journal.settings import JournalSettings
+from nocwatch.proxy.settings import RelaySettings
+from nocwatch.sinks.settings import InfluxSettings, MetricsSettings
+from nocwatch.store.settings import StoreSettings
+
+ENVIRONMENT_PREFIX = "NOCWATCH_"
+_OURS = frozenset({"NOCWATCH_SERVERS", "NOCWATCH_REQUIRE_SERVERS", "NOCWATCH_CONFIG"})
+"""Variables with the prefix that are no configuration keys."""
+SECRET_BYTES_MAX = 64 * 1024
+"""A secret's file is read whole; a larger one is surely the wrong file."""
+
+
+class Section(BaseModel):
+    """A part of the configuration that has no room of its own."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ActionSettings(Section):
+    """Operator's calls through the proxy. Off: then the relay has no such path."""
+
+    enabled: bool = False
+
+
+class PrivacySettings(Section):
+    """How tokens are shown: as key-hashes, by the key in ``key_file``, which is made at the first start."""
+
+    tokens: str = Field(default="hash", pattern="^hash$")
+    key_file: str = "data/privacy.key"
+
+
+class Configuration(Section):
+    """docs/configuration.md describes each key."""
+
+    data: str = "data"
+    relay: RelaySettings = RelaySettings()
+    journal: JournalSettings = JournalSettings()
+    store: StoreSettings = StoreSettings()
+    influx: InfluxSettings = InfluxSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    console: ConsoleSettings = ConsoleSettings()
+    registry: str = "registry/"
+    rules: str = "rules/"
+    alerts: AlertSettings = AlertSettings()
+    actions: ActionSettings = ActionSettings()
+    privacy: PrivacySettings = PrivacySettings()
+
+
+_KEPT_IN_DATA: tuple[tuple[Location, str], ...] = (
+    (("journal", "path"), "{data}/journal"),
+    (("store", "url"), "sqlite:///{data}/nocwatch.db"),
+    (("influx", "spool"), "{data}/influx"),
+    (("privacy", "key_file"), "{data}/privacy.key"),
+    (("alerts", "file"), "{data}/alerts.jsonl"),
+)
+"""Where each part keeps what it keeps, unless the file says otherwise: below ``data``."""
+
+
+def load_configuration(
+    file: Path | None,
+    environment: Mapping[str, str] | None = None,
+    overrides: Mapping[Location, Any] | None = None,
+) -> Configuration:
+    """The configuration of a file (or of none), the environment, and a command's own options, the last one holding.
+
+    Args:
+        file: the YAML file, None for none.
+        environment: for tests; the process's own by default.
+        overrides: location → value, from the command line.
+
+    Raises:
+        ConfigurationError: with every problem, file:line:key.
+    """
+    document = read(file) if file else Document("no file")
+    if document.data is None:
+        document.data = {}
+    if not isinstance(document.data, dict):
+        raise ConfigurationError(
+            [document.problem((), "a configuration is a mapping of keys, such as relay: or alerts:")]
+        )
+    sources: dict[Location, str] = {}
+    problems = _overlay(document, os.environ if environment is None else environment, sources)
+    for location, value in (overrides or {}).items():
+        _put(document.data, location, value)
+    data = document.data.get("data", "data")
+    for location, default in _KEPT_IN_DATA:
+        _put(document.data, location, default.format(data=data), only_if_absent=True)
+    problems += _read_secrets(document.data, (), document)
+    try:
+        configuration = document.validated(Configuration)
+    except ConfigurationError as error:
+        problems = [_from_environment(problem, sources) for problem in error.problems] + problems
+    if problems:
+        raise ConfigurationError(problems)
+    return configuration
+
+
+def _overlay(
+    document: Document, environment: Mapping[str, str], sources: dict[Location, str]
+) -> list[Problem]:
+    problems = []
+    for name in sorted(environment):
+        if not name.startswith(ENVIRONMENT_PREFIX) or name in _OURS:
+            continue
+        location = tuple(name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__"))
+        value = parse(environment[name], name)
+        if value.problems:
+            problems.append(Problem("environment", 0, name, value.problems[0].message))
+            continue
+        at = document.data
+        for step in location[:-1]:
+            at = at.setdefault(step, {})
+            if not isinstance(at, dict):
+                problems.append(Problem("environment", 0, name, f"{step!r} is no section"))
+                break
+        else:
+            at[location[-1]] = value.data
+            sources[location] = name
+    return problems
+
+
+def _put(data: dict[str, Any], location: Location, value: object, *, only_if_absent: bool = False) -> None:
+    *sections, key = location
+    for section in sections:
+        inner = data.setdefault(section, {})
+        if inner is None:  # ``journal:`` with nothing below it
+            inner = data[section] = {}
+        if not isinstance(inner, dict):
+            return  # a mistake, which the model will tell
+        data = inner
+    if not (only_if_absent and key in data):
+        data[key] = value
+
+
+def _from_environment(problem: Problem, sources: dict[Location, str]) -> Problem:
+    steps = tuple(problem.key.split("."))
+    for length in range(len(steps), 0, -1):
+        if name := sources.get(steps[:length]):
+            return Problem("environment", 0, name, problem.message)
+    return problem
+
+
+def _read_secrets(data: Any, at: Location, document: Document) -> list[Problem]:
+    """Replaces each ``x_file`` beside an ``x`` that the models know by the file's text, without its last newline."""
+    problems: list[Problem] = []
+    if isinstance(data, list):
+        for index, item in enumerate(data):
+            problems += _read_secrets(item, (*at, index), document)
+    if not isinstance(data, dict):
+        return problems
+    for key in [key for key in data if isinstance(key, str) and key.endswith("_file") and key != "key_file"]:
+        plain = key.removesuffix("_file")
+        if plain in data:
+            problems.append(
+                document.problem((*at, key), f"{plain!r} is given too; only one of the two can hold")
+            )
+            continue
+        name = data.pop(key)
+        try:
+            path = Path(str(name))
+            if path.stat().st_size > SECRET_BYTES_MAX:
+                problems.append(
+                    document.problem((*at, key), f"{name} is larger than {SECRET_BYTES_MAX // 1024} KiB")
+                )
+                continue
+            data[plain] = path.read_text(encoding="utf-8").rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+            problems.append(document.problem((*at, key), f"{name} cannot be read: {reason}"))
+    for key, value in data.items():
+        problems += _read_secrets(value, (*at, key), document)
+    return problems
+
+
+def privacy_key(path: Path) -> bytes:
+    """The key that tokens are hashed with; made at the first use, readable by its owner alone.
+
+    Raises:
+        NocwatchError: where it can be neither read nor made.
+    """
+    try:
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(handle, "wb") as file:
+                file.write(secrets.token_bytes(32))
+        key = path.read_bytes()
+    except FileExistsError:
+        return privacy_key(path)
+    except OSError as error:
+        raise NocwatchError(f"{path}: the privacy key cannot be read or made: {error.strerror}") from error
+    if len(key) < 16:
+        raise NocwatchError(
+            f"{path}: the privacy key is too short ({len(key)} bytes); 32 random bytes are right"
+        )
+    return key
