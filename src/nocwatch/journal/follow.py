@@ -1,0 +1,258 @@
+"""Follows one lane: its blocks in order over all segments, with a GAP record wherever something is missing.
+
+It waits for nothing and decides nothing about other lanes (``reader.py`` merges). What always holds: sequences rise;
+a half-written block at the end of the newest segment is "nothing yet", never damage; damage costs the block it hit.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable
+from itertools import accumulate
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from nocwatch.journal.record import BlockError, BlockFlag, Gap, Record, RecordKind
+from nocwatch.journal.segments import Block, Segment, SegmentFile, lane_folder, list_segments, segment_path
+
+_LISTING_EVERY = 64
+"""Idle polls between two listings of the folder; in between the next segment is looked for by the name it should have."""
+
+
+class _Damage(NamedTuple):
+    """A stretch of a segment that was passed over because it could not be read."""
+
+    segment: Path
+    offset: int
+    bytes: int
+
+
+class LaneFollower:
+    """One lane's records, queued block by block.
+
+    Attributes:
+        lane: number of the lane.
+        expected: sequence of the next record to be read from disk; None where the oldest is wanted.
+        identity: of the lane; None where none of its blocks was seen.
+        key_ns: running maximum of the times of what was read: the merge's key, which never steps back in a lane.
+        live: whether the reader last found a writer holding the lane; kept here for it.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        lane: int,
+        expected: int | None,
+        identity: int | None,
+        time_ns: int,
+        count: Callable[[str, int], None],
+    ) -> None:
+        self.lane = lane
+        self.folder = lane_folder(root, lane)
+        self.expected = expected
+        self.identity = identity
+        self.key_ns = time_ns
+        self.live = False
+        self._root = root
+        self._count = count
+        self._delivered_ns = time_ns
+        self._records: list[Record] = []
+        self._keys: list[int] = []
+        self._head = 0
+        self._file: SegmentFile | None = None
+        self._damage: _Damage | None = None
+        self._missing = "hole"
+        self._idle = 0
+
+    # The queue.
+
+    @property
+    def available(self) -> int:
+        return len(self._records) - self._head
+
+    @property
+    def head_ns(self) -> int:
+        """Merge key of the first record waiting."""
+        return self._keys[self._head]
+
+    @property
+    def next_sequence(self) -> int | None:
+        """Where a cursor that has seen all that was taken stands."""
+        return self._records[self._head].sequence if self.available else self.expected
+
+    @property
+    def delivered_ns(self) -> int:
+        return self._delivered_ns
+
+    def take(self, most: int, below_ns: int | None = None) -> list[Record]:
+        """Up to ``most`` records from the queue, those with a key below ``below_ns`` only."""
+        end = min(len(self._records), self._head + most)
+        if below_ns is not None:
+            end = bisect_left(self._keys, below_ns, self._head, end)
+        taken = self._records[self._head : end]
+        if taken:
+            self._head = end
+            self._delivered_ns = self._keys[end - 1]
+        return taken
+
+    # Filling it.
+
+    def fill(self) -> bool:
+        """Queues the next block's records. False where there is nothing new. The queue must be empty."""
+        while True:
+            if self._file is None and not self._open_first():
+                return False
+            assert self._file is not None  # noqa: S101 - opened just now
+            try:
+                block = self._file.next()
+            except BlockError:
+                block = None
+                if self._pass_damage(self._file):
+                    continue
+            if block is not None:
+                self._idle = 0
+                if self._accept(block):
+                    return True
+            elif not self._open_following(self._file):
+                return False
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _accept(self, block: Block) -> bool:
+        header, records = block.header, block.records
+        gap = self._gap(block)
+        if gap is None and self.expected is not None and header.first_sequence < self.expected:
+            records = [record for record in records if record.sequence >= self.expected]
+        self.expected = header.next_sequence if gap else max(self.expected or 0, header.next_sequence)
+        self.identity = header.identity
+        self._damage, self._missing = None, "hole"
+        if gap is not None:
+            records = [gap, *records]
+        if not records:
+            return False
+        keys = list(accumulate((record.at_ns for record in records), max, initial=self.key_ns))
+        del keys[0]
+        self._records, self._keys, self._head = records, keys, 0
+        self.key_ns = keys[-1]
+        return True
+
+    def _gap(self, block: Block) -> Record | None:
+        """What is missing before that block, as a record in place of the first missing one."""
+        header = block.header
+        at_ns = block.records[0].at_ns if block.records else self.key_ns
+        if self.identity is not None and header.identity != self.identity:
+            self.key_ns = 0  # another lane's times say nothing about this one's
+            return self._gap_record(header.first_sequence - 1, at_ns, 0, "replaced", block)
+        if self.expected is None or header.first_sequence <= self.expected:
+            if self._damage is not None and self.expected is None:
+                return self._gap_record(header.first_sequence - 1, at_ns, 0, "corrupt", block)
+            return None
+        missing = header.first_sequence - self.expected
+        if self._damage is not None:
+            return self._gap_record(self.expected, at_ns, missing, "corrupt", block)
+        if header.flags & BlockFlag.RESUMED:
+            return self._gap_record(self.expected, at_ns, 0, "power_loss", block)
+        return self._gap_record(self.expected, at_ns, missing, self._missing, block)
+
+    def _gap_record(self, sequence: int, at_ns: int, missing: int, reason: str, block: Block) -> Record:
+        assert self._file is not None  # noqa: S101 - the block came from it
+        damage = self._damage or _Damage(self._file.segment.path, block.offset, 0)
+        gap = Gap(
+            records=missing,
+            bytes=damage.bytes,
+            reason=reason,
+            segment=str(damage.segment.relative_to(self._root)),
+            offset=damage.offset,
+        )
+        self._count("journal_read_gaps", 1)
+        self._count("journal_read_missing_records", missing)
+        return Record(self.lane, max(sequence, 0), at_ns, RecordKind.GAP, 0, 0, msgspec.json.encode(gap))
+
+    # Moving over segments.
+
+    def _open_first(self) -> bool:
+        """The segment in which ``expected`` stands, or the oldest."""
+        self._idle += 1
+        if self._idle % _LISTING_EVERY != 1 and self.expected is None and self._idle > _LISTING_EVERY:
+            return False
+        while segments := list_segments(self.folder):
+            wanted = segments[0]
+            if self.expected is not None:
+                wanted = max(
+                    (each for each in segments if each.first_sequence <= self.expected), default=segments[0]
+                )
+                self._missing = "expired"
+            if self._open(wanted):
+                self._seek(is_last=wanted == segments[-1])
+                return True
+        return False
+
+    def _seek(self, *, is_last: bool) -> None:
+        assert self._file is not None  # noqa: S101 - opened just now
+        if self.expected is None:
+            return
+        passed = self._file.skip_below(self.expected)
+        at_end = self._file.offset == self._file.size
+        if is_last and at_end and passed is not None and passed < self.expected:
+            # The lane ends before the cursor: an older copy of the journal was put in place.
+            self._count("journal_read_rewinds", 1)
+            self.expected = passed
+
+    def _open_following(self, file: SegmentFile) -> bool:
+        """Goes on to the next segment, once nothing more can come in this one."""
+        self._idle += 1
+        leftover = file.size > file.offset
+        predicted = segment_path(self.folder, self.expected or 0)
+        if not leftover and self._idle % _LISTING_EVERY and not predicted.exists():
+            return False
+        later = [
+            each for each in list_segments(self.folder) if each.first_sequence > file.segment.first_sequence
+        ]
+        if not later:
+            return False
+        # The writer is past this segment; what it wrote between our last look and the new segment's birth is here now.
+        offset, size = file.offset, file.size
+        try:
+            block = file.next()
+        except BlockError:
+            block = None
+        if block is not None:
+            file.offset = offset
+            return True
+        if size > offset and self._pass_damage(file, sealed=True):
+            return True
+        if not file.segment.path.exists():
+            self._missing = "expired"
+        if not self._open(later[0]):
+            self.close()  # deleted meanwhile: look for the place again
+            return True
+        file.close()
+        return True
+
+    def _open(self, segment: Segment) -> bool:
+        try:
+            self._file = SegmentFile(segment)
+        except FileNotFoundError:
+            return False
+        self._idle = 0
+        return True
+
+    def _pass_damage(self, file: SegmentFile, *, sealed: bool = False) -> bool:
+        """Moves to the next good block behind the damage. False where there is none, in this segment."""
+        offset = file.offset
+        found = file.find_block(self.lane, self.identity)
+        if found is None and not sealed:
+            return False
+        end = file.size if found is None else found
+        self._count("journal_read_corrupt_bytes", end - offset)
+        if self._damage is None:
+            self._damage = _Damage(file.segment.path, offset, end - offset)
+        else:
+            self._damage = self._damage._replace(bytes=self._damage.bytes + end - offset)
+        file.offset = end
+        return found is not None

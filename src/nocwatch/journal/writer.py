@@ -1,0 +1,351 @@
+"""One lane's writer: takes records in memory, writes them as blocks in a worker thread, begins and expires segments.
+
+The relay's hot path calls ``add_chunks`` and never waits: neither for the disk nor for a thread. What always holds:
+``kill -9`` loses what was added in the last flush interval; a loss of power what was written since the last fdatasync,
+a second; a disk that is full or slow loses what does not fit the buffer, counted, with a GAP record in its place.
+
+Without trio (the sinks' spool, tests): ``add``, then ``flush_sync`` from any one thread, ``close`` at the end.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from threading import Lock
+from typing import NamedTuple, Self
+
+import structlog
+import trio
+
+from nocwatch import clock
+from nocwatch.journal.buffer import Batch, Buffer
+from nocwatch.journal.cursor import sync_folder
+from nocwatch.journal.lane import LaneLock, recover
+from nocwatch.journal.record import BlockFlag, RecordKind, encode_block
+from nocwatch.journal.retention import expire
+from nocwatch.journal.segments import lane_folder, segment_path
+from nocwatch.journal.settings import JournalSettings
+
+FLUSH_INTERVAL_S = 0.02
+"""What ``kill -9`` may cost. One flush writes all that has gathered, in blocks, so there is no need to be woken early."""
+SYNC_INTERVAL_S = 1.0
+RETENTION_INTERVAL_S = 5.0
+RETRY_INTERVAL_S_MAX = 1.0
+"""A disk that fails is asked again after 20 ms, 40 ms … up to this."""
+CLOSE_TIMEOUT_S = 5.0
+"""How long the end of the relay may wait for a disk that hangs."""
+BLOCK_DATA_AIM = 1 << 20
+BLOCK_RECORDS_AIM = 16_384
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_log = structlog.get_logger(__name__)
+
+
+class _Encoded(NamedTuple):
+    """A block on its way to the disk."""
+
+    data: bytes
+    first_sequence: int
+    records: int
+    data_size: int
+    cost: int
+    begins_segment: bool
+
+
+def no_links() -> Iterable[tuple[int, bytes]]:
+    """The ``live`` of a lane that has no links, such as a spool."""
+    return ()
+
+
+class Writer:
+    """Writes one lane. Holds its lock from the constructor until ``close``.
+
+    Args:
+        path: the journal's folder.
+        lane: number of the lane; the folder is ``lane-<n>``.
+        settings: bounds. ``settings.path`` is not looked at.
+        live: (connection, JSON of its ``live`` LINK record) of each link now open. Called where ``run`` or
+            ``flush_sync`` runs, never in the worker thread.
+
+    Attributes:
+        counters: since the writer was made, by name; FORMAT.md says what each counts.
+
+    Raises:
+        JournalError: another writer holds the lane, or the folder cannot be written.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        lane: int,
+        settings: JournalSettings,
+        live: Callable[[], Iterable[tuple[int, bytes]]] = no_links,
+    ) -> None:
+        self.lane = lane
+        self.counters: dict[str, int] = dict.fromkeys(COUNTERS, 0)
+        self._root, self._folder = path, lane_folder(path, lane)
+        self._settings, self._live = settings, live
+        self._lock = LaneLock(self._folder)
+        try:
+            tail = recover(path, lane, self._lock)
+        except BaseException:
+            self._lock.release()
+            raise
+        self.counters["journal_torn_bytes"] = tail.torn_bytes
+        self._buffer = Buffer(settings.buffer_max, self.counters)
+        self._identity, self._sequence, self._flags = tail.identity, tail.next_sequence, tail.flags
+        self._segment = tail.segment.path if tail.segment else None
+        self._size = tail.size
+        self._born_ns = clock.now_ns()
+        self._fd = -1
+        self._broken = False  # bytes of a failed write may stand behind _size
+        self._rotating = False  # a new segment is asked for and not yet begun
+        self._blocks: deque[_Encoded] = deque()
+        self._unsynced: list[int] = []
+        self._dirty = False
+        self._file_lock = Lock()
+        self._closed = False
+        self._buffer.last_ns = self._born_ns
+        self._buffer.add_live(self._born_ns, list(live()), begins_segment=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def next_sequence(self) -> int:
+        """Of the next record that is encoded; all below it are on disk, or on the way."""
+        return self._sequence
+
+    # What the relay calls: memory only.
+
+    def add(self, at_ns: int, kind: RecordKind, connection: int, direction: int, data: bytes) -> None:
+        """One record, in memory. Dropped and counted where the buffer is full or ``data`` exceeds RECORD_DATA_MAX."""
+        self._buffer.add(at_ns, kind, connection, direction, data)
+
+    def add_chunks(self, at_ns: int, keys: list[int], chunks: list[bytes]) -> None:
+        """The chunks of one poll batch, in memory; the lists are copied and may be cleared by the caller.
+
+        Args:
+            at_ns: when they were received.
+            keys: ``connection << 1 | direction`` of each.
+            chunks: the bytes of each.
+        """
+        self._buffer.add_chunks(at_ns, keys, chunks)
+
+    # What brings it to the disk.
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Writes until cancelled, then writes what is left, closes the lane and lets go of it. Never raises for the disk."""
+        limiter = trio.CapacityLimiter(
+            3
+        )  # its own, so that threads of others cannot keep the journal waiting
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._repeat, self.sync, SYNC_INTERVAL_S, limiter)
+                nursery.start_soon(self._repeat, self.retain, RETENTION_INTERVAL_S, limiter)
+                task_status.started()
+                pause_s = FLUSH_INTERVAL_S
+                while True:
+                    await trio.sleep(pause_s)
+                    self._begin_segment_if_due()
+                    flushed = await trio.to_thread.run_sync(
+                        self._flush, abandon_on_cancel=True, limiter=limiter
+                    )
+                    pause_s = FLUSH_INTERVAL_S if flushed else min(2 * pause_s, RETRY_INTERVAL_S_MAX)
+        finally:
+            with trio.move_on_after(CLOSE_TIMEOUT_S, shield=True) as scope:
+                await trio.to_thread.run_sync(self.close, abandon_on_cancel=True, limiter=limiter)
+            if scope.cancelled_caught:
+                _log.error("journal_not_closed", lane=self.lane, reason="the disk does not answer")
+
+    @staticmethod
+    async def _repeat(work: Callable[[], object], interval_s: float, limiter: trio.CapacityLimiter) -> None:
+        while True:
+            await trio.sleep(interval_s)
+            await trio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=limiter)
+
+    def flush_sync(self, *, durable: bool = False) -> bool:
+        """Writes all that was added before; ``durable`` waits for the disk too. False where the disk refused.
+
+        What it refused stays in memory and is tried again by the next call. Not to be mixed with ``run``.
+        """
+        assert not self._closed, "the writer is closed"  # noqa: S101 - a programmer's error
+        self._begin_segment_if_due()
+        return self._flush() and (not durable or self.sync())
+
+    def sync(self) -> bool:
+        """Calls fdatasync for what was written since the last one. False, and counted, where the disk failed."""
+        with self._file_lock:
+            fds, self._unsynced = self._unsynced, []
+            if self._dirty and self._fd >= 0:
+                fds.append(
+                    os.dup(self._fd)
+                )  # a copy, so that writing and closing need not wait for a slow disk
+                self._dirty = False
+        good = True
+        for fd in fds:
+            try:
+                os.fdatasync(fd)
+            except OSError as error:
+                good = False
+                self._count_error("sync", error)
+            finally:
+                os.close(fd)
+        if fds:
+            self.counters["journal_syncs"] += 1
+        return good
+
+    def retain(self) -> None:
+        """Deletes the segments that the settings no longer keep."""
+        try:
+            expired = expire(self._root, self._settings, clock.now_ns())
+        except OSError as error:
+            self._count_error("retention", error)
+            return
+        self.counters["journal_expired_segments"] += expired.segments
+        self.counters["journal_expired_bytes"] += expired.bytes
+
+    def close(self) -> None:
+        """Writes what is left and an end marker, and lets go of the lane. What the disk refuses now is lost, and counted."""
+        with self._file_lock:
+            if self._closed:
+                return
+            self._closed = True
+        if self._flush() and self._segment is not None:
+            end = encode_block(self.lane, self._identity, self._sequence, (), (), b"", (), BlockFlag.END)
+            self._blocks.append(_Encoded(end, self._sequence, 0, 0, 0, begins_segment=False))
+            self._flush()
+        self._give_up()
+        self.sync()
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+        self._lock.release()
+
+    def _give_up(self) -> None:
+        while (batch := self._buffer.take()) is not None:
+            self._encode(batch)
+        for block in self._blocks:
+            self.counters["journal_dropped_records"] += block.records
+            self.counters["journal_dropped_bytes"] += block.data_size
+        self._blocks.clear()
+
+    def _begin_segment_if_due(self) -> None:
+        if self._rotating or self._size == 0:
+            return
+        age_ns = clock.now_ns() - self._born_ns
+        if (
+            self._size >= self._settings.segment_size
+            or age_ns >= self._settings.segment_for * clock.SECOND_NS
+        ):
+            self._rotating = True
+            self._buffer.add_live(self._buffer.last_ns, list(self._live()), begins_segment=True)
+
+    def _flush(self) -> bool:
+        with self._file_lock:
+            while True:
+                while self._blocks:
+                    if not self._write(self._blocks[0]):
+                        return False
+                    self._blocks.popleft()
+                if (batch := self._buffer.take()) is not None:
+                    self._encode(batch)
+                elif not self._buffer.settle():
+                    return True
+
+    def _encode(self, batch: Batch) -> None:
+        """Gives the records their sequence and makes blocks of them."""
+        cost = batch.cost
+        begins = batch.begins_segment
+        for start, stop, size in _slices(batch):
+            data = encode_block(
+                self.lane, self._identity, self._sequence, batch.times[start:stop], batch.keys[start:stop],
+                batch.kinds[start:stop], batch.chunks[start:stop], self._flags,
+            )  # fmt: skip
+            self._blocks.append(_Encoded(data, self._sequence, stop - start, size, cost, begins))
+            self._sequence += stop - start
+            self._flags, cost, begins = 0, 0, False
+
+    def _write(self, block: _Encoded) -> bool:
+        try:
+            self._make_ready(block)
+            view = memoryview(block.data)
+            self._broken = True
+            while view:
+                view = view[os.write(self._fd, view) :]
+            self._broken = False
+        except OSError as error:
+            self._count_error("write", error)
+            self._buffer.reason = "disk_full" if error.errno in _FULL else "write_error"
+            return False
+        self._size += len(block.data)
+        self._dirty = True
+        self.counters["journal_records"] += block.records
+        self.counters["journal_bytes"] += block.data_size
+        self.counters["journal_written_bytes"] += len(block.data)
+        self.counters["journal_blocks"] += 1
+        self._buffer.done(block.cost)
+        return True
+
+    def _make_ready(self, block: _Encoded) -> None:
+        """The right segment is open and ends where its last whole block ends."""
+        if block.begins_segment and self._segment is not None and self._size > 0:
+            if self._fd >= 0:
+                self._cut()
+                self._unsynced.append(self._fd)
+            self._fd, self._segment = -1, None
+        if self._segment is None:
+            path = segment_path(self._folder, block.first_sequence)
+            self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            self._segment, self._size, self._broken = path, 0, True
+            self._born_ns, self._rotating = clock.now_ns(), False
+            self.counters["journal_segments"] += 1
+            sync_folder(self._folder)
+        elif self._fd < 0:
+            self._fd = os.open(self._segment, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        self._cut()
+
+    def _cut(self) -> None:
+        if self._broken:
+            os.ftruncate(self._fd, self._size)
+            self._broken = False
+
+    def _count_error(self, what: str, error: OSError) -> None:
+        if self.counters["journal_write_errors"] == 0 or what != "write":
+            _log.error("journal_disk_error", lane=self.lane, during=what, error=error.strerror or str(error))
+        self.counters["journal_write_errors"] += 1
+
+
+COUNTERS = (
+    "journal_records",
+    "journal_bytes",
+    "journal_blocks",
+    "journal_written_bytes",
+    "journal_segments",
+    "journal_syncs",
+    "journal_buffered_bytes",
+    "journal_dropped_records",
+    "journal_dropped_bytes",
+    "journal_write_errors",
+    "journal_torn_bytes",
+    "journal_expired_segments",
+    "journal_expired_bytes",
+)
+
+
+def _slices(batch: Batch) -> Iterator[tuple[int, int, int]]:
+    """(start, stop, bytes of data) of the blocks that a batch becomes: usually one."""
+    start = size = 0
+    for index, chunk in enumerate(batch.chunks):
+        if index > start and (size + len(chunk) > BLOCK_DATA_AIM or index - start >= BLOCK_RECORDS_AIM):
+            yield start, index, size
+            start, size = index, 0
+        size += len(chunk)
+    if batch.chunks:
+        yield start, len(batch.chunks), size
