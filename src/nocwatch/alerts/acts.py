@@ -1,0 +1,52 @@
+"""What people do to alerts, as values: acknowledge, resolve, silence. Pure.
+
+Acts do not come from the journal. They are kept in the store with the pipeline time at which they were made, and handed to
+the book again after a restart, so that a restored book passes through the same revisions as the one that died.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+
+class ActKind(StrEnum):
+    """What a person can do."""
+
+    ACKNOWLEDGE = "acknowledge"
+    RESOLVE = "resolve"
+    SILENCE = "silence"
+    UNSILENCE = "unsilence"
+
+
+class Act(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that one person did.
+
+    Attributes:
+        id: unique; doing the same act twice changes nothing.
+        at_ns: pipeline time at which it was done.
+        alert: id, of acknowledge and resolve; of unsilence the id of the silence.
+        matchers: of a silence: label → exact value or glob; all must match (see ``lifecycle.labels_of``).
+        until_ns: of a silence: when it ends.
+    """
+
+    id: str
+    kind: ActKind
+    at_ns: int
+    by: str
+    alert: str = ""
+    note: str = ""
+    matchers: dict[str, str] = {}
+    until_ns: int = 0
+
+
+class Silence(msgspec.Struct, frozen=True, kw_only=True):
+    """Alerts that match are kept and shown, and nobody is told until it ends."""
+
+    id: str
+    matchers: dict[str, str]
+    from_ns: int
+    until_ns: int
+    by: str
+    note: str = ""

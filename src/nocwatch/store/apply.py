@@ -1,0 +1,208 @@
+"""Puts a batch into the tables. Runs on the writer's thread, inside one transaction.
+
+What always holds: applying a batch again changes nothing. A session of a lower revision never overwrites a higher one, a
+raised flag never a cleared one, an alert of a lower revision never a higher; what was sent is not sent again.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+import msgspec
+
+from nocwatch.alerts.alert import Alert, Notice
+from nocwatch.flags import Flag, FlagState
+from nocwatch.network import Station
+from nocwatch.sessions import Session
+from nocwatch.store.batch import Batch, Row, or_none
+from nocwatch.store.rollups import COLUMNS, BandPart, SessionPart, Sums
+
+ENCODER = msgspec.json.Encoder()
+
+FRAME_COLUMNS = 19
+
+
+def apply(writer: sqlite3.Connection, batch: Batch) -> None:
+    """All of the batch; the caller's transaction makes it one act."""
+    sums = Sums()
+    marks = ",".join("?" * FRAME_COLUMNS)
+    writer.executemany(f"INSERT OR IGNORE INTO frames VALUES ({marks})", batch.frames)  # noqa: S608
+    writer.executemany("UPDATE frames SET answer = ?, answer_time_ns = ? WHERE id = ?", batch.answers)
+    writer.executemany("UPDATE frames SET unanswered = 1 WHERE id = ?", batch.unanswered)
+    writer.executemany("INSERT OR IGNORE INTO samples VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)", batch.samples)
+    for row in batch.states:
+        put_state(writer, row, sums)
+    for at_ns, station in batch.stations.values():
+        put_station(writer, at_ns, station)
+    for session in batch.sessions.values():
+        put_session(writer, session, sums)
+    for flag in batch.flags.values():
+        put_flag(writer, flag)
+    for alert in batch.alerts:
+        put_alert(writer, alert)
+    add_sums(writer, sums)
+    if batch.cursor is not None:
+        put_meta(writer, "cursor", batch.cursor)
+    if batch.at_ns:
+        put_meta(writer, "at_ns", batch.at_ns)
+
+
+def put_meta(writer: sqlite3.Connection, name: str, value: bytes | int) -> None:
+    writer.execute("INSERT INTO meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", (name, value))
+
+
+def put_state(writer: sqlite3.Connection, row: Row, sums: Sums) -> None:
+    """Sets the point (connector, since) → status; bands are the times between points, whatever the order they come in."""
+    station, evse, connector, from_ns, status, error_code = row
+    here = (station, evse, connector, from_ns)
+    same = writer.execute(
+        "SELECT until_ns, status, error_code FROM states WHERE station = ? AND evse = ? AND connector = ? AND from_ns = ?", here
+    ).fetchone()
+    if same is not None:
+        until_ns, old_status, old_error = same
+        if (old_status, old_error) != (status, error_code):
+            writer.execute(
+                "UPDATE states SET status = ?, error_code = ? WHERE station = ? AND evse = ? AND connector = ? AND from_ns = ?",
+                (status, error_code, *here),
+            )
+            sums.band(BandPart(*here, until_ns, old_status), -1)
+            sums.band(BandPart(*here, until_ns, status), 1)
+        return
+    before = writer.execute(
+        "SELECT from_ns, until_ns, status FROM states WHERE station = ? AND evse = ? AND connector = ? AND from_ns < ? "
+        "ORDER BY from_ns DESC LIMIT 1", here
+    ).fetchone()
+    after = writer.execute(
+        "SELECT from_ns FROM states WHERE station = ? AND evse = ? AND connector = ? AND from_ns > ? ORDER BY from_ns LIMIT 1", here
+    ).fetchone()
+    until_ns = after[0] if after else None
+    if before is not None:
+        writer.execute(
+            "UPDATE states SET until_ns = ? WHERE station = ? AND evse = ? AND connector = ? AND from_ns = ?",
+            (from_ns, station, evse, connector, before[0]),
+        )
+        sums.band(BandPart(station, evse, connector, before[0], before[1], before[2]), -1)
+        sums.band(BandPart(station, evse, connector, before[0], from_ns, before[2]), 1)
+    else:
+        writer.execute(
+            "INSERT INTO connectors VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET first_ns = min(first_ns, excluded.first_ns)", here
+        )
+    writer.execute("INSERT INTO states VALUES (?, ?, ?, ?, ?, ?, ?)", (*here, until_ns, status, error_code))
+    sums.band(BandPart(*here, until_ns, status), 1)
+
+
+def put_station(writer: sqlite3.Connection, at_ns: int, station: Station) -> None:
+    writer.execute(
+        "INSERT INTO stations VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET at_ns = excluded.at_ns, "
+        "first_seen_ns = min(first_seen_ns, excluded.first_seen_ns), vendor = excluded.vendor, model = excluded.model, "
+        "firmware = excluded.firmware, document = excluded.document WHERE excluded.at_ns >= at_ns",
+        (station.id, at_ns, at_ns, station.vendor, station.model, station.firmware, ENCODER.encode(station)),
+    )
+
+
+SESSION_PART = "station, evse, connector, started_at_ns, stopped_at_ns, changed_at_ns, energy_wh, outcome"
+
+
+def put_session(writer: sqlite3.Connection, session: Session, sums: Sums) -> None:
+    """Keeps the higher revision; of two alike the later word, which a replay makes the same."""
+    known = writer.execute(f"SELECT number, revision, {SESSION_PART} FROM sessions WHERE id = ?", (session.id,)).fetchone()  # noqa: S608
+    if known is not None and known[1] > session.revision:
+        return
+    part = SessionPart(
+        session.station, or_none(session.evse), or_none(session.connector), session.started_at_ns, session.stopped_at_ns,
+        session.changed_at_ns, session.energy_wh, session.outcome.value,
+    )
+    row = (
+        *part[:3], None if session.transaction is None else str(session.transaction), session.upstream, *part[3:],
+        session.reason, session.blame, session.start_source, session.token, session.late, session.revision, session.id,
+    )
+    if known is None:
+        number = writer.execute(
+            "INSERT INTO sessions (station, evse, connector, transaction_id, upstream, started_at_ns, stopped_at_ns, "
+            "changed_at_ns, energy_wh, outcome, reason, blame, start_source, token, late, revision, id) "
+            "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", row,
+        ).lastrowid
+    else:
+        number = known[0]
+        writer.execute(
+            "UPDATE sessions SET station=?, evse=?, connector=?, transaction_id=?, upstream=?, started_at_ns=?, "
+            "stopped_at_ns=?, changed_at_ns=?, energy_wh=?, outcome=?, reason=?, blame=?, start_source=?, token=?, late=?, "
+            "revision=? WHERE id=?", row,
+        )
+        sums.session(SessionPart(*known[2:]), -1)
+    writer.execute(
+        "INSERT INTO session_documents VALUES (?, ?) ON CONFLICT (number) DO UPDATE SET document = excluded.document",
+        (number, ENCODER.encode(session)),
+    )
+    sums.session(part, 1)
+
+
+FLAG_OPEN_RANK = 10
+ALERT_STATE_RANK = 10
+
+
+def put_flag(writer: sqlite3.Connection, flag: Flag) -> None:
+    raised = flag.state is FlagState.RAISED
+    rank = flag.severity.rank + (FLAG_OPEN_RANK if raised else 0)
+    writer.execute(
+        "INSERT INTO flags VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET rule = excluded.rule, "
+        "category = excluded.category, severity = excluded.severity, rank = excluded.rank, station = excluded.station, "
+        "session = excluded.session, subject = excluded.subject, state = excluded.state, onset_at_ns = excluded.onset_at_ns, "
+        "at_ns = excluded.at_ns, late = excluded.late, summary = excluded.summary, document = excluded.document "
+        "WHERE (excluded.state = 'cleared') > (flags.state = 'cleared') "
+        "OR (excluded.state = flags.state AND excluded.at_ns >= flags.at_ns)",
+        (
+            flag.id, flag.rule, flag.category, flag.severity, rank, flag.station, flag.session, flag.subject, flag.state,
+            flag.onset_at_ns, flag.at_ns, flag.late, flag.summary, ENCODER.encode(flag),
+        ),
+    )
+
+
+def put_alert(writer: sqlite3.Connection, alert: Alert) -> None:
+    document = ENCODER.encode(alert)
+    rank = ALERT_STATE_RANK * alert.state.rank + alert.severity.rank
+    writer.execute(
+        "INSERT INTO alerts VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET rule = excluded.rule, "
+        "severity = excluded.severity, rank = excluded.rank, station = excluded.station, site = excluded.site, "
+        "state = excluded.state, group_name = excluded.group_name, started_at_ns = excluded.started_at_ns, "
+        "at_ns = excluded.at_ns, summary = excluded.summary, revision = excluded.revision, document = excluded.document "
+        "WHERE excluded.revision >= alerts.revision",
+        (
+            alert.id, alert.rule, alert.severity, rank, alert.station, alert.site, alert.state, alert.group,
+            alert.started_at_ns, alert.at_ns, alert.summary, alert.revision, document,
+        ),
+    )
+    writer.executemany("INSERT OR IGNORE INTO alert_flags VALUES (?, ?)", [(flag, alert.id) for flag in alert.flags])
+    writer.execute(
+        "INSERT OR IGNORE INTO alert_moments VALUES (?,?,?,?,?,?,?)",
+        (alert.id, alert.revision, alert.at_ns, alert.state, alert.notice, alert.severity, moment_text(alert)),
+    )
+    if alert.notice is not Notice.NONE:
+        writer.executemany(
+            "INSERT OR IGNORE INTO outbox (alert, receiver, revision, state, notice, at_ns, next_attempt_ns, document) "
+            "VALUES (?,?,?,?,?,?,?,?)",
+            [
+                (alert.id, receiver, alert.revision, alert.state, alert.notice, alert.at_ns, alert.at_ns, document)
+                for receiver in alert.receivers
+            ],
+        )
+
+
+def moment_text(alert: Alert) -> str:
+    """What an alert's history says of a revision."""
+    if alert.resolved_because:
+        return alert.resolved_because
+    if alert.acknowledged_by:
+        return f"{alert.acknowledged_by}: {alert.note}" if alert.note else alert.acknowledged_by
+    return alert.summary
+
+
+def add_sums(writer: sqlite3.Connection, sums: Sums) -> None:
+    names = ", ".join(COLUMNS)
+    marks = ",".join("?" * (4 + len(COLUMNS)))
+    updates = ", ".join(f"{name} = {name} + excluded.{name}" for name in COLUMNS)
+    writer.executemany(
+        f"INSERT INTO hours (station, evse, connector, hour, {names}) VALUES ({marks}) "  # noqa: S608
+        f"ON CONFLICT (station, evse, connector, hour) DO UPDATE SET {updates}",
+        [(*key, *row) for key, row in sums.rows.items() if any(row)],
+    )

@@ -1,0 +1,119 @@
+"""Sessions: lists, one, and the newest of each station."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+import msgspec
+
+from nocwatch.sessions import Outcome, Reason, Session
+from nocwatch.store.batch import or_none
+from nocwatch.store.reads.paging import Where, escaped, key_of, limited, page
+from nocwatch.store.values import LastSession, Page, SessionFilter
+
+_DECODER = msgspec.json.Decoder(Session)
+
+TEXT_SESSIONS_MAX = 1000
+TEXT_STATIONS_MAX = 64
+"""A search text that fits few stations is answered from their index; one that fits many is tested row by row, and a
+page fills up soon."""
+
+
+def find(reader: sqlite3.Connection, wanted: SessionFilter, after: str | None, limit: int) -> Page[Session]:
+    limit = limited(limit)
+    sql, values = statement(reader, wanted, after, limit + 1)
+    rows = [_DECODER.decode(document) for (document,) in reader.execute(sql, values)]
+    return page(rows, limit, lambda session: (session.started_at_ns, session.id))
+
+
+def statement(
+    reader: sqlite3.Connection, wanted: SessionFilter, after: str | None, limit: int
+) -> tuple[str, list[object]]:
+    """The query and its values; apart so that a test can ask SQLite for its plan."""
+    where = Where()
+    narrow = wanted.station is not None or (wanted.stations is not None and len(wanted.stations) <= TEXT_STATIONS_MAX)
+    # Of two indices SQLite cannot know the better one without statistics: a station has few sessions, an outcome many.
+    outcome = "+outcome" if narrow or wanted.token else "outcome"
+    where.equal("station", wanted.station)
+    where.among("station", wanted.stations)
+    if wanted.evse is not None:
+        where.equal("evse", or_none(wanted.evse))
+    where.equal("connector", wanted.connector)
+    where.among(outcome, wanted.outcomes)
+    where.among("reason" if outcome == "outcome" else "+reason", wanted.reasons)
+    where.equal("start_source", wanted.start_source)
+    where.equal("token", wanted.token)
+    where.equal("upstream", wanted.upstream)
+    where.equal("late", wanted.late)
+    if wanted.ended is not None:
+        where.add(f"{outcome} {'<>' if wanted.ended else '='} 'ongoing'")
+    if wanted.from_ns is not None:
+        where.add("(stopped_at_ns IS NULL OR stopped_at_ns >= ?)" if wanted.overlapping else "started_at_ns >= ?", wanted.from_ns)
+    if wanted.until_ns is not None:
+        where.add("started_at_ns < ?", wanted.until_ns)
+    if wanted.text:
+        _text(reader, where, wanted.text)
+    newest = wanted.order != "oldest"
+    if key := key_of(after, int, str):
+        where.add(f"(started_at_ns, id) {'<' if newest else '>'} (?, ?)", *key)
+    way = "DESC" if newest else "ASC"
+    return (
+        f"SELECT document FROM (SELECT number, started_at_ns, id FROM sessions {where.sql} "  # noqa: S608
+        f"ORDER BY started_at_ns {way}, id {way} LIMIT ?) JOIN session_documents USING (number) "
+        f"ORDER BY started_at_ns {way}, id {way}",
+        [*where.values, limit],
+    )
+
+
+def _text(reader: sqlite3.Connection, where: Where, text: str) -> None:
+    numbers = [
+        number
+        for column in ("id", "transaction_id", "token")
+        for (number,) in reader.execute(
+            f"SELECT number FROM sessions WHERE {column} >= ? AND {column} < ? LIMIT ?",  # noqa: S608
+            (text, text + "\U0010ffff", TEXT_SESSIONS_MAX),
+        )
+    ]
+    stations = [
+        station
+        for (station,) in reader.execute(
+            "SELECT id FROM stations WHERE id LIKE ? ESCAPE '\\' LIMIT ?", (f"%{escaped(text)}%", TEXT_STATIONS_MAX + 1)
+        )
+    ]
+    found = msgspec.json.encode(numbers).decode()
+    if len(stations) > TEXT_STATIONS_MAX:
+        where.add(
+            "(+station LIKE ? ESCAPE '\\' OR +number IN (SELECT value FROM json_each(?)))", f"%{escaped(text)}%", found
+        )
+    else:
+        marks = ",".join("?" * len(stations))
+        where.add(f"(station IN ({marks}) OR number IN (SELECT value FROM json_each(?)))", *stations, found)
+
+
+def one(reader: sqlite3.Connection, session_id: str) -> Session | None:
+    row = reader.execute(
+        "SELECT document FROM sessions JOIN session_documents USING (number) WHERE id = ?", (session_id,)
+    ).fetchone()
+    return _DECODER.decode(row[0]) if row else None
+
+
+_LAST = (
+    "SELECT station, id, outcome, reason, started_at_ns, stopped_at_ns, energy_wh FROM sessions WHERE number = "
+    "(SELECT number FROM sessions WHERE station = ? ORDER BY started_at_ns DESC, id DESC LIMIT 1)"
+)
+
+
+def last_of_stations(reader: sqlite3.Connection, stations: Sequence[str] | None) -> dict[str, LastSession]:
+    """The newest session of each of these stations (of all where None); stations without one are left out."""
+    if stations is None:
+        stations = [station for (station,) in reader.execute("SELECT id FROM stations")]
+    found = {}
+    for station in stations:
+        row = reader.execute(_LAST, (station,)).fetchone()
+        if row is not None:
+            found[station] = LastSession(
+                id=row[1], outcome=Outcome(row[2]), reason=Reason(row[3]) if row[3] else None, started_at_ns=row[4],
+                stopped_at_ns=row[5], energy_wh=row[6],
+            )
+    return found

@@ -1,0 +1,179 @@
+"""The tables, and how an older file becomes a newer one. ``PRAGMA user_version`` says how many steps were taken.
+
+What always holds: a step is never changed once released; a file of a newer nocwatch is refused, not guessed at. Columns
+with times end in ``_ns``; EVSE and connector numbers are -1 where none was said.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from nocwatch.store.errors import StoreError
+
+APPLICATION_ID = 0x6E6F6377
+"""``nocw``: a file of another program is not written into by mistake."""
+
+FIRST_LIGHT = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID;
+
+CREATE TABLE stations (
+    id TEXT PRIMARY KEY, at_ns INTEGER NOT NULL, first_seen_ns INTEGER NOT NULL,
+    vendor TEXT NOT NULL, model TEXT NOT NULL, firmware TEXT NOT NULL, document BLOB NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE frames (
+    id INTEGER PRIMARY KEY,          -- lane << 59 | sequence: each lane is one run of the table
+    station TEXT NOT NULL, at_ns INTEGER NOT NULL, connection INTEGER NOT NULL, direction INTEGER NOT NULL,
+    kind TEXT NOT NULL, type INTEGER, action TEXT NOT NULL, message_id TEXT NOT NULL, version TEXT NOT NULL,
+    answer_time_ns INTEGER, call INTEGER, answer INTEGER, unanswered INTEGER NOT NULL, error_code TEXT NOT NULL,
+    oddity TEXT NOT NULL, code INTEGER, reason TEXT NOT NULL, payload BLOB NOT NULL
+);
+CREATE INDEX frames_station ON frames (station, at_ns, id);
+CREATE INDEX frames_time ON frames (at_ns, id);
+CREATE INDEX frames_troubled ON frames (at_ns, id) WHERE unanswered = 1 OR error_code <> '' OR oddity <> '';
+
+CREATE TABLE samples (
+    frame INTEGER NOT NULL, ordinal INTEGER NOT NULL, session TEXT, station TEXT NOT NULL,
+    evse INTEGER NOT NULL, connector INTEGER NOT NULL, at_ns INTEGER NOT NULL,
+    register_wh REAL, energy_wh REAL, power_w REAL, current_a REAL, voltage_v REAL, soc_percent REAL,
+    implausible TEXT NOT NULL, PRIMARY KEY (frame, ordinal)
+) WITHOUT ROWID;
+CREATE INDEX samples_session ON samples (session, at_ns) WHERE session IS NOT NULL;
+
+CREATE TABLE states (
+    station TEXT NOT NULL, evse INTEGER NOT NULL, connector INTEGER NOT NULL, from_ns INTEGER NOT NULL,
+    until_ns INTEGER, status TEXT NOT NULL, error_code TEXT NOT NULL,
+    PRIMARY KEY (station, evse, connector, from_ns)
+) WITHOUT ROWID;
+CREATE INDEX states_open ON states (station, evse, connector, status, from_ns) WHERE until_ns IS NULL;
+CREATE INDEX states_until ON states (until_ns) WHERE until_ns IS NOT NULL;
+
+CREATE TABLE connectors (
+    station TEXT NOT NULL, evse INTEGER NOT NULL, connector INTEGER NOT NULL, first_ns INTEGER NOT NULL,
+    PRIMARY KEY (station, evse, connector)
+) WITHOUT ROWID;
+
+CREATE TABLE sessions (
+    number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, station TEXT NOT NULL, evse INTEGER NOT NULL,
+    connector INTEGER NOT NULL, transaction_id TEXT, upstream TEXT NOT NULL, started_at_ns INTEGER NOT NULL,
+    stopped_at_ns INTEGER, changed_at_ns INTEGER NOT NULL, energy_wh REAL, outcome TEXT NOT NULL, reason TEXT,
+    blame TEXT, start_source TEXT NOT NULL, token TEXT, late INTEGER NOT NULL, revision INTEGER NOT NULL
+);
+CREATE INDEX sessions_time ON sessions (started_at_ns, id);
+CREATE INDEX sessions_station ON sessions (station, started_at_ns, id);
+CREATE INDEX sessions_outcome ON sessions (outcome, started_at_ns, id);
+CREATE INDEX sessions_reason ON sessions (reason, started_at_ns, id) WHERE reason IS NOT NULL;
+CREATE INDEX sessions_transaction ON sessions (transaction_id) WHERE transaction_id IS NOT NULL;
+CREATE INDEX sessions_token ON sessions (token, started_at_ns, id) WHERE token IS NOT NULL;
+-- The whole session with its steps stands apart: lists and sums then read narrow rows.
+CREATE TABLE session_documents (number INTEGER PRIMARY KEY, document BLOB NOT NULL);
+
+CREATE TABLE hours (
+    station TEXT NOT NULL, evse INTEGER NOT NULL, connector INTEGER NOT NULL, hour INTEGER NOT NULL,
+    started INTEGER NOT NULL DEFAULT 0, success INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0,
+    cancelled INTEGER NOT NULL DEFAULT 0, rejected INTEGER NOT NULL DEFAULT 0, energy_j INTEGER NOT NULL DEFAULT 0,
+    charging_ns INTEGER NOT NULL DEFAULT 0, occupied_ns INTEGER NOT NULL DEFAULT 0, down_ns INTEGER NOT NULL DEFAULT 0,
+    unknown_ns INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (station, evse, connector, hour)
+) WITHOUT ROWID;
+
+CREATE TABLE flags (
+    id TEXT PRIMARY KEY, rule TEXT NOT NULL, category TEXT NOT NULL, severity TEXT NOT NULL, rank INTEGER NOT NULL,
+    station TEXT, session TEXT, subject TEXT NOT NULL, state TEXT NOT NULL, onset_at_ns INTEGER NOT NULL,
+    at_ns INTEGER NOT NULL, late INTEGER NOT NULL, summary TEXT NOT NULL, document BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX flags_rank ON flags (rank, onset_at_ns, id);
+CREATE INDEX flags_station ON flags (station, rank, onset_at_ns, id);
+CREATE INDEX flags_rule ON flags (rule, rank, onset_at_ns, id);
+CREATE INDEX flags_time ON flags (onset_at_ns, id);
+CREATE INDEX flags_session ON flags (session) WHERE session IS NOT NULL;
+
+CREATE TABLE alerts (
+    id TEXT PRIMARY KEY, rule TEXT NOT NULL, severity TEXT NOT NULL, rank INTEGER NOT NULL, station TEXT,
+    site TEXT NOT NULL, state TEXT NOT NULL, group_name TEXT NOT NULL, started_at_ns INTEGER NOT NULL,
+    at_ns INTEGER NOT NULL, summary TEXT NOT NULL, revision INTEGER NOT NULL, document BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX alerts_rank ON alerts (rank, started_at_ns, id);
+CREATE INDEX alerts_station ON alerts (station, rank, started_at_ns, id);
+CREATE INDEX alerts_time ON alerts (started_at_ns, id);
+CREATE TABLE alert_flags (flag TEXT NOT NULL, alert TEXT NOT NULL, PRIMARY KEY (flag, alert)) WITHOUT ROWID;
+CREATE TABLE alert_moments (
+    alert TEXT NOT NULL, revision INTEGER NOT NULL, at_ns INTEGER NOT NULL, state TEXT NOT NULL, notice TEXT NOT NULL,
+    severity TEXT NOT NULL, text TEXT NOT NULL, PRIMARY KEY (alert, revision)
+) WITHOUT ROWID;
+
+CREATE TABLE outbox (
+    number INTEGER PRIMARY KEY, alert TEXT NOT NULL, receiver TEXT NOT NULL, revision INTEGER NOT NULL,
+    state TEXT NOT NULL, notice TEXT NOT NULL, at_ns INTEGER NOT NULL, status TEXT NOT NULL DEFAULT 'waiting',
+    attempts INTEGER NOT NULL DEFAULT 0, next_attempt_ns INTEGER NOT NULL, last_error TEXT NOT NULL DEFAULT '',
+    done_at_ns INTEGER, document BLOB NOT NULL, UNIQUE (alert, receiver, revision)
+);
+CREATE INDEX outbox_waiting ON outbox (receiver, next_attempt_ns, number) WHERE status = 'waiting';
+CREATE INDEX outbox_status ON outbox (status, at_ns);
+
+CREATE TABLE acts (id TEXT PRIMARY KEY, at_ns INTEGER NOT NULL, document BLOB NOT NULL) WITHOUT ROWID;
+CREATE INDEX acts_time ON acts (at_ns);
+
+CREATE TABLE annotations (
+    subject_kind TEXT NOT NULL, subject TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, by_whom TEXT NOT NULL,
+    at_ns INTEGER NOT NULL, PRIMARY KEY (subject_kind, subject, name)
+) WITHOUT ROWID;
+
+CREATE TABLE audit (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, at_ns INTEGER NOT NULL, by_whom TEXT NOT NULL, action TEXT NOT NULL,
+    subject TEXT NOT NULL, details TEXT NOT NULL, remote_address TEXT NOT NULL
+);
+CREATE INDEX audit_subject ON audit (subject, id);
+"""
+
+MIGRATIONS: tuple[str, ...] = (FIRST_LIGHT,)
+
+
+def migrate(writer: sqlite3.Connection, path: str) -> None:
+    """Brings an opened file to the newest form, each step in a transaction of its own.
+
+    Raises:
+        StoreError: the file is another program's, or a newer nocwatch's.
+    """
+    # The lock first: of two processes that open a new file at once, the second finds it made.
+    while True:
+        writer.execute("BEGIN IMMEDIATE")
+        try:
+            version = _checked_version(writer, path)
+            if version == len(MIGRATIONS):
+                writer.execute("ROLLBACK")
+                return
+            for statement in statements(MIGRATIONS[version]):
+                writer.execute(statement)
+            writer.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            writer.execute(f"PRAGMA user_version = {version + 1}")
+            writer.execute("COMMIT")
+        except BaseException:
+            if writer.in_transaction:
+                writer.execute("ROLLBACK")
+            raise
+
+
+def _checked_version(writer: sqlite3.Connection, path: str) -> int:
+    version = int(writer.execute("PRAGMA user_version").fetchone()[0])
+    application = int(writer.execute("PRAGMA application_id").fetchone()[0])
+    tables = int(writer.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+    if tables and application != APPLICATION_ID:
+        raise StoreError(f"{path}: the file belongs to another program; name another in store.url")
+    if version > len(MIGRATIONS):
+        raise StoreError(
+            f"{path}: written by a newer nocwatch (form {version}; this one knows {len(MIGRATIONS)}); "
+            "start that one, or name another file in store.url"
+        )
+    return version
+
+
+def statements(script: str) -> list[str]:
+    """A script's statements; ``executescript`` would commit in the middle."""
+    found, gathered = [], ""
+    for line in script.splitlines(keepends=True):
+        gathered += line
+        if sqlite3.complete_statement(gathered):
+            found.append(gathered)
+            gathered = ""
+    assert not gathered.strip(), gathered
+    return found
