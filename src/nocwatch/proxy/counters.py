@@ -1,0 +1,59 @@
+"""The relay's own counters since its start: in every tick record, on /metrics, and in the tests."""
+
+from __future__ import annotations
+
+
+class Counters:
+    """Plain integers that only the relay's one thread writes.
+
+    Attributes:
+        accepted: sockets that a listener accepted.
+        accept_errors: failed accepts (out of descriptors, aborted by the peer), each survived.
+        handshakes_open: connections between accept and pair or refusal, now.
+        links_open: pairs, now.
+        links: pairs since the start.
+        refused: how many were refused, by bounded reason (``Flaw``, ``upstream_refused``, ``answer_401`` and so on).
+        closed: how many links ended, by ``<by>_<reason>``.
+        bytes_from_station, bytes_from_csms: carried after the heads.
+        chunks_from_station, chunks_from_csms: reads that carried them.
+        stalls: how often a receiver was full and its sender was no longer read.
+        recorder_errors: calls that the recorder threw out.
+        pump_errors: links that ended by an error of the relay's own.
+    """
+
+    __slots__ = (
+        "accept_errors",
+        "accepted",
+        "bytes_from_csms",
+        "bytes_from_station",
+        "chunks_from_csms",
+        "chunks_from_station",
+        "closed",
+        "handshakes_open",
+        "links",
+        "links_open",
+        "pump_errors",
+        "recorder_errors",
+        "refused",
+        "stalls",
+    )
+
+    GAUGES = frozenset({"handshakes_open", "links_open"})
+
+    def __init__(self) -> None:
+        self.accepted = self.accept_errors = self.handshakes_open = self.links_open = self.links = 0
+        self.bytes_from_station = self.bytes_from_csms = self.chunks_from_station = self.chunks_from_csms = 0
+        self.stalls = self.recorder_errors = self.pump_errors = 0
+        self.refused: dict[str, int] = {}
+        self.closed: dict[str, int] = {}
+
+    def flat(self) -> dict[str, int]:
+        """Name → value, as a tick holds them: ``refused_<reason>`` and ``closed_<by>_<reason>`` for the tables."""
+        result: dict[str, int] = {}
+        for name in self.__slots__:
+            value = getattr(self, name)
+            if isinstance(value, dict):
+                result.update({f"{name}_{key}": count for key, count in value.items()})
+            else:
+                result[name] = value
+        return result

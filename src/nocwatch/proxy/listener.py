@@ -1,0 +1,134 @@
+"""Where stations connect: bound sockets, TLS contexts, and an accept loop that nothing ends but its cancellation."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import ssl
+from collections.abc import Callable
+
+import structlog
+import trio
+
+from nocwatch.errors import NocwatchError
+from nocwatch.proxy.counters import Counters
+from nocwatch.proxy.settings import ListenerSettings, ListenerTls, split_address
+
+_log = structlog.get_logger(__name__)
+
+BACKLOG = 4096
+"""Connections that the kernel keeps for us. A whole fleet that reconnects at once must find room; it costs nothing
+while nobody does. The kernel cuts it to net.core.somaxconn."""
+
+ACCEPTS_MAX = 32
+"""Accepts in one turn, so that a storm of them leaves the pump its share."""
+
+PAUSE_S = 0.1
+"""Rest after an accept that failed for want of descriptors or memory: the connection stays in the backlog."""
+
+_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+
+class Listener:
+    """One bound address.
+
+    Attributes:
+        settings: what it was made from.
+        address: ``host:port`` as bound: with the real port where the settings said 0.
+        context: of TLS; None where the listener is plain.
+    """
+
+    def __init__(self, settings: ListenerSettings) -> None:
+        """Binds.
+
+        Raises:
+            NocwatchError: the address is taken or not ours, or a certificate cannot be read.
+        """
+        self.settings = settings
+        self.context = _context(settings.tls, settings.address) if settings.tls else None
+        self._sock = bind(settings.address, "relay.listen")
+        self.address = bound_address(self._sock)
+
+    async def accept(
+        self, counters: Counters, welcome: Callable[[socket.socket, object, Listener], None]
+    ) -> None:
+        """Hands every connection on, until cancelled."""
+        while True:
+            await trio.lowlevel.wait_readable(self._sock)
+            for _ in range(ACCEPTS_MAX):
+                try:
+                    sock, address = self._sock.accept()
+                except BlockingIOError:
+                    break
+                except OSError as error:
+                    counters.accept_errors += 1
+                    if error.errno in _EXHAUSTED:
+                        _log.warning("cannot accept; trying again", error=error.strerror)
+                        await trio.sleep(PAUSE_S)
+                    break  # others (ECONNABORTED, network errors of that one connection) are the peer's
+                counters.accepted += 1
+                welcome(sock, address, self)
+            await trio.lowlevel.checkpoint()
+
+    def close(self) -> None:
+        self._sock.close()
+
+
+def bind(address: str, key: str) -> socket.socket:
+    """A listening, non-blocking socket.
+
+    Args:
+        address: host:port.
+        key: of the configuration, for the message.
+
+    Raises:
+        NocwatchError: the address is taken, not ours, or not allowed.
+    """
+    host, port = split_address(address)
+    sock: socket.socket | None = None
+    try:
+        family, kind, protocol, _, target = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        sock = socket.socket(family, kind, protocol)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(target)
+        sock.listen(BACKLOG)
+        sock.setblocking(False)
+    except OSError as error:
+        if sock is not None:
+            sock.close()
+        why = "another program listens there" if error.errno == errno.EADDRINUSE else error.strerror
+        raise NocwatchError(f"{key}: cannot listen on {address}: {why}") from None
+    return sock
+
+
+def bound_address(sock: socket.socket) -> str:
+    host, port = sock.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _no_password() -> str:
+    # Without this OpenSSL would ask on the terminal for the password of an encrypted key, and wait.
+    return ""
+
+
+def _context(tls: ListenerTls, address: str) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    reading = tls.certificate
+    try:
+        for path in (tls.certificate, tls.key):
+            reading = path
+            path.open("rb").close()
+        context.load_cert_chain(tls.certificate, tls.key, password=_no_password)
+        if tls.client_ca is not None:
+            reading = tls.client_ca
+            context.load_verify_locations(tls.client_ca)
+            context.verify_mode = ssl.CERT_REQUIRED
+    except ssl.SSLError as error:
+        why = (error.reason or "no PEM").replace("_", " ").lower()
+        raise NocwatchError(f"relay.listen {address}: {reading} is of no use: {why}") from None
+    except OSError as error:
+        raise NocwatchError(f"relay.listen {address}: {reading} cannot be read: {error.strerror}") from None
+    return context

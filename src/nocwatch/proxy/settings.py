@@ -1,0 +1,213 @@
+"""The ``relay:`` part of the configuration. Every key has a default, each limit its reason."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import SplitResult, urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from nocwatch.quantities import Duration, Size
+
+_ADDRESS = re.compile(r"(?:\[([0-9A-Fa-f:.%\w]+)\]|([^\[\]:\s]+)):(\d{1,5})")
+
+
+def split_address(text: str) -> tuple[str, int]:
+    """``127.0.0.1:9000``, ``[::1]:9000`` or ``name:9000`` as host and port. Port 0 takes a free one.
+
+    Raises:
+        ValueError: with what would be right.
+    """
+    match = _ADDRESS.fullmatch(text)
+    if match is None or int(match[3]) > 65535:
+        raise ValueError(f"{text!r} is no address; write host:port, such as 0.0.0.0:9000 or [::]:9000")
+    return match[1] or match[2], int(match[3])
+
+
+def _checked_address(text: str) -> str:
+    split_address(text)
+    return text
+
+
+Address = Annotated[str, AfterValidator(_checked_address)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ListenerTls(_Model):
+    """How a listener proves itself, and whom it believes. TLS 1.2 and 1.3.
+
+    Attributes:
+        certificate: PEM file, the chain below the certificate.
+        key: PEM file of its private key.
+        client_ca: PEM file; when given, a station must show a certificate of it (security profile 3).
+    """
+
+    certificate: Path
+    key: Path
+    client_ca: Path | None = None
+
+
+class ListenerSettings(_Model):
+    """One address on which stations connect.
+
+    Attributes:
+        name: what ``match.listener`` of an upstream compares with; the address where none is given.
+    """
+
+    address: Address
+    name: str = ""
+    tls: ListenerTls | None = None
+
+    @property
+    def label(self) -> str:
+        return self.name or self.address
+
+
+class Match(_Model):
+    """Which stations an upstream takes: shell globs (``*``, ``?``, ``[a-z]``), case matters, None takes all.
+
+    Attributes:
+        path: of the request's path as it came, without the query. ``*`` takes slashes too.
+        listener: of the listener's name.
+        station: of the identity, percent-decoded.
+    """
+
+    path: str | None = None
+    listener: str | None = None
+    station: str | None = None
+
+
+class UpstreamSettings(_Model):
+    """One CSMS.
+
+    Attributes:
+        name: in events, logs and metrics; unique.
+        url: ws:// or wss://. A path in it is put before the station's own, which goes upstream unchanged.
+        match: which stations it takes; the first upstream that matches gets the station.
+        keep_host: leave the station's Host header as it came, instead of putting the upstream's there.
+        ca: PEM file of the authorities that may vouch for the CSMS; the system's where None. Of wss only.
+    """
+
+    name: str = Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    url: str
+    match: Match = Match()
+    keep_host: bool = False
+    ca: Path | None = None
+
+    @field_validator("url")
+    @classmethod
+    def _usable(cls, url: str) -> str:
+        if re.search(r"[\x00-\x20\x7f-\U0010ffff]", url):
+            raise ValueError("an upstream's URL is ASCII without spaces; write others percent-encoded")
+        parts = urlsplit(url)
+        if parts.scheme not in ("ws", "wss") or not parts.hostname:
+            raise ValueError("an upstream's URL reads ws://host[:port][/path] or wss://…")
+        if "@" in parts.netloc:
+            raise ValueError(
+                "credentials belong to the stations; the relay hands theirs on and has none of its own"
+            )
+        if parts.query or parts.fragment:
+            raise ValueError("an upstream's URL has no query and no fragment: the station's own go upstream")
+        _ = parts.port  # raises ValueError where it is no number below 65536
+        return url
+
+    @property
+    def split(self) -> SplitResult:
+        return urlsplit(self.url)
+
+    @property
+    def tls(self) -> bool:
+        return self.split.scheme == "wss"
+
+    @property
+    def host(self) -> str:
+        return self.split.hostname or ""
+
+    @property
+    def port(self) -> int:
+        return self.split.port or (443 if self.tls else 80)
+
+    @property
+    def host_header(self) -> bytes:
+        return self.split.netloc.encode("ascii")
+
+    @property
+    def prefix(self) -> bytes:
+        return self.split.path.rstrip("/").encode("ascii")
+
+
+class Limits(_Model):
+    """What one peer may cost. Each is met by a stated behaviour, and counted.
+
+    Attributes:
+        head_size_max: of a request's or an answer's head. Real ones are below 2 KiB; certificates in headers of
+            gateways reach 16. Beyond: 431 to the station, 502 for the CSMS.
+        handshake_timeout: from accept to the last byte of the station's head, TLS included. A GPRS modem needs
+            seconds; a slow-loris needs it to be endless. Then: 408.
+        dial_timeout: for all addresses of the upstream and its TLS together. Then: 504.
+        answer_timeout: from the head's last byte sent upstream to the answer's end. Then: 504 (before the answer
+            began) or the end of the connection. A CSMS may ask a database here.
+        answer_body_max: of a refusal's body. Error pages are kilobytes. Beyond: cut, connection closed.
+        links_max: connections that live at once, handshakes included; bounds memory. Never more than the process's
+            file descriptors allow (two each). Beyond: 503.
+        chunk_size: bytes read at once. It is also what a direction may hold unsent (one chunk); then the relay stops
+            reading from that side, and the peer feels it as TCP's own back-pressure.
+        chunks_per_turn: what one direction may move before all others had their turn: fairness.
+        keepalive: a silent peer is probed by TCP after this time. Nothing is ever sent on the WebSocket for it.
+        user_timeout: a peer that acknowledges nothing, or takes nothing, for so long is dead (TCP_USER_TIMEOUT).
+        half_closed_max: when one side has ended its sending and all of it is delivered, the other has so long to end.
+            Its kernel would by default give up a fully closed socket after the same time.
+    """
+
+    head_size_max: Annotated[Size, Field(ge=1024, le=1 << 20)] = 64 << 10
+    handshake_timeout: Annotated[Duration, Field(gt=0)] = 20.0
+    dial_timeout: Annotated[Duration, Field(gt=0)] = 10.0
+    answer_timeout: Annotated[Duration, Field(gt=0)] = 30.0
+    answer_body_max: Annotated[Size, Field(ge=0)] = 1 << 20
+    links_max: int = Field(default=50_000, ge=1)
+    chunk_size: Annotated[Size, Field(ge=1024, le=1 << 20)] = 16 << 10
+    chunks_per_turn: int = Field(default=4, ge=1, le=1024)
+    keepalive: Annotated[Duration, Field(ge=1)] = 60.0
+    user_timeout: Annotated[Duration, Field(ge=1)] = 180.0
+    half_closed_max: Annotated[Duration, Field(gt=0)] = 60.0
+
+
+class RelaySettings(_Model):
+    """All of ``relay:``.
+
+    Attributes:
+        listen: where stations connect.
+        upstreams: the CSMSs, the first match wins. A station that none takes gets 502.
+        workers: relay processes. One only for now.
+        status: address of /healthz, /readyz and /metrics of the relay; None for none.
+        grace: how long links may live on after SIGTERM, while nothing new is accepted.
+        limits: what one peer may cost.
+    """
+
+    listen: tuple[ListenerSettings, ...] = Field(
+        default=(ListenerSettings(address="127.0.0.1:9000"),), min_length=1
+    )
+    upstreams: tuple[UpstreamSettings, ...] = ()
+    workers: int = 1
+    status: Address | None = "127.0.0.1:9465"
+    grace: Duration = 0.0
+    limits: Limits = Limits()
+
+    @field_validator("workers")
+    @classmethod
+    def _one_worker(cls, workers: int) -> Literal[1]:
+        if workers != 1:
+            raise ValueError("this version runs one relay worker: write 1, or leave the key out")
+        return 1
+
+    @model_validator(mode="after")
+    def _unique_names(self) -> RelaySettings:
+        names = [upstream.name for upstream in self.upstreams]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"upstream names are unique; this stands twice: {', '.join(sorted(twice))}")
+        return self

@@ -1,0 +1,131 @@
+"""The relay's own small HTTP server: /healthz, /readyz, /metrics. For probes and scrapers, not for people.
+
+One request a connection, GET and HEAD only, at most a few connections at once: it must never cost a charger anything.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Mapping
+
+import h11
+import msgspec
+import trio
+
+from nocwatch.proxy import sockets
+from nocwatch.proxy.counters import Counters
+
+REQUEST_S = 5.0
+"""For a whole request and its answer."""
+
+CONNECTIONS_MAX = 32
+"""At once; beyond, new ones wait in the backlog. A probe and a scraper need two."""
+
+ACCEPT_PAUSE_S = 0.1
+
+
+class Answers(msgspec.Struct, frozen=True):
+    """What the server says.
+
+    Attributes:
+        ready: why the relay cannot do its job (empty: it can), and what an operator should know besides.
+        counters: the relay's and the journal's, as in a tick.
+    """
+
+    ready: Callable[[], tuple[list[str], list[str]]]
+    counters: Callable[[], Mapping[str, int]]
+
+
+async def serve_status(sock: socket.socket, answers: Answers) -> None:
+    """Answers until cancelled. Takes the listening socket and closes it."""
+    room = trio.Semaphore(CONNECTIONS_MAX)
+    try:
+        async with trio.open_nursery() as nursery:
+            while True:
+                await room.acquire()
+                await trio.lowlevel.wait_readable(sock)
+                try:
+                    connection, _ = sock.accept()
+                except BlockingIOError:
+                    room.release()
+                except OSError:
+                    room.release()
+                    await trio.sleep(
+                        ACCEPT_PAUSE_S
+                    )  # out of descriptors, most likely: the links need them more
+                else:
+                    nursery.start_soon(_serve_one, connection, answers, room)
+    finally:
+        sock.close()
+
+
+async def _serve_one(connection: socket.socket, answers: Answers, room: trio.Semaphore) -> None:
+    try:
+        connection.setblocking(False)
+        with trio.move_on_after(REQUEST_S):
+            await _exchange(connection, answers)
+    except (OSError, h11.ProtocolError):
+        return  # a prober that left or spoke nonsense
+    finally:
+        connection.close()
+        room.release()
+
+
+async def _exchange(connection: socket.socket, answers: Answers) -> None:
+    protocol = h11.Connection(h11.SERVER)
+    while True:
+        event = protocol.next_event()
+        if event is h11.NEED_DATA:
+            protocol.receive_data(await sockets.receive(connection))
+        elif isinstance(event, h11.Request):
+            break
+        else:
+            return
+    status, kind, body = _answer(event, answers)
+    headers = [("Content-Type", kind), ("Content-Length", str(len(body))), ("Connection", "close")]
+    pieces = [
+        protocol.send(h11.Response(status_code=status, headers=headers)),
+        protocol.send(h11.Data(data=b"" if event.method == b"HEAD" else body)),
+        protocol.send(h11.EndOfMessage()),
+    ]
+    await sockets.farewell(connection, b"".join(piece for piece in pieces if piece))
+
+
+def _answer(request: h11.Request, answers: Answers) -> tuple[int, str, bytes]:
+    path = request.target.split(b"?", 1)[0]
+    if request.method not in (b"GET", b"HEAD"):
+        return 405, "text/plain", b"GET only\n"
+    if path == b"/healthz":
+        return 200, "application/json", b'{"alive":true}'
+    if path == b"/readyz":
+        reasons, remarks = answers.ready()
+        body = {"ready": not reasons, "reasons": reasons, "remarks": remarks}
+        return 503 if reasons else 200, "application/json", msgspec.json.encode(body)
+    if path == b"/metrics":
+        return 200, "text/plain; version=0.0.4; charset=utf-8", metrics_text(answers.counters())
+    return 404, "text/plain", b"/healthz, /readyz, /metrics\n"
+
+
+def metrics_text(counters: Mapping[str, int]) -> bytes:
+    """The counters in Prometheus's text format; ``refused_*`` and ``upstream_up_*`` become labels of one family."""
+    families: dict[str, list[str]] = {}
+    kinds: dict[str, str] = {}
+    for name, value in sorted(counters.items()):
+        family, labels, kind = _family(name)
+        kinds[family] = kind
+        families.setdefault(family, []).append(f"{family}{labels} {value}\n")
+    lines = (f"# TYPE {family} {kinds[family]}\n{''.join(samples)}" for family, samples in families.items())
+    return "".join(lines).encode()
+
+
+def _family(name: str) -> tuple[str, str, str]:
+    for prefix, label, kind in (("refused_", "reason", "counter"), ("upstream_up_", "upstream", "gauge")):
+        if name.startswith(prefix):
+            family = "refused_total" if kind == "counter" else "upstream_up"
+            return f"nocwatch_relay_{family}", f'{{{label}="{name.removeprefix(prefix)}"}}', kind
+    if name.startswith("closed_"):
+        by, _, reason = name.removeprefix("closed_").partition("_")
+        return "nocwatch_relay_closed_total", f'{{by="{by}",reason="{reason}"}}', "counter"
+    if name in Counters.GAUGES or name == "draining":
+        return f"nocwatch_relay_{name}", "", "gauge"
+    return f"nocwatch_relay_{name}_total", "", "counter"
