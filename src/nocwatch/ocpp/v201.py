@@ -1,0 +1,333 @@
+"""OCPP 2.0.1 [201], and as much of 2.1 as has the same form: what its messages mean.
+
+Settings and monitored components are in ``v201_device``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nocwatch.ocpp import metering, v16
+from nocwatch.ocpp.events import (
+    AuthorizeAnswered,
+    AuthorizeAsked,
+    Booted,
+    Command,
+    EndAnswered,
+    StatusReported,
+    TransactionAnswered,
+    TransactionBegan,
+    TransactionEnded,
+    TransactionUpdated,
+)
+from nocwatch.ocpp.fields import Hearing, Payload, as_json
+from nocwatch.ocpp.table import Events, Table, command_answers, command_calls, connector_status
+from nocwatch.ocpp.v201_device import events_notified, report, variables_read, variables_set
+
+ACTIONS = frozenset({
+    "Authorize", "BootNotification", "CancelReservation", "CertificateSigned", "ChangeAvailability", "ClearCache", "ClearChargingProfile",
+    "ClearDisplayMessage", "ClearVariableMonitoring", "ClearedChargingLimit", "CostUpdated", "CustomerInformation", "DataTransfer",
+    "DeleteCertificate", "FirmwareStatusNotification", "Get15118EVCertificate", "GetBaseReport", "GetCertificateStatus",
+    "GetChargingProfiles", "GetCompositeSchedule", "GetDisplayMessages", "GetInstalledCertificateIds", "GetLocalListVersion", "GetLog",
+    "GetMonitoringReport", "GetReport", "GetTransactionStatus", "GetVariables", "Heartbeat", "InstallCertificate", "LogStatusNotification",
+    "MeterValues", "NotifyChargingLimit", "NotifyCustomerInformation", "NotifyDisplayMessages", "NotifyEVChargingNeeds",
+    "NotifyEVChargingSchedule", "NotifyEvent", "NotifyMonitoringReport", "NotifyReport", "PublishFirmware",
+    "PublishFirmwareStatusNotification", "ReportChargingProfiles", "RequestStartTransaction", "RequestStopTransaction",
+    "ReservationStatusUpdate", "ReserveNow", "Reset", "SecurityEventNotification", "SendLocalList", "SetChargingProfile",
+    "SetDisplayMessage", "SetMonitoringBase", "SetMonitoringLevel", "SetNetworkProfile", "SetVariableMonitoring", "SetVariables",
+    "SignCertificate", "StatusNotification", "TransactionEvent", "TriggerMessage", "UnlockConnector", "UnpublishFirmware",
+    "UpdateFirmware",
+})  # fmt: skip
+ACTIONS_21 = ACTIONS | frozenset({
+    "AFRRSignal", "AdjustPeriodicEventStream", "BatterySwap", "ChangeTransactionTariff", "ClearDERControl", "ClearTariffs",
+    "ClosePeriodicEventStream", "GetCertificateChainStatus", "GetDERControl", "GetPeriodicEventStream", "GetTariffs",
+    "NotifyAllowedEnergyTransfer", "NotifyDERAlarm", "NotifyDERStartStop", "NotifyPeriodicEventStream", "NotifyPriorityCharging",
+    "NotifySettlement", "NotifyWebPaymentStarted", "OpenPeriodicEventStream", "PullDynamicScheduleUpdate", "ReportDERControl",
+    "RequestBatterySwap", "SetDERControl", "SetDefaultTariff", "UpdateDynamicSchedule", "UsePriorityCharging", "VatNumberValidation",
+})  # fmt: skip
+
+
+def _booted(hearing: Hearing, payload: Payload) -> Events:
+    station = hearing.object(payload, "chargingStation", required=True)
+    return [
+        Booted(
+            version=hearing.version,
+            vendor=hearing.text(station, "vendorName", required=True),
+            model=hearing.text(station, "model", required=True),
+            firmware=hearing.text(station, "firmwareVersion"),
+            serial=hearing.text(station, "serialNumber"),
+            reason=hearing.text(payload, "reason"),
+            **hearing.stamp,
+        )
+    ]
+
+
+def _status(hearing: Hearing, payload: Payload) -> Events:
+    evse = hearing.integer(payload, "evseId", required=True)
+    connector = hearing.integer(payload, "connectorId", required=True)
+    status = connector_status(hearing, payload, "connectorStatus")
+    if evse is None or connector is None or status is None:
+        return []
+    return [StatusReported(evse=evse, connector=connector, status=status, **hearing.timed(payload))]
+
+
+def _meter_values(hearing: Hearing, payload: Payload) -> Events:
+    evse = hearing.integer(payload, "evseId", required=True)
+    return list(metering.metered(hearing, payload, "meterValue", evse=evse, connector=None, transaction=None))
+
+
+def _token(hearing: Hearing, payload: Payload, *, required: bool = False) -> tuple[str | None, str]:
+    """(key-hash, type). A plain text where the object belongs counts as the token."""
+    value = payload.get("idToken")
+    if isinstance(value, str):
+        hearing.fault("idToken", "no object")
+        return value, ""
+    token = hearing.object(payload, "idToken", required=required)
+    if not token:
+        return None, ""
+    return hearing.optional_text(token, "idToken", required=True), hearing.text(token, "type", required=True)
+
+
+def _authorize(hearing: Hearing, payload: Payload) -> Events:
+    token, kind = _token(hearing, payload, required=True)
+    return [AuthorizeAsked(token=token or "", token_type=kind, **hearing.stamp)]
+
+
+def _token_info(hearing: Hearing, answer: Payload, *, required: bool) -> dict[str, Any]:
+    info = hearing.object(answer, "idTokenInfo", required=required)
+    group = hearing.object(info, "groupIdToken")
+    status = hearing.text(info, "status", required=bool(info))
+    return {"status": status, "parent": hearing.optional_text(group, "idToken")}
+
+
+def _authorized(hearing: Hearing, call: Payload, answer: Payload) -> Events:
+    token, kind = _token(_quiet(hearing), call)
+    return [
+        AuthorizeAnswered(
+            token=token or "",
+            token_type=kind,
+            asked_at_ns=hearing.asked_at_ns,
+            **_token_info(hearing, answer, required=True),
+            **hearing.stamp,
+        )
+    ]
+
+
+def _transaction(hearing: Hearing, payload: Payload) -> Events:
+    kind = hearing.text(payload, "eventType", required=True)
+    stamp = hearing.timed(payload)
+    offline = hearing.truth(payload, "offline")
+    if offline:
+        stamp = {**stamp, "offline": True}
+    info = hearing.object(payload, "transactionInfo", required=True)
+    place = hearing.object(payload, "evse")
+    transaction = hearing.optional_text(info, "transactionId", required=True)
+    evse = hearing.integer(place, "id")
+    connector = hearing.integer(place, "connectorId")
+    token, token_type = _token(hearing, payload)
+    metered = metering.metered(
+        hearing,
+        payload,
+        "meterValue",
+        evse=evse,
+        connector=connector,
+        transaction=transaction,
+        offline=offline,
+    )
+    common: dict[str, Any] = {
+        "transaction": transaction,
+        "evse": evse,
+        "connector": connector,
+        "token": token,
+        "sequence_number": hearing.integer(payload, "seqNo", required=True),
+        "trigger": hearing.text(payload, "triggerReason", required=True),
+        **stamp,
+    }
+    charging_state = hearing.text(info, "chargingState")
+    remote_start_id = hearing.integer(info, "remoteStartId")
+    if kind == "Started":
+        began = TransactionBegan(
+            message_id=hearing.message_id,
+            token_type=token_type,
+            meter_wh=metering.register_wh(metered, metering.BEGIN),
+            reservation=hearing.integer(payload, "reservationId"),
+            remote_start_id=remote_start_id,
+            charging_state=charging_state,
+            **common,
+        )
+        return [began, *metered]
+    if kind == "Ended":
+        ended = TransactionEnded(
+            message_id=hearing.message_id,
+            meter_wh=metering.register_wh(metered, metering.END),
+            reason=hearing.optional_text(info, "stoppedReason"),
+            **common,
+        )
+        return [*metered, ended]
+    if kind != "Updated":
+        hearing.fault("eventType", f"{kind[:40]} is no event type")
+    if transaction is None:
+        return list(metered)
+    updated = TransactionUpdated(
+        token_type=token_type, charging_state=charging_state, remote_start_id=remote_start_id, **common
+    )
+    return [updated, *metered]
+
+
+def _transaction_answered(hearing: Hearing, call: Payload, answer: Payload) -> Events:
+    quiet = _quiet(hearing)
+    kind = quiet.text(call, "eventType")
+    transaction = quiet.optional_text(quiet.object(call, "transactionInfo"), "transactionId")
+    said = _token_info(hearing, answer, required=False)
+    if kind == "Ended":
+        status = said["status"]
+        return [
+            EndAnswered(
+                message_id=hearing.message_id, transaction=transaction, status=status, **hearing.stamp
+            )
+        ]
+    if kind != "Started" and not said["status"]:
+        return []
+    return [
+        TransactionAnswered(
+            message_id=hearing.message_id,
+            transaction=transaction,
+            asked_at_ns=hearing.asked_at_ns,
+            **said,
+            **hearing.stamp,
+        )
+    ]
+
+
+def _quiet(hearing: Hearing) -> Hearing:
+    """To read the call's payload again with: its faults were told when it was heard."""
+    return Hearing(hearing.stamp, hearing.message_id, hearing.version)
+
+
+def _place(hearing: Hearing, payload: Payload) -> dict[str, Any]:
+    place = hearing.object(payload, "evse")
+    return {"evse": hearing.integer(place, "id"), "connector": hearing.integer(place, "connectorId")}
+
+
+def _remote_start(hearing: Hearing, payload: Payload) -> dict[str, Any]:
+    return {
+        "evse": hearing.integer(payload, "evseId"),
+        "token": _token(hearing, payload, required=True)[0],
+        "remote_start_id": hearing.integer(payload, "remoteStartId", required=True),
+        "text": as_json(payload.get("chargingProfile")),
+    }
+
+
+def _remote_stop(hearing: Hearing, payload: Payload) -> dict[str, Any]:
+    return {"transaction": hearing.optional_text(payload, "transactionId", required=True)}
+
+
+def _reset(hearing: Hearing, payload: Payload) -> dict[str, Any]:
+    return {"evse": hearing.integer(payload, "evseId"), "text": hearing.text(payload, "type", required=True)}
+
+
+def _unlock(hearing: Hearing, payload: Payload) -> dict[str, Any]:
+    return {
+        "evse": hearing.integer(payload, "evseId", required=True),
+        "connector": hearing.integer(payload, "connectorId", required=True),
+    }
+
+
+def _availability(hearing: Hearing, payload: Payload) -> dict[str, Any]:
+    return {**_place(hearing, payload), "text": hearing.text(payload, "operationalStatus", required=True)}
+
+
+def _reserve(hearing: Hearing, payload: Payload) -> dict[str, Any]:
+    return {
+        "evse": hearing.integer(payload, "evseId"),
+        "token": _token(hearing, payload, required=True)[0],
+        "text": as_json({
+            "reservation": hearing.integer(payload, "id", required=True),
+            "expires": hearing.text(payload, "expiryDateTime"),
+        }),
+    }  # fmt: skip
+
+
+def _cancel(hearing: Hearing, payload: Payload) -> dict[str, Any]:
+    return {"text": as_json({"reservation": hearing.integer(payload, "reservationId", required=True)})}
+
+
+def _set_profile(hearing: Hearing, payload: Payload) -> dict[str, Any]:
+    profile = hearing.object(payload, "chargingProfile", required=True)
+    return {
+        "evse": hearing.integer(payload, "evseId", required=True),
+        "transaction": hearing.optional_text(profile, "transactionId"),
+        "text": as_json(profile),
+    }
+
+
+def _clear_profile(hearing: Hearing, payload: Payload) -> dict[str, Any]:
+    criteria = hearing.object(payload, "chargingProfileCriteria")
+    return {"evse": hearing.integer(criteria, "evseId"), "text": as_json(payload)}
+
+
+def _update_firmware(hearing: Hearing, payload: Payload) -> dict[str, Any]:
+    return {
+        "text": hearing.text(hearing.object(payload, "firmware", required=True), "location", required=True)
+    }
+
+
+def _trigger(hearing: Hearing, payload: Payload) -> dict[str, Any]:
+    return {**_place(hearing, payload), "text": hearing.text(payload, "requestedMessage", required=True)}
+
+
+_COMMANDS = {
+    "RequestStartTransaction": (Command.REMOTE_START, _remote_start),
+    "RequestStopTransaction": (Command.REMOTE_STOP, _remote_stop),
+    "Reset": (Command.RESET, _reset),
+    "UnlockConnector": (Command.UNLOCK, _unlock),
+    "ChangeAvailability": (Command.CHANGE_AVAILABILITY, _availability),
+    "ReserveNow": (Command.RESERVE, _reserve),
+    "CancelReservation": (Command.CANCEL_RESERVATION, _cancel),
+    "SetChargingProfile": (Command.SET_PROFILE, _set_profile),
+    "ClearChargingProfile": (Command.CLEAR_PROFILE, _clear_profile),
+    "UpdateFirmware": (Command.UPDATE_FIRMWARE, _update_firmware),
+    "TriggerMessage": (Command.TRIGGER, _trigger),
+}
+
+TABLE = Table(
+    name="2.0.1",
+    actions=ACTIONS,
+    calls={
+        "BootNotification": _booted,
+        "Heartbeat": v16.heartbeat,
+        "StatusNotification": _status,
+        "MeterValues": _meter_values,
+        "Authorize": _authorize,
+        "TransactionEvent": _transaction,
+        "NotifyEvent": events_notified,
+        "NotifyReport": report,
+        "SecurityEventNotification": v16.security,
+        "FirmwareStatusNotification": v16.firmware,
+        **command_calls(_COMMANDS),
+    },
+    answers={
+        "BootNotification": v16.boot_answered,
+        "Authorize": _authorized,
+        "TransactionEvent": _transaction_answered,
+        "GetVariables": variables_read,
+        "SetVariables": variables_set,
+        **command_answers(_COMMANDS),
+    },
+    csms_actions=frozenset({*_COMMANDS, "GetVariables", "SetVariables"}),
+    shapes={
+        "BootNotification": frozenset({"chargingStation"}),
+        "StatusNotification": frozenset({"evseId", "connectorStatus"}),
+        "MeterValues": frozenset({"evseId"}),
+        "Authorize": frozenset({"idToken"}),
+        "ChangeAvailability": frozenset({"operationalStatus"}),
+        "ReserveNow": frozenset({"idToken", "id"}),
+        "SetChargingProfile": frozenset({"chargingProfile"}),
+        "ClearChargingProfile": frozenset({"chargingProfileId", "chargingProfileCriteria"}),
+        "UpdateFirmware": frozenset({"firmware", "requestId"}),
+        "TriggerMessage": frozenset({"evse"}),
+        "UnlockConnector": frozenset({"evseId"}),
+        "Reset": frozenset({"evseId"}),
+    },
+)
+TABLE_21 = TABLE._replace(name="2.1", actions=ACTIONS_21)
