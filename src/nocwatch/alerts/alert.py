@@ -49,7 +49,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
         id: derived from route, group and the first flag's onset.
         group: what its flags have in common, ``name=value`` joined by commas, such as ``site=depot,rule=station_offline``.
         receivers: names, as the routes gave them.
-        flags: ids of all flags that joined, the oldest first; ``open_flags`` those still raised.
+        flags: ids of flags that joined, the oldest first; of a large group only the first (``lifecycle.LISTED_MAX``).
+        flag_count: how many have joined in all; ``open_count`` how many of them are still raised.
         severity: the worst of its flags so far.
         station: None where its flags are of several stations, or of the fleet; ``site`` alike, empty.
         summary: the sentence of the flag that is told (the worst, the oldest of them).
@@ -67,9 +68,11 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     route: str = ""
     receivers: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
-    open_flags: tuple[str, ...] = ()
+    flag_count: int = 0
+    open_count: int = 0
     severity: Severity
     rule: str = ""
+    detector: str = ""
     category: str = ""
     station: str | None = None
     evse: int | None = None

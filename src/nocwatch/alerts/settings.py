@@ -11,7 +11,17 @@ import re
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from nocwatch.flags import Blame, Category, Severity
 from nocwatch.quantities import Duration
@@ -68,6 +78,9 @@ class ReceiverSettings(Part):
     def _lines(cls, value: object) -> object:
         if isinstance(value, list) and all(isinstance(each, str) for each in value):
             return "\n".join(value)
+        if value is not None and not isinstance(value, str | SecretStr):
+            # Said here and not by pydantic, which would repeat the value.
+            raise ValueError("write an apprise URL, or a list of them, such as mailto://…")
         return value
 
     @field_validator("apprise")
@@ -211,13 +224,24 @@ class AlertSettings(Part):
                 raise ValueError(f"the receiver's name {FILE_RECEIVER!r} is taken; set its path with alerts.file")
             if not _NAME.fullmatch(name):
                 raise ValueError(f"{name!r} is no name for a receiver; write letters, digits, - and _")
-        known = sorted(self.receivers)
-        for number, route in enumerate(self.routes):
-            for name in route.receivers:
-                if name not in self.receivers and name != FILE_RECEIVER:
-                    there = f"there are {', '.join(known)}" if known else "there are none under alerts.receivers"
-                    raise ValueError(f"route {number}: there is no receiver {name!r}; {there}")
         return self
+
+    @field_validator("routes")
+    @classmethod
+    def _receivers_exist(cls, routes: tuple[RouteSettings, ...], info: ValidationInfo) -> tuple[RouteSettings, ...]:
+        receivers = info.data.get("receivers")
+        if receivers is None:  # they have mistakes of their own, told already
+            return routes
+        there = f"there are {', '.join(sorted(receivers))}" if receivers else "there are none under alerts.receivers"
+        unknown = [
+            f"route {number}: there is no receiver {name!r}; {there}"
+            for number, route in enumerate(routes)
+            for name in route.receivers
+            if name not in receivers and name != FILE_RECEIVER
+        ]
+        if unknown:
+            raise ValueError("; ".join(unknown))
+        return routes
 
     @property
     def routes_in_force(self) -> tuple[RouteSettings, ...]:

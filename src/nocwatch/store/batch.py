@@ -17,7 +17,7 @@ from nocwatch.frames import Direction, Frame, Link, Sighting
 from nocwatch.network import Connector, Station
 from nocwatch.ocpp.events import CallUnanswered, Misspoke, OcppEvent, Spoke
 from nocwatch.sessions import Session
-from nocwatch.state.changes import AnyChange, ConnectorChanged, SessionChanged, SessionMetered, StationChanged
+from nocwatch.state.changes import Change, ConnectorChanged, SessionChanged, SessionMetered, StationChanged
 from nocwatch.store.ids import frame_id, id_of_ref
 
 Row = tuple[Any, ...]
@@ -51,14 +51,19 @@ class Batch(msgspec.Struct):
 
     def add_step(
         self,
-        sighting: Sighting,
+        sighting: Sighting | None,
         events: Iterable[OcppEvent] = (),
-        changes: Iterable[AnyChange] = (),
+        changes: Iterable[Change] = (),
         flags: Iterable[Flag] = (),
         alerts: Iterable[Alert] = (),
     ) -> None:
-        """Takes in all that one sighting caused."""
+        """Takes in all that one sighting caused, or (with None) a person's act, which causes flags and alerts alone."""
         self.steps += 1
+        for flag in flags:
+            keep_flag(self.flags, flag)
+        self.alerts.extend(alerts)
+        if sighting is None:
+            return
         self.at_ns = max(self.at_ns, sighting.received_at_ns)
         spoke: Spoke | None = None
         oddity = ""
@@ -76,9 +81,6 @@ class Batch(msgspec.Struct):
         own = frame_id(sighting.lane, sighting.sequence)
         for ordinal, change in enumerate(changes):
             self._change(change, own, ordinal)
-        for flag in flags:
-            keep_flag(self.flags, flag)
-        self.alerts.extend(alerts)
 
     def _frame(self, frame: Frame, spoke: Spoke | None, oddity: str) -> None:
         own = frame_id(frame.lane, frame.sequence)
@@ -99,7 +101,7 @@ class Batch(msgspec.Struct):
             oddity, frame.code, frame.reason, frame.payload,
         ))
 
-    def _change(self, change: AnyChange, own: int, ordinal: int) -> None:
+    def _change(self, change: Change, own: int, ordinal: int) -> None:
         if isinstance(change, SessionMetered):
             self.samples.append((
                 own, ordinal, change.session, change.station, or_none(change.evse), or_none(change.connector),

@@ -29,7 +29,7 @@ def annotate(writer: sqlite3.Connection, note: Annotation) -> None:
     )
 
 
-def annotations(reader: sqlite3.Connection, subject_kind: str, subject: str) -> list[Annotation]:
+def annotations_of(reader: sqlite3.Connection, subject_kind: str, subject: str) -> list[Annotation]:
     return [
         Annotation(subject_kind=subject_kind, subject=subject, name=name, value=value, by=by, at_ns=at_ns)
         for name, value, by, at_ns in reader.execute(
@@ -45,7 +45,7 @@ def audit(writer: sqlite3.Connection, entry: AuditEntry) -> int:
         "INSERT INTO audit (at_ns, by_whom, action, subject, details, remote_address) VALUES (?,?,?,?,?,?)",
         (entry.at_ns, entry.by, entry.action, entry.subject, entry.details, entry.remote_address),
     ).lastrowid
-    assert number is not None
+    assert number is not None  # noqa: S101 - an INSERT has a row id
     return number
 
 

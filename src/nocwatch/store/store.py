@@ -204,7 +204,7 @@ class Store:
 
     def annotations(self, subject_kind: str, subject: str) -> list[Annotation]:
         with self.database.reading() as reader:
-            return notes.annotations(reader, subject_kind, subject)
+            return notes.annotations_of(reader, subject_kind, subject)
 
     def audit(self, entry: AuditEntry) -> int:
         """Appends to the audit; gives the entry's number."""

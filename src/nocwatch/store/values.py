@@ -246,7 +246,7 @@ class DayKpi(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def success_rate(self) -> float | None:
-        """success / (success + failed), as docs/kpis.md has it; None where neither happened."""
+        """Successes / (success + failed), as docs/kpis.md has it; None where neither happened."""
         return self.success / (self.success + self.failed) if self.success + self.failed else None
 
     @property

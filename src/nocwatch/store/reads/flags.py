@@ -91,7 +91,7 @@ def find_alerts(reader: sqlite3.Connection, wanted: AlertFilter, after: str | No
     return page(alerts, limit, lambda alert: (alert_rank(alert), alert.started_at_ns, alert.id))
 
 
-def _newest(  # noqa: PLR0913
+def _newest(
     reader: sqlite3.Connection, table: str, where: Where, time_column: str, after: str | None, limit: int
 ) -> list[tuple[Any, ...]]:
     if key := key_of(after, int, str):

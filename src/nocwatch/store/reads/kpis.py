@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from nocwatch.clock import DAY_NS, HOUR_NS, SECOND_NS
@@ -32,7 +33,7 @@ def days_until(now_ns: int, days: int, timezone: str) -> list[tuple[int, int]]:
         int(datetime.combine(today + timedelta(days=offset), datetime.min.time(), zone).timestamp()) * SECOND_NS
         for offset in range(1 - days, 2)
     ]
-    return list(zip(marks, marks[1:], strict=False))
+    return list(pairwise(marks))
 
 
 def kpi_days(
@@ -122,7 +123,7 @@ def _known(
 def _time_since(starts: list[int], spans: Sequence[tuple[int, int]], now_ns: int) -> list[int]:
     """For each day, the sum over all starts of the time from the start (or midnight) to the day's end (or now).
 
-    One pass over sorted starts, and not days × connectors: twenty thousand connectors over a year take milliseconds.
+    One pass over sorted starts, and not days times connectors: twenty thousand connectors over a year take milliseconds.
     """
     starts = sorted(starts)
     sums = []

@@ -112,7 +112,7 @@ def page(rows: list[ItemT], limit: int, place: Callable[[ItemT], tuple[int | str
     return Page(rows[:limit], cursor_of(*place(rows[limit - 1])))
 
 
-def walk_ranks(  # noqa: PLR0913
+def walk_ranks(
     reader: sqlite3.Connection,
     select: str,
     where: Where,
@@ -131,7 +131,7 @@ def walk_ranks(  # noqa: PLR0913
         if after is not None and rank == after[0]:
             here.add(f"({time_column}, id) < (?, ?)", *after[1:])
         rows += reader.execute(
-            f"{select} {here.sql} ORDER BY {time_column} DESC, id DESC LIMIT ?", (*here.values, limit - len(rows))  # noqa: S608
+            f"{select} {here.sql} ORDER BY {time_column} DESC, id DESC LIMIT ?", (*here.values, limit - len(rows))
         ).fetchall()
         if len(rows) >= limit:
             break

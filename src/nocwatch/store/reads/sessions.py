@@ -58,12 +58,12 @@ def statement(
     if key := key_of(after, int, str):
         where.add(f"(started_at_ns, id) {'<' if newest else '>'} (?, ?)", *key)
     way = "DESC" if newest else "ASC"
-    return (
+    sql = (
         f"SELECT document FROM (SELECT number, started_at_ns, id FROM sessions {where.sql} "  # noqa: S608
         f"ORDER BY started_at_ns {way}, id {way} LIMIT ?) JOIN session_documents USING (number) "
-        f"ORDER BY started_at_ns {way}, id {way}",
-        [*where.values, limit],
+        f"ORDER BY started_at_ns {way}, id {way}"
     )
+    return sql, [*where.values, limit]
 
 
 def _text(reader: sqlite3.Connection, where: Where, text: str) -> None:
@@ -88,7 +88,7 @@ def _text(reader: sqlite3.Connection, where: Where, text: str) -> None:
         )
     else:
         marks = ",".join("?" * len(stations))
-        where.add(f"(station IN ({marks}) OR number IN (SELECT value FROM json_each(?)))", *stations, found)
+        where.add(f"(station IN ({marks}) OR number IN (SELECT value FROM json_each(?)))", *stations, found)  # noqa: S608
 
 
 def one(reader: sqlite3.Connection, session_id: str) -> Session | None:

@@ -1,0 +1,338 @@
+"""The book of alerts: flags in, revisions of alerts out. Pure; time is the pipeline's.
+
+What always holds: one open alert for each route and group; ids are derived from them and the first flag, revisions of an
+alert rise by one; late flags make none; whatever is told is told once. See ``entry`` for when people are told.
+
+Not here: sending (``dispatcher.py``), and keeping what people did (the store's acts, handed in again by ``redo``).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+
+import msgspec
+
+from nocwatch.alerts.acts import Act, ActKind, Silence
+from nocwatch.alerts.alert import Alert, AlertState, Notice
+from nocwatch.alerts.entry import Entry, due_notice, told
+from nocwatch.alerts.labels import facts_of
+from nocwatch.alerts.making import common, first, reopened
+from nocwatch.alerts.quiet import Inhibitions, Silences
+from nocwatch.alerts.routes import Routes
+from nocwatch.alerts.settings import AlertSettings
+from nocwatch.flags import Flag, FlagState
+from nocwatch.registry.places import Places
+from nocwatch.timers import Timers
+
+ALERTS_MAX = 50_000
+"""Alerts in the book, open ones and those that may reopen: five of each station of a large fleet. A flag beyond it gets no
+alert, is counted in ``counters["alerts_over_limit"]``, and stands on the flags page all the same."""
+ACTS_MAX = 10_000
+"""Ids of acts remembered so that doing one twice changes nothing: far more than come between two snapshots."""
+
+
+class _Snapshot(msgspec.Struct):
+    now_ns: int
+    entries: list[Entry]
+    timers: list[tuple[str, int]]
+    silences: list[Silence]
+    acts: list[str]
+    counters: dict[str, int]
+
+
+class AlertBook:
+    """All alerts that are open or may reopen, and the silences.
+
+    Attributes:
+        counters: name → number since the start, kept in snapshots.
+    """
+
+    def __init__(self, settings: AlertSettings, places: Places) -> None:
+        self._places = places
+        self._routes = Routes(settings)
+        self._now_ns = 0
+        self._entries: dict[str, Entry] = {}
+        self._by_key: dict[str, str] = {}
+        self._by_flag: dict[str, str] = {}
+        self._timers: Timers[str] = Timers()
+        self._silences = Silences()
+        self._inhibitions = Inhibitions(settings.inhibit)
+        self._acts: deque[str] = deque(maxlen=ACTS_MAX)
+        self._redo: deque[Act] = deque()
+        self.counters = {"alerts_made": 0, "alerts_reopened": 0, "alerts_over_limit": 0, "flags_late": 0}
+
+    def set_places(self, places: Places) -> None:
+        """Takes over a changed registry; alerts keep the names they were made with."""
+        self._places = places
+
+    @property
+    def firing(self) -> tuple[Alert, ...]:
+        """Alerts that nobody has taken yet."""
+        return tuple(each.alert for each in self._entries.values() if each.alert.state is AlertState.FIRING)
+
+    @property
+    def open(self) -> tuple[Alert, ...]:
+        """Alerts that fire or are acknowledged."""
+        return tuple(each.alert for each in self._entries.values() if each.open)
+
+    @property
+    def silences(self) -> tuple[Silence, ...]:
+        """Those that have not ended."""
+        return self._silences.all()
+
+    def alert(self, alert_id: str) -> Alert | None:
+        """An alert of the book; None where it was over long ago (the store has it)."""
+        entry = self._entries.get(alert_id)
+        return entry.alert if entry else None
+
+    # --- time and flags ------------------------------------------------------------------------------------------------
+
+    def advance(self, now_ns: int) -> list[Alert]:
+        """Lets time pass: what was waiting for a moment up to now is told at that moment."""
+        alerts: list[Alert] = []
+        while self._redo and self._redo[0].at_ns < now_ns:
+            act = self._redo.popleft()
+            alerts += self._pass(act.at_ns)
+            alerts += self.act(act)
+        return alerts + self._pass(now_ns)
+
+    def feed(self, flag: Flag) -> list[Alert]:
+        """A flag was raised, became worse, was explained by another, or was cleared."""
+        self._now_ns = max(self._now_ns, flag.at_ns)
+        if flag.state is FlagState.CLEARED:
+            return self._cleared(flag)
+        if flag.late:
+            self.counters["flags_late"] += 1
+            return []
+        known = self._by_flag.get(flag.id)
+        return self._raised(flag) if known is None else self._again(self._entries[known], flag)
+
+    def _raised(self, flag: Flag) -> list[Alert]:
+        route, group, receivers = self._routes.of(flag, facts_of(flag, self._places))
+        key = f"{route}|{group}"
+        entry = self._entries.get(self._by_key.get(key, ""))
+        if entry is not None and not entry.open and self._now_ns > entry.resolved_at_ns + self._routes.timing(route).reopen_ns:
+            entry = None  # kept only for flags that a person ended and that are still raised
+        if entry is None:
+            if len(self._entries) >= ALERTS_MAX:
+                self.counters["alerts_over_limit"] += 1
+                return []
+            self.counters["alerts_made"] += 1
+            alert = first(flag, route, group, self._places, self._now_ns)
+            entry = Entry(alert=alert, key=key, route=route, members={}, born_at_ns=self._now_ns)
+            self._entries[alert.id] = entry
+            self._by_key[key] = alert.id
+        else:
+            alert = common(self._reopened(entry, flag) if not entry.open else entry.alert, flag, self._places)
+        if entry.join(flag):
+            self._by_flag[flag.id] = alert.id
+        return self._joined(entry, alert, flag, receivers)
+
+    def _again(self, entry: Entry, flag: Flag) -> list[Alert]:
+        alert = entry.alert
+        if not entry.open:
+            # A person ended it. Only if it gets worse do they hear of it again.
+            if flag.severity.rank <= alert.severity.rank:
+                return []
+            alert = self._reopened(entry, flag)
+        entry.join(flag)
+        return self._joined(entry, alert, flag, ())
+
+    def _reopened(self, entry: Entry, flag: Flag) -> Alert:
+        self.counters["alerts_reopened"] += 1
+        entry.reopened += 1
+        if not entry.told_before:
+            entry.born_at_ns = self._now_ns
+        return reopened(entry.alert, flag.severity)
+
+    def _joined(self, entry: Entry, alert: Alert, flag: Flag, receivers: tuple[str, ...]) -> list[Alert]:
+        alert = msgspec.structs.replace(
+            alert, receivers=tuple(dict.fromkeys((*alert.receivers, *receivers))),
+            started_at_ns=min(alert.started_at_ns, flag.onset_at_ns),
+        )
+        if flag.severity.rank > alert.severity.rank:
+            alert = msgspec.structs.replace(alert, severity=flag.severity)
+            if alert.state is AlertState.ACKNOWLEDGED:
+                # Whoever took it took something lesser.
+                alert = msgspec.structs.replace(alert, state=AlertState.FIRING, acknowledged_by="", acknowledged_at_ns=None)
+        return self._settled(entry, alert)
+
+    def _cleared(self, flag: Flag) -> list[Alert]:
+        known = self._by_flag.pop(flag.id, None)
+        if known is None:
+            return []
+        entry = self._entries[known]
+        alert = entry.alert
+        if entry.leave(flag.id) and entry.open_count == 0 and entry.open:
+            entry.resolved_at_ns = self._now_ns
+            because = flag.cleared_because or "The trouble is gone."
+            alert = msgspec.structs.replace(alert, state=AlertState.RESOLVED, resolved_because=because)
+        return self._settled(entry, alert)
+
+    # --- what people do ------------------------------------------------------------------------------------------------
+
+    def acknowledge(self, alert_id: str, by: str, at_ns: int, note: str = "") -> list[Alert]:
+        """Someone takes it: it is quiet until it gets worse or is over. Nothing happens where it does not fire."""
+        self._now_ns = max(self._now_ns, at_ns)
+        entry = self._entries.get(alert_id)
+        if entry is None or entry.alert.state is not AlertState.FIRING:
+            return []
+        return self._settled(
+            entry,
+            msgspec.structs.replace(
+                entry.alert, state=AlertState.ACKNOWLEDGED, acknowledged_by=by, acknowledged_at_ns=self._now_ns, note=note
+            ),
+        )
+
+    def resolve(self, alert_id: str, by: str, at_ns: int, note: str = "") -> list[Alert]:
+        """Someone says that it is over. Its flags stay as they are; only if one gets worse does it come back."""
+        self._now_ns = max(self._now_ns, at_ns)
+        entry = self._entries.get(alert_id)
+        if entry is None or not entry.open:
+            return []
+        entry.leave_all()
+        entry.resolved_at_ns = self._now_ns
+        because = f"Resolved by {by}: {note}" if note else f"Resolved by {by}."
+        return self._settled(
+            entry,
+            msgspec.structs.replace(entry.alert, state=AlertState.RESOLVED, resolved_because=because, resolved_by=by),
+        )
+
+    def silence(self, silence: Silence) -> list[Alert]:
+        """Alerts that match tell nobody until it ends. Nothing happens where there are too many (see ``quiet``)."""
+        self._now_ns = max(self._now_ns, silence.from_ns)
+        if silence.until_ns <= self._now_ns or not self._silences.add(silence):
+            return []
+        self._timers.set(f"silence|{silence.id}", silence.until_ns)
+        return self._silences_changed()
+
+    def unsilence(self, silence_id: str, at_ns: int) -> list[Alert]:
+        """Ends a silence before its time."""
+        self._now_ns = max(self._now_ns, at_ns)
+        if not self._silences.remove(silence_id):
+            return []
+        self._timers.cancel(f"silence|{silence_id}")
+        return self._silences_changed()
+
+    def act(self, act: Act) -> list[Alert]:
+        """Any of these as a value; an act that was done before changes nothing."""
+        if act.id in self._acts:
+            return []
+        self._acts.append(act.id)
+        if act.kind is ActKind.ACKNOWLEDGE:
+            return self.acknowledge(act.alert, act.by, act.at_ns, act.note)
+        if act.kind is ActKind.RESOLVE:
+            return self.resolve(act.alert, act.by, act.at_ns, act.note)
+        if act.kind is ActKind.UNSILENCE:
+            return self.unsilence(act.alert, act.at_ns)
+        return self.silence(
+            Silence(id=act.id, matchers=act.matchers, from_ns=act.at_ns, until_ns=act.until_ns, by=act.by, note=act.note)
+        )
+
+    def redo(self, acts: Iterable[Act]) -> None:
+        """After ``restore``: acts from the store that the snapshot may not have seen, done again when their time comes."""
+        done = set(self._acts)
+        self._redo = deque(
+            sorted((act for act in acts if act.id not in done), key=lambda act: (act.at_ns, act.id))
+        )
+
+    # --- snapshot ------------------------------------------------------------------------------------------------------
+
+    def snapshot(self) -> bytes:
+        """Everything; ``restore`` in a fresh book goes on as if nothing had been."""
+        return msgspec.msgpack.encode(
+            _Snapshot(
+                self._now_ns, list(self._entries.values()), self._timers.dump(), list(self._silences.all()),
+                list(self._acts), self.counters,
+            )
+        )
+
+    def restore(self, data: bytes) -> None:
+        """Takes over a snapshot; alerts of routes that are no more go on by the last route's times.
+
+        Raises:
+            ValueError: where it is none (msgspec's errors are ValueErrors).
+        """
+        snapshot = msgspec.msgpack.decode(data, type=_Snapshot)
+        self._now_ns = snapshot.now_ns
+        self._entries = {entry.alert.id: entry for entry in snapshot.entries}
+        # Of two entries of a key the younger one, which stands later, holds.
+        self._by_key = {entry.key: entry.alert.id for entry in snapshot.entries}
+        self._by_flag = {
+            member.id: entry.alert.id for entry in snapshot.entries for member in entry.members.values() if member.raised
+        }
+        self._timers.load(snapshot.timers)
+        self._silences = Silences(snapshot.silences)
+        for entry in snapshot.entries:
+            self._inhibitions.note(entry.alert)
+        self._acts = deque(snapshot.acts, maxlen=ACTS_MAX)
+        self.counters = {**self.counters, **snapshot.counters}
+
+    # --- inside --------------------------------------------------------------------------------------------------------
+
+    def _pass(self, now_ns: int) -> list[Alert]:
+        alerts: list[Alert] = []
+        for key, due_ns in self._timers.pop_due(now_ns):
+            self._now_ns = max(self._now_ns, due_ns)
+            kind, _, name = key.partition("|")
+            if kind == "silence":
+                self._silences.remove(name)
+                alerts += self._silences_changed()
+            elif (entry := self._entries.get(name)) is not None:
+                alerts += self._settled(entry, entry.alert)
+        self._now_ns = max(self._now_ns, now_ns)
+        return alerts
+
+    def _settled(self, entry: Entry, alert: Alert) -> list[Alert]:
+        """The entry's next revision, and those of alerts that it keeps quiet, or no longer."""
+        neighbours = self._inhibitions.note(alert)
+        alerts = self._revised(entry, alert)
+        for name in neighbours:
+            other = self._entries[name]
+            alerts += self._revised(other, other.alert)
+        return alerts
+
+    def _revised(self, entry: Entry, alert: Alert) -> list[Alert]:
+        """Makes a revision, if anything of it changed or people must be told; sets when to look again."""
+        before, now_ns = entry.alert, self._now_ns
+        leader = entry.members[entry.leader]
+        explained = entry.inhibited_by
+        alert = msgspec.structs.replace(
+            alert, flags=entry.listed(), flag_count=entry.joined, open_count=entry.open_count, summary=leader.summary,
+            advice=leader.advice, runbook=leader.runbook, blame=leader.blame, session=leader.session,
+            silenced_by=self._silences.covering(alert, now_ns),
+            inhibited_by=self._by_flag.get(explained, explained) or self._inhibitions.of(alert),
+            notice=Notice.NONE, at_ns=before.at_ns,
+        )
+        entry.alert = alert
+        timing = self._routes.timing(entry.route)
+        notice, again_ns = due_notice(entry, timing, now_ns)
+        if notice is not Notice.NONE:
+            told(entry, notice, now_ns)
+            _, again_ns = due_notice(entry, timing, now_ns)
+        self._look_again(entry, again_ns)
+        if before.revision and notice is Notice.NONE and alert == msgspec.structs.replace(before, notice=Notice.NONE):
+            return []
+        entry.alert = msgspec.structs.replace(alert, notice=notice, at_ns=now_ns, revision=before.revision + 1)
+        return [entry.alert]
+
+    def _look_again(self, entry: Entry, again_ns: int | None) -> None:
+        name = f"alert|{entry.alert.id}"
+        if again_ns is None:
+            self._timers.cancel(name)
+        elif again_ns > self._now_ns:
+            self._timers.set(name, again_ns)
+        elif not entry.open and entry.raised_count == 0:
+            self._timers.cancel(name)
+            del self._entries[entry.alert.id]
+            if self._by_key.get(entry.key) == entry.alert.id:
+                del self._by_key[entry.key]
+
+    def _silences_changed(self) -> list[Alert]:
+        return [
+            alert
+            for entry in list(self._entries.values())
+            if self._silences.covering(entry.alert, self._now_ns) != entry.alert.silenced_by
+            for alert in self._revised(entry, entry.alert)
+        ]
