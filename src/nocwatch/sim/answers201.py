@@ -1,0 +1,92 @@
+"""What the simulated CSMS answers to OCPP 2.0.1 calls: one function an action, and their table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nocwatch.sim.answers16 import Function, boot, heartbeat, nothing
+from nocwatch.sim.ledger import CsmsStation, CsmsTransaction
+from nocwatch.sim.tokens import APP_PREFIX, status_of
+from nocwatch.sim.wire import Payload
+
+if TYPE_CHECKING:
+    from nocwatch.sim.csms import SimCsms
+
+
+def _token_info(token: Payload) -> Payload:
+    status = "Accepted" if token["type"] == "NoAuthorization" else status_of(str(token["idToken"]))
+    return {"status": status}
+
+
+def _authorize(csms: SimCsms, station: CsmsStation, payload: Payload) -> Payload:
+    station.authorised_at_s = csms.pace.now()
+    return {"idTokenInfo": _token_info(payload["idToken"])}
+
+
+def _transaction_event(csms: SimCsms, station: CsmsStation, payload: Payload) -> Payload:
+    del csms
+    identity = str(payload["transactionInfo"]["transactionId"])
+    if payload["eventType"] == "Ended":
+        station.transactions.pop(identity, None)
+    else:
+        transaction = station.transactions.setdefault(identity, CsmsTransaction(identity, 0, ""))
+        transaction.connector = int(payload.get("evse", {}).get("id", transaction.connector))
+        if "idToken" in payload:
+            transaction.token = str(payload["idToken"]["idToken"])
+            transaction.by_app = transaction.token.startswith(APP_PREFIX)
+    return {"idTokenInfo": _token_info(payload["idToken"])} if "idToken" in payload else {}
+
+
+def _status(csms: SimCsms, station: CsmsStation, payload: Payload) -> Payload:
+    del csms
+    station.statuses[int(payload["evseId"]), int(payload["connectorId"])] = str(payload["connectorStatus"])
+    return {}
+
+
+def _data_transfer(csms: SimCsms, station: CsmsStation, payload: Payload) -> Payload:
+    del csms, station, payload
+    return {"status": "UnknownVendorId"}
+
+
+def _refused(csms: SimCsms, station: CsmsStation, payload: Payload) -> Payload:
+    del csms, station, payload
+    return {"status": "Rejected"}
+
+
+def _contract(csms: SimCsms, station: CsmsStation, payload: Payload) -> Payload:
+    del csms, station, payload
+    return {"status": "Failed", "exiResponse": ""}
+
+
+def _failed(csms: SimCsms, station: CsmsStation, payload: Payload) -> Payload:
+    del csms, station, payload
+    return {"status": "Failed"}
+
+
+ANSWERS_201: dict[str, Function] = {
+    "Authorize": _authorize,
+    "BootNotification": boot,
+    "ClearedChargingLimit": nothing,
+    "DataTransfer": _data_transfer,
+    "FirmwareStatusNotification": nothing,
+    "Get15118EVCertificate": _contract,
+    "GetCertificateStatus": _failed,
+    "Heartbeat": heartbeat,
+    "LogStatusNotification": nothing,
+    "MeterValues": nothing,
+    "NotifyChargingLimit": nothing,
+    "NotifyCustomerInformation": nothing,
+    "NotifyDisplayMessages": nothing,
+    "NotifyEVChargingNeeds": _refused,
+    "NotifyEVChargingSchedule": lambda *_: {"status": "Accepted"},
+    "NotifyEvent": nothing,
+    "NotifyMonitoringReport": nothing,
+    "NotifyReport": nothing,
+    "PublishFirmwareStatusNotification": nothing,
+    "ReportChargingProfiles": nothing,
+    "ReservationStatusUpdate": nothing,
+    "SecurityEventNotification": nothing,
+    "SignCertificate": _refused,
+    "StatusNotification": _status,
+    "TransactionEvent": _transaction_event,
+}

@@ -1,0 +1,380 @@
+"""How a simulated station speaks OCPP 2.0.1: its messages, and its answers to the CSMS's calls. No sockets, no waiting."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from nocwatch.sim.parts import Connector, Message, RemoteStart, Transaction
+from nocwatch.sim.physics import Reading
+from nocwatch.sim.wire import Answer, Payload, not_implemented
+
+if TYPE_CHECKING:
+    from nocwatch.sim.station import SimStation
+
+_STATUSES = {
+    "Available": "Available",
+    "Reserved": "Reserved",
+    "Unavailable": "Unavailable",
+    "Faulted": "Faulted",
+}
+_TO_201 = {"HardReset": "ImmediateReset", "SoftReset": "Reboot", "UnlockCommand": "Other"}
+_FAULT_VARIABLES = {
+    "GroundFailure": ("GroundFaultDetector", "Problem"),
+    "OverCurrentFailure": ("OverCurrentProtection", "Problem"),
+    "HighTemperature": ("TemperatureSensor", "Problem"),
+    "ConnectorLockFailure": ("ConnectorPlugRetentionLock", "Problem"),
+    "PowerMeterFailure": ("FiscalMetering", "Problem"),
+}
+_VARIABLES = {
+    ("OCPPCommCtrlr", "HeartbeatInterval"): "HeartbeatInterval",
+    ("SampledDataCtrlr", "TxUpdatedInterval"): "MeterValueSampleInterval",
+    ("TxCtrlr", "EVConnectionTimeOut"): "ConnectionTimeOut",
+    ("OCPPCommCtrlr", "WebSocketPingInterval"): "WebSocketPingInterval",
+}
+"""Component and variable → the station's own name of the setting."""
+
+
+class Dialect201:
+    """OCPP 2.0.1 edition 3."""
+
+    version = "2.0.1"
+
+    def __init__(self, station: SimStation) -> None:
+        self._station = station
+        self._event_ids = itertools.count(1)
+        rejected = {"status": "Rejected"}
+        self._handlers: dict[str, Callable[[Payload], Answer]] = {
+            "RequestStartTransaction": self._request_start,
+            "RequestStopTransaction": self._request_stop,
+            "Reset": self._reset,
+            "GetVariables": self._get_variables,
+            "SetVariables": self._set_variables,
+            "TriggerMessage": self._trigger,
+            "ChangeAvailability": self._change_availability,
+            "UnlockConnector": self._unlock,
+            "SetChargingProfile": self._set_profile,
+            "GetTransactionStatus": self._transaction_status,
+            "ClearChargingProfile": lambda _: Answer(payload={"status": "Unknown"}),
+            "GetChargingProfiles": lambda _: Answer(payload={"status": "NoProfiles"}),
+            "GetCompositeSchedule": lambda _: Answer(payload=rejected),
+            "ClearCache": lambda _: Answer(payload={"status": "Accepted"}),
+            "DataTransfer": lambda _: Answer(payload={"status": "UnknownVendorId"}),
+            "GetBaseReport": lambda _: Answer(payload={"status": "NotSupported"}),
+            "GetReport": lambda _: Answer(payload={"status": "NotSupported"}),
+            "GetMonitoringReport": lambda _: Answer(payload={"status": "NotSupported"}),
+            "GetLog": lambda _: Answer(payload=rejected),
+            "UpdateFirmware": lambda _: Answer(payload=rejected),
+            "GetLocalListVersion": lambda _: Answer(payload={"versionNumber": 0}),
+            "SendLocalList": lambda _: Answer(payload={"status": "Failed"}),
+            "ReserveNow": lambda _: Answer(payload=rejected),
+            "CancelReservation": lambda _: Answer(payload=rejected),
+            "CertificateSigned": lambda _: Answer(payload=rejected),
+            "InstallCertificate": lambda _: Answer(payload=rejected),
+            "DeleteCertificate": lambda _: Answer(payload={"status": "NotFound"}),
+            "GetInstalledCertificateIds": lambda _: Answer(payload={"status": "NotFound"}),
+            "SetNetworkProfile": lambda _: Answer(payload=rejected),
+            "CustomerInformation": lambda _: Answer(payload=rejected),
+            "CostUpdated": lambda _: Answer(payload={}),
+        }
+
+    # What the station says
+
+    def boot(self, reason: str) -> tuple[str, Payload]:
+        profile = self._station.profile
+        return "BootNotification", {
+            "reason": reason,
+            "chargingStation": {
+                "vendorName": profile.hardware.vendor,
+                "model": profile.hardware.model[:20],
+                "serialNumber": profile.serial[:25],
+                "firmwareVersion": profile.firmware,
+            },
+        }
+
+    def announcements(self) -> list[Message]:
+        return [self.status(connector) for connector in self._station.connectors]
+
+    def status(self, connector: Connector) -> Message:
+        payload = {
+            "timestamp": self._station.clock.text(),
+            "connectorStatus": self._word(connector),
+            "evseId": connector.socket.evse,
+            "connectorId": connector.socket.connector,
+        }
+        return Message("StatusNotification", lambda: payload, durable=False)
+
+    def announced_as(self, connector: Connector) -> str:
+        return self._word(connector)
+
+    def fault_event(self, connector: Connector, *, cleared: bool) -> list[Message]:
+        """NotifyEvent of the component that reports the trouble; it carries the code, which StatusNotification cannot."""
+        component, variable = _FAULT_VARIABLES.get(connector.error_code, ("Connector", "Problem"))
+        event = {
+            "eventId": next(self._event_ids),
+            "timestamp": self._station.clock.text(),
+            "trigger": "Alerting",
+            "actualValue": "false" if cleared else "true",
+            "cleared": cleared,
+            "techCode": connector.vendor_error or connector.error_code,
+            "eventNotificationType": "HardWiredNotification",
+            "component": {
+                "name": component,
+                "evse": {"id": connector.socket.evse, "connectorId": connector.socket.connector},
+            },
+            "variable": {"name": variable},
+        }
+        payload = {"generatedAt": event["timestamp"], "seqNo": 0, "eventData": [event]}
+        return [Message("NotifyEvent", lambda: payload, durable=False)]
+
+    def _word(self, connector: Connector) -> str:
+        if not connector.operative and connector.status == "Available":
+            return "Unavailable"
+        return _STATUSES.get(connector.status, "Occupied")
+
+    def authorize(self, token: str, token_type: str) -> tuple[str, Payload]:
+        return "Authorize", {"idToken": {"idToken": token, "type": token_type}}
+
+    def authorize_status(self, answer: Payload) -> str:
+        return str(answer.get("idTokenInfo", {}).get("status", "Invalid"))
+
+    def tx_start(self, tx: Transaction, trigger: str) -> list[Message]:
+        if tx.id is None:
+            tx.id = self._station.make_transaction_id()
+        tx.charging_state = "EVConnected"
+        reading = tx.connector.meter.reading(self._station.pace.now())
+        values = self.sampled(reading, "Transaction.Begin")[:1]
+        return [self._event(tx, "Started", trigger, values=values)]
+
+    def tx_authorised(self, tx: Transaction, trigger: str) -> list[Message]:
+        return [self._event(tx, "Updated", trigger)]
+
+    def tx_state(self, tx: Transaction, state: str, trigger: str = "ChargingStateChanged") -> list[Message]:
+        tx.charging_state = state
+        return [self._event(tx, "Updated", trigger)]
+
+    def tx_meter(self, tx: Transaction, reading: Reading, context: str = "Sample.Periodic") -> list[Message]:
+        trigger = "Trigger" if context == "Trigger" else "MeterValuePeriodic"
+        return [self._event(tx, "Updated", trigger, values=self.sampled(reading, context))]
+
+    def tx_stop(self, tx: Transaction, reason: str, trigger: str, reading: Reading) -> list[Message]:
+        tx.charging_state = "Idle" if reason in ("EVDisconnected", "Timeout") else "EVConnected"
+        values = self.sampled(reading, "Transaction.End")[:1]
+        return [self._event(tx, "Ended", trigger, values=values, stopped_reason=_TO_201.get(reason, reason))]
+
+    def heartbeat(self) -> tuple[str, Payload]:
+        return "Heartbeat", {}
+
+    def _event(
+        self,
+        tx: Transaction,
+        kind: str,
+        trigger: str,
+        *,
+        values: list[Payload] | None = None,
+        stopped_reason: str | None = None,
+    ) -> Message:
+        now = self._station.clock.text()
+        info: Payload = {"transactionId": tx.id, "chargingState": tx.charging_state}
+        if tx.remote_id is not None and kind == "Started":
+            info["remoteStartId"] = tx.remote_id
+        if stopped_reason:
+            info["stoppedReason"] = stopped_reason
+        payload: Payload = {
+            "eventType": kind,
+            "timestamp": now,
+            "triggerReason": trigger,
+            "seqNo": tx.sequence,
+            "transactionInfo": info,
+        }
+        tx.sequence += 1
+        if not self._station.online:
+            payload["offline"] = True
+        if not tx.told_evse:
+            tx.told_evse = True
+            payload["evse"] = {"id": tx.connector.socket.evse, "connectorId": tx.connector.socket.connector}
+        asked = False
+        if tx.authorised and not tx.told_token:
+            tx.told_token = asked = True
+            payload["idToken"] = {"idToken": tx.token, "type": tx.token_type}
+            if tx.remote_id is not None:
+                info["remoteStartId"] = tx.remote_id
+        if values:
+            payload["meterValue"] = [{"timestamp": now, "sampledValue": values}]
+
+        def answered(answer: Payload | None) -> None:
+            if asked:
+                info = (answer or {}).get("idTokenInfo", {})
+                self._station.tx_answered(tx, str(info.get("status", "Accepted")))
+
+        return Message("TransactionEvent", lambda: payload, answered=answered)
+
+    def sampled(self, reading: Reading, context: str) -> list[Payload]:
+        """The measurands of one reading as 2.0.1 writes them: numbers with a unit."""
+        common = {"context": context, "location": "Outlet"}
+        kilo = {"kwh"} & self._station.profile.quirks
+        energy = {"value": reading.register_wh, "unitOfMeasure": {"unit": "Wh"}}
+        if "kwh_labelled_wh" in self._station.profile.quirks:
+            energy["value"] = reading.register_wh / 1000
+        elif kilo:
+            energy = {"value": reading.register_wh / 1000, "unitOfMeasure": {"unit": "Wh", "multiplier": 3}}
+        values: list[Payload] = [
+            {**energy, "measurand": "Energy.Active.Import.Register", **common},
+            {
+                "value": round(reading.power_w, 1),
+                "measurand": "Power.Active.Import",
+                "unitOfMeasure": {"unit": "W"},
+                **common,
+            },
+        ]
+        if len(reading.current_a) == 1:
+            values.append(
+                {
+                    "value": round(reading.current_a[0], 1),
+                    "measurand": "Current.Import",
+                    "unitOfMeasure": {"unit": "A"},
+                    **common,
+                }
+            )
+            values.append(
+                {
+                    "value": round(reading.voltage_v[0], 1),
+                    "measurand": "Voltage",
+                    "unitOfMeasure": {"unit": "V"},
+                    **common,
+                }
+            )
+        else:
+            for n, (amps, volts) in enumerate(zip(reading.current_a, reading.voltage_v, strict=True), 1):
+                values.append(
+                    {
+                        "value": round(amps, 2),
+                        "measurand": "Current.Import",
+                        "phase": f"L{n}",
+                        "unitOfMeasure": {"unit": "A"},
+                        **common,
+                    }
+                )
+                values.append(
+                    {
+                        "value": round(volts, 1),
+                        "measurand": "Voltage",
+                        "phase": f"L{n}-N",
+                        "unitOfMeasure": {"unit": "V"},
+                        **common,
+                    }
+                )
+        if reading.soc_percent is not None:
+            values.append(
+                {
+                    "value": reading.soc_percent,
+                    "measurand": "SoC",
+                    "unitOfMeasure": {"unit": "Percent"},
+                    "context": context,
+                    "location": "EV",
+                }
+            )
+        return values
+
+    # What the station answers
+
+    def handle(self, action: str, payload: Payload) -> Answer:
+        handler = self._handlers.get(action)
+        return handler(payload) if handler else not_implemented(action)
+
+    def _request_start(self, payload: Payload) -> Answer:
+        token = payload["idToken"]
+        request = RemoteStart(str(token["idToken"]), str(token["type"]), int(payload["remoteStartId"]))
+        return _status(self._station.remote_start(payload.get("evseId"), request))
+
+    def _request_stop(self, payload: Payload) -> Answer:
+        return _status(self._station.remote_stop(payload.get("transactionId")))
+
+    def _reset(self, payload: Payload) -> Answer:
+        reason = "ImmediateReset" if payload.get("type") == "Immediate" else "Reboot"
+        return Answer(payload={"status": "Accepted"}, after=lambda: self._station.reset_soon(reason))
+
+    def _get_variables(self, payload: Payload) -> Answer:
+        configuration = self._station.configuration()
+        results = []
+        for each in payload["getVariableData"]:
+            result: Payload = {"component": each["component"], "variable": each["variable"]}
+            if each["component"]["name"] not in {component for component, _ in _VARIABLES}:
+                result["attributeStatus"] = "UnknownComponent"
+            elif (name := _VARIABLES.get((each["component"]["name"], each["variable"]["name"]))) is None:
+                result["attributeStatus"] = "UnknownVariable"
+            else:
+                result |= {"attributeStatus": "Accepted", "attributeValue": configuration[name][0]}
+            results.append(result)
+        return Answer(payload={"getVariableResult": results})
+
+    def _set_variables(self, payload: Payload) -> Answer:
+        results = []
+        for each in payload["setVariableData"]:
+            name = _VARIABLES.get((each["component"]["name"], each["variable"]["name"]))
+            status = self._station.configure(name, str(each["attributeValue"])) if name else "UnknownVariable"
+            results.append(
+                {"attributeStatus": status, "component": each["component"], "variable": each["variable"]}
+            )
+        return Answer(payload={"setVariableResult": results})
+
+    def _trigger(self, payload: Payload) -> Answer:
+        evse = payload.get("evse", {}).get("id")
+        match payload.get("requestedMessage"):
+            case "BootNotification":
+                follow_up = [Message("BootNotification", lambda: self.boot("Triggered")[1], durable=False)]
+            case "Heartbeat":
+                follow_up = [Message("Heartbeat", dict, durable=False)]
+            case "StatusNotification":
+                follow_up = [
+                    self.status(c) for c in self._station.connectors if evse in (None, c.socket.evse)
+                ]
+            case "TransactionEvent" | "MeterValues":
+                follow_up = [
+                    message
+                    for c in self._station.connectors
+                    if c.transaction and evse in (None, c.socket.evse)
+                    for message in self.tx_meter(
+                        c.transaction, c.meter.reading(self._station.pace.now()), "Trigger"
+                    )
+                ]
+            case _:
+                return Answer(payload={"status": "NotImplemented"})
+        return Answer(payload={"status": "Accepted"}, after=lambda: self._station.enqueue(follow_up))
+
+    def _change_availability(self, payload: Payload) -> Answer:
+        evse = payload.get("evse", {}).get("id") or None
+        return Answer(
+            payload={
+                "status": self._station.change_availability(
+                    evse, operative=payload["operationalStatus"] == "Operative"
+                )
+            }
+        )
+
+    def _unlock(self, payload: Payload) -> Answer:
+        return Answer(
+            payload={
+                "status": "Unlocked" if self._station.unlock(payload.get("evseId")) else "UnknownConnector"
+            }
+        )
+
+    def _set_profile(self, payload: Payload) -> Answer:
+        self._station.limit_power(
+            payload.get("evseId") or None, payload["chargingProfile"]["chargingSchedule"][0]
+        )
+        return Answer(payload={"status": "Accepted"})
+
+    def _transaction_status(self, payload: Payload) -> Answer:
+        wanted = payload.get("transactionId")
+        answer: Payload = {"messagesInQueue": self._station.queue_length > 0}
+        if wanted is not None:
+            answer["ongoingIndicator"] = any(
+                c.transaction and c.transaction.id == wanted for c in self._station.connectors
+            )
+        return Answer(payload=answer)
+
+
+def _status(accepted: bool) -> Answer:
+    return Answer(payload={"status": "Accepted" if accepted else "Rejected"})

@@ -1,0 +1,98 @@
+"""What the simulated CSMS keeps: its stations, their connectors and transactions. No sockets.
+
+Retries are recognised: the same StartTransaction again gets the same id.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+from nocwatch.sim.wire import LinkLost, Payload, Peer
+
+STARTS_MAX = 20_000
+"""Remembered starts for the recognition of retries; the oldest go: a retry comes within hours."""
+
+_ONLY_16 = frozenset({"StartTransaction", "StopTransaction", "DiagnosticsStatusNotification"})
+_ONLY_201 = frozenset({"TransactionEvent", "NotifyEvent", "NotifyReport"})
+
+
+@dataclass(slots=True)
+class CsmsTransaction:
+    """``connector`` is the connector's number in 1.6, the EVSE's in 2.0.1."""
+
+    id: int | str
+    connector: int
+    token: str
+    by_app: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class CsmsStation:
+    """One identity.
+
+    Attributes:
+        version: by subprotocol, corrected by the shape of what is said; empty while unknown.
+        statuses: (evse or 0, connector) → last status.
+        transactions: id → those under way.
+        shown: connectors at which a card was shown since they were taken: no app is needed there.
+        boots: accepted boots.
+    """
+
+    identity: str
+    version: str = ""
+    peer: Peer | None = None
+    boots: int = 0
+    statuses: dict[tuple[int, int], str] = field(default_factory=dict)
+    transactions: dict[int | str, CsmsTransaction] = field(default_factory=dict)
+    authorised_at_s: float = float("-inf")
+
+    @property
+    def version_or_16(self) -> str:
+        return self.version if self.version in ("1.6", "2.0.1") else "1.6"
+
+    def learn_version(self, action: str, payload: Payload) -> None:
+        """Shape before subprotocol: 1.6 messages do arrive over ``ocpp2.0.1`` (lbbrhzn#2050)."""
+        if action in _ONLY_16 or "chargePointVendor" in payload:
+            self.version = "1.6"
+        elif action in _ONLY_201 or "chargingStation" in payload:
+            self.version = "2.0.1"
+
+    def taken_by(self, connector: int) -> CsmsTransaction | None:
+        return next((tx for tx in self.transactions.values() if tx.connector == connector), None)
+
+    async def call(self, action: str, payload: Payload, *, timeout_s: float | None = None) -> Payload:
+        """See ``SimCsms.call``."""
+        if self.peer is None:
+            raise LinkLost("the station is offline")
+        return await self.peer.call(action, payload, timeout_s=timeout_s)
+
+
+class Ledger:
+    """Hands out transaction ids.
+
+    Attributes:
+        transaction_id_forced: given to the next start in place of a proper one (a fault).
+    """
+
+    def __init__(self, rng: random.Random) -> None:
+        self.transaction_id_forced: int | None = None
+        self._next = rng.randrange(1_000, 500_000)
+        self._starts: OrderedDict[tuple[object, ...], int] = OrderedDict()
+
+    def start(self, station: str, payload: Payload) -> int:
+        """Id for a StartTransaction; a retry gets the id that the first one got."""
+        key = (station, *(payload.get(name) for name in ("connectorId", "idTag", "meterStart", "timestamp")))
+        known = self._starts.get(key)
+        if known is not None:
+            return known
+        if self.transaction_id_forced is not None:
+            number = self.transaction_id_forced
+        else:
+            self._next += 1
+            number = self._next
+        self._starts[key] = number
+        if len(self._starts) > STARTS_MAX:
+            self._starts.popitem(last=False)
+        return number

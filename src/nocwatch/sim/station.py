@@ -1,0 +1,367 @@
+"""A simulated charging station: boots, reports, meters, obeys; what drivers do at it is in ``visit``, what breaks in ``steps``.
+
+One object per identity. Version-neutral: a dialect writes the messages. Each finished session is told to ``on_truth``.
+"""
+
+from __future__ import annotations
+
+import random
+import ssl
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+
+import trio
+
+from nocwatch.sim.clockwork import StationClock
+from nocwatch.sim.dialect16 import Dialect16
+from nocwatch.sim.dialect201 import Dialect201
+from nocwatch.sim.hardware import Profile
+from nocwatch.sim.pace import Pace
+from nocwatch.sim.parts import Connector, Interrupt, Message, RemoteStart, Transaction
+from nocwatch.sim.physics import REGISTER_WRAP_WH, Meter
+from nocwatch.sim.truth import Truth
+from nocwatch.sim.uplink import Uplink
+from nocwatch.sim.wire import Answer, CallFailed, CallTimeout, LinkLost, Payload, Peer, Saw
+
+ACTIONS_MAX = 2000
+"""Remembered actions of a station, for tests and for a person who asks what it did: hours of life."""
+BOOT_RETRY_S = 10.0
+"""Wait before the next boot where the CSMS gave no interval."""
+
+
+class SimStation:
+    """See the module's text.
+
+    Attributes:
+        actions: what it decided to do, oldest first: ``(agent, what)``.
+        silent_until_s: on ``pace.now()``: no StatusNotification before that (a fault).
+        heartbeat_s: as the last boot's answer set it.
+        twists: what is done to the answers of the next calls (a fault), one each.
+    """
+
+    def __init__(
+        self,
+        profile: Profile,
+        url: str,
+        *,
+        seed: int = 0,
+        pace: Pace | None = None,
+        on_truth: Callable[[Truth], None] | None = None,
+        saw: Saw | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+        call_timeout_s: float = 30.0,
+    ) -> None:
+        self.profile = profile
+        self.pace = pace or Pace()
+        self.seed = seed
+        self.rng = random.Random(f"{seed}/{profile.identity}")
+        self.clock = StationClock(_wrong_clock(profile.quirks))
+        self.dialect: Dialect16 | Dialect201 = (Dialect16 if profile.version == "1.6" else Dialect201)(self)
+        self.connectors = [self._connector(n) for n in range(len(profile.hardware.sockets))]
+        self.says_local = self.rng.random() < 0.6
+        self.sends_transaction_data = self.rng.random() < 0.3
+        self.silent_until_s = 0.0
+        self.heartbeat_s = 300.0
+        self.boot_reason: str | None = "PowerUp"
+        self.wants_boot = True
+        self.truths: deque[Truth] = deque(maxlen=ACTIONS_MAX)
+        self.actions: deque[tuple[str, str]] = deque(maxlen=ACTIONS_MAX)
+        self.twists: deque[Callable[[Answer], Answer]] = deque(maxlen=100)
+        self.on_start_answered: Callable[[Transaction], None] | None = None
+        self.no_show: Callable[[SimStation, Connector, RemoteStart], Awaitable[None]] | None = None
+        self.uplink = Uplink(
+            profile,
+            url,
+            rng=random.Random(f"{seed}/{profile.identity}/ids"),
+            pace=self.pace,
+            handle=self._called,
+            greet=self._greet,
+            saw=saw,
+            ssl_context=ssl_context,
+            call_timeout_s=call_timeout_s,
+        )
+        self._on_truth = on_truth
+        self._settings = {
+            "HeartbeatInterval": str(int(self.heartbeat_s)),
+            "MeterValueSampleInterval": str(int(profile.meter_interval_s)),
+            "ConnectionTimeOut": str(int(profile.connection_timeout_s)),
+            "WebSocketPingInterval": "60",
+        }
+        self._nursery: trio.Nursery | None = None
+
+    def _connector(self, index: int) -> Connector:
+        socket = self.profile.hardware.sockets[index]
+        rng = random.Random(f"{self.seed}/{self.profile.identity}/meter {socket.number}")
+        start_wh = REGISTER_WRAP_WH - 400.0 if "register_32_bit" in self.profile.quirks else None
+        return Connector(socket, Meter(rng, current=socket.current, register_wh=start_wh))
+
+    @property
+    def identity(self) -> str:
+        return self.profile.identity
+
+    @property
+    def online(self) -> bool:
+        return bool(self.uplink.online)
+
+    @property
+    def queue_length(self) -> int:
+        return self.uplink.queue_length
+
+    async def run(self, *, task_status: trio.TaskStatus[SimStation] = trio.TASK_STATUS_IGNORED) -> None:
+        """Until cancelled."""
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            task_status.started(self)
+            nursery.start_soon(self._heartbeats)
+            await self.uplink.run()
+
+    def spawn(self, task: Callable[..., Awaitable[object]], *args: object) -> None:
+        """Runs something beside the station's own life, for as long as the station lives."""
+        assert self._nursery is not None, "the station is not running"
+        self._nursery.start_soon(task, *args)
+
+    def acted(self, agent: str, what: str) -> None:
+        self.actions.append((agent, what))
+
+    def tell(self, truth: Truth) -> None:
+        """A session or attempt is over."""
+        self.truths.append(truth)
+        if self._on_truth:
+            self._on_truth(truth)
+
+    # Messages
+
+    def enqueue(self, messages: Sequence[Message]) -> None:
+        self.uplink.enqueue(messages)
+
+    def set_status(self, connector: Connector, status: str) -> None:
+        """Changes the connector's state, and tells the CSMS where that shows in this version."""
+        connector.status = status
+        text = self.dialect.announced_as(connector)
+        if text != connector.announced and self.online and self.pace.now() >= self.silent_until_s:
+            connector.announced = text
+            self.enqueue([self.dialect.status(connector)])
+
+    def set_fault(
+        self,
+        connector: Connector,
+        code: str,
+        *,
+        info: str = "",
+        vendor_error: str = "",
+        status: str = "Faulted",
+    ) -> None:
+        """The connector is in trouble; what is charging there ends. ``NoError`` with status Available ends the trouble."""
+        cleared = code == "NoError" and status != "Faulted"
+        if isinstance(self.dialect, Dialect201) and (not cleared or connector.error_code != "NoError"):
+            if not cleared:
+                connector.error_code, connector.vendor_error = code, vendor_error
+            self.enqueue(self.dialect.fault_event(connector, cleared=cleared))
+        connector.error_code, connector.error_info, connector.vendor_error = code, info, vendor_error
+        if status == "Faulted" and connector.transaction:
+            connector.interrupt(Interrupt("fault", code))
+        self.set_status(connector, status)
+
+    async def authorize(self, token: str, token_type: str = "ISO14443") -> str | None:
+        """The CSMS's word on a token; ``Accepted`` while offline (AllowOfflineTxForUnknownId); None where it gave no answer."""
+        try:
+            answer = await self.uplink.call(*self.dialect.authorize(token, token_type))
+        except LinkLost:
+            return "Accepted"
+        except CallTimeout:
+            return None
+        except CallFailed:
+            return "Invalid"
+        return self.dialect.authorize_status(answer)
+
+    def tx_answered(self, tx: Transaction, status: str) -> None:
+        """The CSMS has answered the start (or the token) of a transaction."""
+        if status != "Accepted":
+            tx.refused = True
+            tx.connector.interrupt(Interrupt("denied", status))
+        if self.on_start_answered:
+            self.on_start_answered(tx)
+
+    def make_transaction_id(self) -> str:
+        bits = self.rng.getrandbits(128)
+        text = f"{bits:032x}"
+        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+    def _called(self, action: str, payload: Payload) -> Answer:
+        answer = self.dialect.handle(action, payload)
+        return self.twists.popleft()(answer) if self.twists else answer
+
+    # What the CSMS may want
+
+    def remote_start(self, number: int | None, request: RemoteStart) -> bool:
+        """Takes a remote start; a driver who waits at the connector goes on, otherwise it waits for a cable."""
+        connector = (
+            self._find(number) if number else next((c for c in self.connectors if _startable(c)), None)
+        )
+        if connector is None or not _startable(connector):
+            return False
+        if connector.ignore_remote_start:
+            return True
+        connector.remote_start = request
+        if connector.waiting_for_cable:
+            connector.wake()
+        elif self.no_show:
+            self.spawn(self.no_show, self, connector, request)
+        return True
+
+    def remote_stop(self, transaction_id: object) -> bool:
+        for connector in self.connectors:
+            if (
+                connector.transaction
+                and connector.transaction.id == transaction_id
+                and not connector.transaction.ended
+            ):
+                connector.interrupt(Interrupt("remote_stop"))
+                return True
+        return False
+
+    def unlock(self, number: object) -> bool:
+        connector = self._find(number)
+        if connector is None:
+            return False
+        if connector.transaction:
+            connector.interrupt(Interrupt("unlock"))
+        return True
+
+    def change_availability(self, number: object, *, operative: bool) -> str:
+        connectors = [c for c in self.connectors if number in (None, c.socket.number)]
+        if not connectors:
+            return "Rejected"
+        for connector in connectors:
+            connector.operative = operative
+            self.set_status(connector, connector.status)
+        return "Scheduled" if any(c.transaction for c in connectors) else "Accepted"
+
+    def limit_power(self, number: object, schedule: Payload) -> None:
+        """A charging profile's first period holds until the next profile; 0 suspends."""
+        limit = float(schedule["chargingSchedulePeriod"][0]["limit"])
+        watts = limit if schedule.get("chargingRateUnit") == "W" else limit * 230 * 3
+        for connector in self.connectors:
+            if number in (None, connector.socket.number):
+                connector.meter.limit(self.pace.now(), min(watts, connector.socket.power_w))
+
+    def configuration(self) -> dict[str, tuple[str, bool]]:
+        """Setting → (value, read-only)."""
+        own = {key: (value, False) for key, value in self._settings.items()}
+        return own | {
+            "NumberOfConnectors": (str(len(self.connectors)), True),
+            "SupportedFeatureProfiles": ("Core,FirmwareManagement,RemoteTrigger,SmartCharging", True),
+            "AuthorizeRemoteTxRequests": ("false", False),
+            "MeterValuesSampledData": (
+                "Energy.Active.Import.Register,Power.Active.Import,Current.Import,Voltage,SoC",
+                False,
+            ),
+        }
+
+    def configure(self, key: str, value: str) -> str:
+        """Sets a setting; the word for the CSMS."""
+        if key not in self._settings:
+            return (
+                "Rejected"
+                if key in self.configuration()
+                else ("NotSupported" if self.dialect.version == "1.6" else "UnknownVariable")
+            )
+        if not value.isdigit():
+            return "Rejected"
+        self._settings[key] = value
+        if key == "HeartbeatInterval" and int(value) > 0:
+            self.heartbeat_s = float(value)
+        return "Accepted"
+
+    @property
+    def meter_interval_s(self) -> float:
+        """0 where samples are switched off."""
+        return float(self._settings["MeterValueSampleInterval"])
+
+    @property
+    def connection_timeout_s(self) -> float:
+        return float(self._settings["ConnectionTimeOut"])
+
+    def reset_soon(self, reason: str) -> None:
+        """The CSMS ordered a reset."""
+        self.spawn(self.reboot, reason, "RemoteReset", 3.0)
+
+    async def reboot(
+        self, stop_reason: str = "Reboot", boot_reason: str = "LocalReset", off_s: float = 5.0
+    ) -> None:
+        """Ends what is charging, goes away, comes back with a boot."""
+        for connector in self.connectors:
+            if connector.transaction:
+                connector.interrupt(Interrupt("reset", stop_reason))
+        await self.pace.sleep(1.0)
+        self.wants_boot, self.boot_reason = "no_boot_on_reconnect" not in self.profile.quirks, boot_reason
+        await self.go_offline(off_s)
+
+    async def go_offline(self, seconds: float, *, abruptly: bool = False, reboot: bool = False) -> None:
+        """No network for that long; charging goes on, and is told later."""
+        self.acted("link", f"offline for {seconds:g} s")
+        self.uplink.wanted.turn(on=False)
+        if abruptly:
+            self.uplink.cut()
+        else:
+            await self.uplink.hang_up()
+        if reboot:
+            self.wants_boot = True
+        await self.pace.sleep(seconds)
+        self.uplink.wanted.turn(on=True)
+
+    def _find(self, number: object) -> Connector | None:
+        return next((c for c in self.connectors if c.socket.number == number), None)
+
+    # The life of a connection
+
+    async def _greet(self, peer: Peer) -> bool:
+        if self.wants_boot and not await self._boot(peer):
+            return False
+        if self.pace.now() < self.silent_until_s:
+            return True
+        for message in self.dialect.announcements():
+            await peer.call(message.action, message.build())
+        for connector in self.connectors:
+            connector.announced = self.dialect.announced_as(connector)
+        return True
+
+    async def _boot(self, peer: Peer) -> bool:
+        while True:
+            try:
+                answer = await peer.call(*self.dialect.boot(self.boot_reason or "PowerUp"))
+            except LinkLost:
+                return False
+            except CallFailed:
+                answer = {"status": "Pending"}
+            interval_s = float(answer.get("interval") or 0)
+            if answer.get("status") == "Accepted":
+                self.heartbeat_s = interval_s or self.heartbeat_s
+                self._settings["HeartbeatInterval"] = str(int(self.heartbeat_s))
+                self.wants_boot = False
+                if self.clock.wrong == "local":
+                    self.clock.wrong = ""  # the answer's currentTime sets the clock
+                self.acted("link", "booted")
+                return True
+            await self.pace.sleep(interval_s or BOOT_RETRY_S)
+
+    async def _heartbeats(self) -> None:
+        while True:
+            await self.uplink.online.wait()
+            await self.pace.sleep(self.heartbeat_s)
+            try:
+                await self.uplink.call(*self.dialect.heartbeat())
+            except CallFailed:
+                continue  # a lost link is the uplink's business; an unanswered heartbeat is followed by the next
+
+
+def _startable(connector: Connector) -> bool:
+    return (
+        connector.transaction is None
+        and connector.operative
+        and connector.status in ("Available", "Preparing")
+    )
+
+
+def _wrong_clock(quirks: frozenset[str]) -> str:
+    return "1970" if "clock_1970" in quirks else "local" if "clock_local_as_z" in quirks else ""

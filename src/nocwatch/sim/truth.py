@@ -1,0 +1,114 @@
+"""What really happened, as only the simulator knows it: one record for each session or attempt that is over.
+
+Independent of the session tracker on purpose: tests hold the one against the other. The verdict follows domain rules
+(energy of 0.1 kWh, valid stop, two minutes), applied to what the simulated driver, vehicle and hardware did, not to frames.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from nocwatch.flags import Blame
+from nocwatch.sessions import Outcome, Reason, StartSource
+
+ENERGY_WH_MIN = 100.0
+"""Below 0.1 kWh a session has given no energy."""
+REGRET_S_MAX = 120.0
+"""A driver who ends it within two minutes has changed his mind; after that the charger has failed him."""
+
+VALID_STOPS = frozenset({
+    "Local", "Remote", "EVDisconnected", "UnlockCommand",
+    "EnergyLimitReached", "SOCLimitReached", "StoppedByEV", "LocalOutOfCredit", "TimeLimitReached", "MasterPass",
+})  # fmt: skip
+
+_STOP_FAILURES: dict[str, tuple[Reason, Blame]] = {
+    "EmergencyStop": (Reason.EMERGENCY_STOP, Blame.DRIVER),
+    "PowerLoss": (Reason.POWER_LOSS, Blame.UNKNOWN),
+    "Reboot": (Reason.REBOOT, Blame.CHARGER),
+    "HardReset": (Reason.REBOOT, Blame.CHARGER),
+    "SoftReset": (Reason.REBOOT, Blame.CHARGER),
+    "ImmediateReset": (Reason.REBOOT, Blame.CHARGER),
+    "DeAuthorized": (Reason.DEAUTHORISED, Blame.CSMS),
+}
+
+CONNECTIVITY = "Connectivity"
+"""Error code of the simulator's own: the session ended because the station lost its socket."""
+
+_ERROR_REASONS: dict[str, tuple[Reason, Blame]] = {
+    "EVCommunicationError": (Reason.EV_COMM, Blame.UNKNOWN),
+    "ConnectorLockFailure": (Reason.CONNECTOR_LOCK, Blame.CHARGER),
+    "GroundFailure": (Reason.ELECTRICAL_SAFETY, Blame.CHARGER),
+    "OverCurrentFailure": (Reason.ELECTRICAL_SAFETY, Blame.CHARGER),
+    "OverVoltage": (Reason.ELECTRICAL_SAFETY, Blame.CHARGER),
+    "UnderVoltage": (Reason.ELECTRICAL_SAFETY, Blame.CHARGER),
+    "PowerMeterFailure": (Reason.METER, Blame.CHARGER),
+    "HighTemperature": (Reason.THERMAL, Blame.CHARGER),
+    CONNECTIVITY: (Reason.CONNECTIVITY, Blame.CHARGER),
+}
+
+
+class Truth(msgspec.Struct, frozen=True, kw_only=True):
+    """One session or attempt that is over.
+
+    Attributes:
+        evse: None in 1.6.
+        transaction: as the station knows it: int in 1.6 (None where the answer never came), str in 2.0.1, None for an attempt.
+        energy_wh: what really flowed, whatever the register showed.
+        meter_start_wh: as shown on the wire, distortions included; ``meter_stop_wh`` alike, None where no stop was sent.
+        cause: the name of the fault that was played, empty in ordinary life.
+    """
+
+    station: str
+    evse: int | None
+    connector: int
+    transaction: int | str | None
+    outcome: Outcome
+    reason: Reason | None = None
+    blame: Blame | None = None
+    energy_wh: float = 0.0
+    meter_start_wh: float | None = None
+    meter_stop_wh: float | None = None
+    stop_reason: str | None = None
+    token: str | None = None
+    start_source: StartSource = StartSource.UNKNOWN
+    started_at_ns: int = 0
+    stopped_at_ns: int = 0
+    late: bool = False
+    cause: str = ""
+
+
+def verdict(
+    energy_wh: float,
+    duration_s: float,
+    stop_reason: str | None,
+    *,
+    error_code: str = "",
+    refused: bool = False,
+) -> tuple[Outcome, Reason | None, Blame | None]:
+    """Outcome, reason and blame of a transaction that was stopped.
+
+    Args:
+        energy_wh: what flowed.
+        duration_s: real seconds from its start to its stop.
+        stop_reason: as sent; None counts as Local [OCPP 1.6 §4.10].
+        error_code: what the hardware reported in the session, ``NoError`` or empty where all was well.
+        refused: the token was never accepted for this transaction.
+    """
+    valid = (stop_reason or "Local") in VALID_STOPS
+    if valid and energy_wh >= ENERGY_WH_MIN:
+        return Outcome.SUCCESS, None, None
+    if refused and energy_wh < ENERGY_WH_MIN:
+        return Outcome.REJECTED, Reason.AUTH_REJECTED, Blame.DRIVER
+    if error_code in _ERROR_REASONS:
+        reason, blame = _ERROR_REASONS[error_code]
+        return Outcome.FAILED, reason, blame
+    if stop_reason in _STOP_FAILURES:
+        reason, blame = _STOP_FAILURES[stop_reason]
+        return Outcome.FAILED, reason, blame
+    if stop_reason == "Timeout":
+        return Outcome.CANCELLED, Reason.NO_PLUG_TIMEOUT, Blame.DRIVER
+    if valid and duration_s <= REGRET_S_MAX:
+        return Outcome.CANCELLED, Reason.ENDED_BY_DRIVER, Blame.DRIVER
+    if valid:
+        return Outcome.FAILED, Reason.ZERO_ENERGY, Blame.UNKNOWN
+    return Outcome.FAILED, Reason.UNKNOWN, Blame.UNKNOWN

@@ -1,0 +1,272 @@
+"""A station's connection: dials, dials again, keeps what must not be lost in a queue and delivers it in order.
+
+What it says on connecting (boot, statuses) is the station's business (``Greeter``). A queued transaction message survives
+lost links and reboots; a status is dropped with its link, because the next greeting tells the state anew.
+"""
+
+from __future__ import annotations
+
+import base64
+import random
+import ssl
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeAlias
+from urllib.parse import quote, urlsplit
+
+import structlog
+import trio
+from trio_websocket import ConnectionClosed, ConnectionRejected, HandshakeError, wrap_client_stream
+
+from nocwatch.sim.hardware import Profile
+from nocwatch.sim.pace import Lamp, Pace
+from nocwatch.sim.parts import Message
+from nocwatch.sim.wire import CallFailed, Handler, LinkLost, Payload, Peer, Saw
+
+QUEUE_MAX = 5000
+"""Messages kept while offline: a day of samples of one transaction at 20 s; beyond it the oldest samples go first."""
+HANDSHAKE_S_MAX = 20.0
+BACKOFF_S_MAX = 60.0
+"""Longest wait between two dials, before jitter."""
+
+log = structlog.get_logger(__name__)
+
+Greeter: TypeAlias = Callable[[Peer], Awaitable[bool]]
+"""Says what a fresh connection needs; False ends the connection and dials again."""
+
+
+class Uplink:
+    """See the module's text.
+
+    Attributes:
+        peer: the live, greeted connection, or None.
+        online: on while there is one.
+        wanted: off keeps the station from dialling (no network, no power).
+        counters: ``dials``, ``connections``, ``rejected`` by HTTP status, ``dropped`` messages, ``given_up`` messages.
+    """
+
+    def __init__(
+        self,
+        profile: Profile,
+        url: str,
+        *,
+        rng: random.Random,
+        pace: Pace,
+        handle: Handler,
+        greet: Greeter,
+        saw: Saw | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+        call_timeout_s: float = 30.0,
+    ) -> None:
+        self.profile = profile
+        self.peer: Peer | None = None
+        self.online = Lamp()
+        self.wanted = Lamp(on=True)
+        self.counters = {"dials": 0, "connections": 0, "rejected": 0, "dropped": 0, "given_up": 0}
+        self._rng, self._pace, self._handle, self._greet, self._saw = rng, pace, handle, greet, saw
+        self._call_timeout_s = call_timeout_s
+        parts = urlsplit(url)
+        if parts.scheme not in ("ws", "wss") or not parts.hostname:
+            raise ValueError(f"{url!r} is no WebSocket URL; write ws://host:port/path")
+        self._host, self._port = parts.hostname, parts.port or (443 if parts.scheme == "wss" else 80)
+        self._resource = parts.path.rstrip("/") + (profile.path or "/" + quote(profile.identity, safe=""))
+        self._tls = (ssl_context or ssl.create_default_context()) if parts.scheme == "wss" else None
+        self._queue: deque[Message] = deque()
+        self._filled = Lamp()
+        self._jitter = random.Random(f"jitter {profile.identity}")
+        self._nursery: trio.Nursery | None = None
+        self._scope: trio.CancelScope | None = None
+
+    # Calls
+
+    async def call(self, action: str, payload: Payload, *, message_id: str | None = None) -> Payload:
+        """A call outside the queue.
+
+        Raises:
+            LinkLost, CallTimeout, CallRefused: see ``wire``; LinkLost also where the station is offline.
+        """
+        if self.peer is None:
+            raise LinkLost("offline")
+        return await self.peer.call(action, payload, message_id=message_id)
+
+    def enqueue(self, messages: Sequence[Message]) -> None:
+        """Adds to the queue; statuses only while online."""
+        for message in messages:
+            if not message.durable and not self.online:
+                continue
+            if len(self._queue) >= QUEUE_MAX:
+                self._make_room()
+            self._queue.append(message)
+        self._filled.turn(on=bool(self._queue))
+
+    @property
+    def queue_length(self) -> int:
+        return len(self._queue)
+
+    def _make_room(self) -> None:
+        victim = next((m for m in self._queue if m.attempts_max == 1), self._queue[0])
+        self._queue.remove(victim)
+        self.counters["dropped"] += 1
+
+    # Life
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._deliver)
+            failures = 0
+            self._nursery = nursery
+            if "probes_16_first" in self.profile.quirks:
+                await self._connection(probe=True)
+            while True:
+                await self.wanted.wait()
+                failures = 0 if await self._connection() else failures + 1
+                await self.online.wait(on=False)  # on where another socket has taken over
+                wait_s = min(BACKOFF_S_MAX, 2.0**failures) * self._jitter.uniform(0.5, 1.0)
+                await self._pace.sleep(wait_s)
+
+    def cut(self) -> None:
+        """Ends the connection without a word, as a pulled cable with a reset does."""
+        if self._scope:
+            self._scope.cancel()
+
+    def take_over(self, hold_s: float) -> None:
+        """Opens a new socket while the old one stays open and deaf for ``hold_s`` more (unscaled): half open to its peer."""
+        if self.peer is None or self._nursery is None:
+            return
+        self.peer.deaf = True
+        self._nursery.start_soon(self._hold, self._scope, hold_s)
+        self._lost()
+        self._nursery.start_soon(self._connection)
+
+    async def _hold(self, scope: trio.CancelScope | None, hold_s: float) -> None:
+        await self._pace.sleep(hold_s)
+        if scope:
+            scope.cancel()
+
+    async def hang_up(self, code: int = 1000, reason: str | None = None) -> None:
+        """Ends the connection with a Close frame."""
+        if self.peer:
+            await self.peer.close(code, reason)
+
+    async def _connection(self, *, probe: bool = False) -> bool:
+        """One connection from dial to end; False where it never got to its greeting's end."""
+        mine: list[Peer] = []
+        self.counters["dials"] += 1
+        try:
+            with trio.CancelScope() as self._scope:
+                stream = await self._dial()
+                try:
+                    await self._converse(stream, mine, probe=probe)
+                finally:
+                    with trio.CancelScope(shield=True):
+                        await trio.aclose_forcefully(stream)
+        except* ConnectionRejected:
+            self.counters["rejected"] += 1
+            log.info("refused by the CSMS", station=self.profile.identity)
+        except* (
+            OSError,
+            HandshakeError,
+            ConnectionClosed,
+            CallFailed,
+            trio.BrokenResourceError,
+            trio.TooSlowError,
+        ) as group:
+            log.info("connection failed", station=self.profile.identity, error=repr(group.exceptions[0]))
+        if mine and self.peer is mine[0]:
+            self._lost()
+        return bool(mine)
+
+    async def _dial(self) -> trio.SocketStream | trio.SSLStream[trio.SocketStream]:
+        with trio.fail_after(HANDSHAKE_S_MAX):
+            stream = await trio.open_tcp_stream(self._host, self._port)
+            if self._tls is None:
+                return stream
+            secure = trio.SSLStream(stream, self._tls, server_hostname=self._host, https_compatible=True)
+            await secure.do_handshake()
+            return secure
+
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """Basic authentication where the station has a password (security profile 1 and 2)."""
+        if self.profile.password is None:
+            return []
+        secret = base64.b64encode(f"{self.profile.identity}:{self.profile.password}".encode())
+        return [(b"Authorization", b"Basic " + secret)]
+
+    async def _converse(
+        self,
+        stream: trio.SocketStream | trio.SSLStream[trio.SocketStream],
+        greeted: list[Peer],
+        *,
+        probe: bool,
+    ) -> None:
+        async with trio.open_nursery() as nursery:
+            with trio.fail_after(HANDSHAKE_S_MAX):
+                websocket = await wrap_client_stream(
+                    nursery,
+                    stream,
+                    f"{self._host}:{self._port}",
+                    self._resource,
+                    subprotocols=["ocpp1.6"] if probe else list(self.profile.offered),
+                    extra_headers=self.headers(),
+                )
+            self.counters["connections"] += 1
+            peer = Peer(
+                websocket, self._handle, make_id=self.make_id, timeout_s=self._call_timeout_s, saw=self._saw
+            )
+
+            async def receive() -> None:
+                await peer.run()
+                nursery.cancel_scope.cancel()
+
+            nursery.start_soon(receive)
+            if probe or not await self._greet(peer):
+                await peer.close()
+                nursery.cancel_scope.cancel()
+                return
+            greeted.append(peer)
+            self.peer = peer
+            self.online.turn(on=True)
+            await trio.sleep_forever()
+
+    def _lost(self) -> None:
+        self.peer = None
+        self.online.turn(on=False)
+        kept = [message for message in self._queue if message.durable]
+        self._queue.clear()
+        self._queue.extend(kept)
+        self._filled.turn(on=bool(self._queue))
+
+    def make_id(self) -> str:
+        """A message id, the same with the same seed."""
+        return f"{self._rng.getrandbits(64):016x}"
+
+    async def _deliver(self) -> None:
+        while True:
+            await self._filled.wait()
+            await self.online.wait()
+            if self._queue:
+                await self._deliver_one(self._queue[0])
+
+    async def _deliver_one(self, message: Message) -> None:
+        answer: Payload | None = None
+        try:
+            answer = await self.call(message.action, message.build())
+        except LinkLost:
+            await self.online.wait(on=False)
+            return
+        except CallFailed as error:
+            message.attempts += 1
+            if message.durable and (message.attempts_max is None or message.attempts < message.attempts_max):
+                await self._pace.sleep(min(60.0, 5.0 * message.attempts))
+                return
+            if message.durable:
+                self.counters["given_up"] += 1
+                log.info(
+                    "message given up", station=self.profile.identity, action=message.action, error=str(error)
+                )
+        if self._queue and self._queue[0] is message:
+            self._queue.popleft()
+            self._filled.turn(on=bool(self._queue))
+        if message.answered:
+            message.answered(answer)
