@@ -57,6 +57,9 @@ class Station(msgspec.Struct, frozen=True, kw_only=True):
         since_ns: since when ``online`` holds.
         last_seen_ns: the last byte from the station.
         connections: numbers of its live connections, the newest last.
+        connectors: by EVSE and number, without the controller.
+        controller: connector 0 of 1.6, EVSE 0 of 2.x: the station itself; None until it spoke for itself.
+        configuration: settings as read or set that bear on sessions, by 1.6's key or 2.x's Component.Variable.
     """
 
     id: str
@@ -75,3 +78,5 @@ class Station(msgspec.Struct, frozen=True, kw_only=True):
     booted_at_ns: int | None = None
     heartbeat_interval_s: float | None = None
     connectors: tuple[Connector, ...] = ()
+    controller: Connector | None = None
+    configuration: dict[str, str] = {}

@@ -1,0 +1,319 @@
+"""The whole network as it stands: sightings in, events and changes out. The only way into this room.
+
+What always holds: pipeline time never runs backwards; a moment that is due at t is worked on with the time t, before the
+sighting that brings a later time; the same sightings give the same changes and ids; and a snapshot taken between two
+sightings, restored into a new ``Fleet`` of the same settings, goes on to the letter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+import msgspec
+
+from nocwatch.frames import Direction, Frame, Link, LinkEvent, Sighting
+from nocwatch.network import Station
+from nocwatch.ocpp.conversation import Conversation
+from nocwatch.ocpp.events import OcppEvent
+from nocwatch.sessions import Session
+from nocwatch.state import presence, station
+from nocwatch.state.changes import AnyChange, LinkRefused, UpstreamChanged
+from nocwatch.state.memory import LinkState, StationState
+from nocwatch.state.settings import StateSettings
+from nocwatch.state.tracker import TimerKey, Tracker, session_now, station_record
+from nocwatch.timers import Timers
+
+UPSTREAMS_MAX: Final = 64
+"""Upstreams are configured, not learnt; the bound is for a journal that was not written by our relay."""
+
+
+class Moved(msgspec.Struct, frozen=True):
+    """What one sighting caused, in order: what was said, and what became so."""
+
+    events: list[OcppEvent]
+    changes: list[AnyChange]
+
+
+class _Snapshot(msgspec.Struct):
+    """Everything. A new field needs a default, so that a snapshot of the former release is read."""
+
+    now_ns: int
+    stations: list[StationState]
+    conversations: list[Conversation]
+    upstreams: dict[str, bool]
+    timers: list[tuple[TimerKey, int]]
+    counters: dict[str, int]
+
+
+_decode = msgspec.msgpack.Decoder(_Snapshot).decode
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class _Stations(Mapping[str, Station]):
+    """The stations' records as they stand; each is made when it is asked for."""
+
+    def __init__(self, trackers: dict[str, Tracker]) -> None:
+        self._trackers = trackers
+
+    def __getitem__(self, key: str) -> Station:
+        return station_record(self._trackers[key].state)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._trackers)
+
+    def __len__(self) -> int:
+        return len(self._trackers)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._trackers
+
+
+class Fleet:
+    """Stations, connectors, sessions and upstreams.
+
+    Attributes:
+        stations: identity → record as it stands.
+        upstreams: name → whether it is up.
+        counters: drops and oddities since the beginning, by name.
+        now_ns: pipeline time.
+    """
+
+    def __init__(self, settings: StateSettings | None = None) -> None:
+        self.settings = settings or StateSettings()
+        self.now_ns = 0
+        self.upstreams: dict[str, bool] = {}
+        self.counters: dict[str, int] = {}
+        self._timers: Timers[TimerKey] = Timers()
+        self._trackers: dict[str, Tracker] = {}
+        self._conversations: dict[int, Conversation] = {}
+        self._where: dict[str, str] = {}
+        self.stations: Mapping[str, Station] = _Stations(self._trackers)
+
+    # --- in -------------------------------------------------------------------------------------------------------------
+
+    def feed(self, sighting: Sighting) -> Moved:
+        """What this sighting says and makes so; first what came due before it."""
+        moved = self.advance(sighting.received_at_ns)
+        if isinstance(sighting, Frame):
+            self._frame(sighting, moved)
+        elif isinstance(sighting, Link):
+            self._link(sighting, moved)
+        return moved
+
+    def apply(self, event: OcppEvent) -> list[AnyChange]:
+        """What an event makes so that no frame here brought: for tests, and for traces that are events already."""
+        moved = self.advance(event.at_ns)
+        tracker = self._tracker(event.station)
+        if tracker is not None:
+            if not any(link.connection == event.connection for link in tracker.state.links):
+                self._implied_link(tracker, event.connection, moved)
+            tracker.state.last_seen_ns = self.now_ns
+            self._events(tracker, [event], moved)
+        return moved.changes
+
+    def advance(self, now_ns: int) -> Moved:
+        """Lets time pass; what is due on the way happens at its own moment."""
+        moved = Moved([], [])
+        for (station_id, kind, subject), due_ns in self._timers.pop_due(now_ns):
+            self.now_ns = max(self.now_ns, due_ns)
+            tracker = self._trackers.get(station_id)
+            if tracker is None:
+                continue
+            if kind == "calls":
+                self._expire(tracker, int(subject), moved)
+                continue
+            tracker.now_ns = self.now_ns
+            moved.changes.extend(station.due(tracker, kind, subject))
+        if now_ns > self.now_ns:
+            self.now_ns = now_ns
+        return moved
+
+    # --- out ------------------------------------------------------------------------------------------------------------
+
+    @property
+    def next_due_ns(self) -> int | None:
+        """When something comes due by itself; None where nothing waits."""
+        return min((due_ns for _, due_ns in self._timers.dump()), default=None)
+
+    def sessions(self, station_id: str) -> tuple[Session, ...]:
+        """The station's sessions under way."""
+        tracker = self._trackers.get(station_id)
+        if tracker is None:
+            return ()
+        return tuple(session_now(each, self.settings) for each in tracker.under_way())
+
+    def session_by_id(self, session_id: str) -> Session | None:
+        """A session under way, or one that is still remembered."""
+        station_id = self._where.get(session_id)
+        if station_id is None:
+            return None
+        return session_now(self._trackers[station_id].state.sessions[session_id], self.settings)
+
+    def snapshot(self) -> bytes:
+        return _encode(
+            _Snapshot(
+                now_ns=self.now_ns,
+                stations=[tracker.state for tracker in self._trackers.values()],
+                conversations=list(self._conversations.values()),
+                upstreams=self.upstreams,
+                timers=self._timers.dump(),
+                counters=self.counters,
+            )
+        )
+
+    def restore(self, snapshot: bytes) -> None:
+        """Takes the place of all that is known.
+
+        Raises:
+            msgspec.ValidationError: where it is of another form.
+        """
+        kept = _decode(snapshot)
+        self.now_ns, self.upstreams = kept.now_ns, kept.upstreams
+        self.counters.clear()
+        self.counters.update(kept.counters)
+        self._timers.load(kept.timers)
+        self._conversations = {each.connection: each for each in kept.conversations}
+        self._where.clear()
+        self._trackers.clear()
+        for state in kept.stations:
+            self._trackers[state.id] = Tracker(state, self.settings, self._timers, self.counters, self._where)
+            self._where.update(dict.fromkeys(state.sessions, state.id))
+
+    # --- frames -----------------------------------------------------------------------------------------------------------
+
+    def _frame(self, frame: Frame, moved: Moved) -> None:
+        conversation = self._conversations.get(frame.connection)
+        if conversation is None:
+            tracker = self._tracker(frame.station)
+            if tracker is None:
+                return
+            # The journal begins in mid-connection, or a trace has no link lines.
+            tracker.frame = frame.ref
+            self._implied_link(tracker, frame.connection, moved)
+            conversation = self._conversations[frame.connection]
+        else:
+            tracker = self._trackers.get(frame.station)
+            if tracker is None:
+                return
+        if frame.direction is Direction.FROM_STATION:
+            tracker.state.last_seen_ns = self.now_ns
+        events = conversation.feed(frame)
+        if events:
+            moved.events.extend(events)
+            self._events(tracker, events, moved)
+            self._watch_calls(tracker, conversation)
+
+    def _events(self, tracker: Tracker, events: list[OcppEvent], moved: Moved) -> None:
+        tracker.now_ns = self.now_ns
+        for event in events:
+            moved.changes.extend(station.apply(tracker, event))
+
+    def _watch_calls(self, tracker: Tracker, conversation: Conversation) -> None:
+        """One timer a connection, for its oldest call: it is set anew only when it has come due."""
+        key = (tracker.state.id, "calls", str(conversation.connection))
+        if self._timers.due_ns(key) is None and (expiry_ns := conversation.next_expiry_ns) is not None:
+            self._timers.set(key, expiry_ns)
+
+    def _expire(self, tracker: Tracker, connection: int, moved: Moved) -> None:
+        conversation = self._conversations.get(connection)
+        if conversation is None:
+            return
+        events = conversation.expire(self.now_ns)
+        moved.events.extend(events)
+        self._events(tracker, events, moved)
+        self._watch_calls(tracker, conversation)
+
+    # --- links ------------------------------------------------------------------------------------------------------------
+
+    def _link(self, link: Link, moved: Moved) -> None:
+        if link.event in (LinkEvent.UPSTREAM_DOWN, LinkEvent.UPSTREAM_UP):
+            self._upstream(link, moved)
+        elif link.event is LinkEvent.REFUSED:
+            # A stranger who was turned away is no station; only the refusal is told.
+            moved.changes.append(
+                LinkRefused(
+                    station=link.station,
+                    at_ns=self.now_ns,
+                    frames=(link.ref,),
+                    http_status=link.http_status or 0,
+                    upstream=link.upstream,
+                    remote_address=link.remote_address,
+                    reason=link.reason,
+                )
+            )
+        elif link.event is LinkEvent.OPEN:
+            tracker = self._tracker(link.station)
+            if tracker is not None:
+                tracker.frame = link.ref
+                self._open(tracker, link, link.subprotocol, moved)
+        else:
+            self._closed(link, moved)
+
+    def _open(self, tracker: Tracker, link: Link | LinkState, subprotocol: str | None, moved: Moved) -> None:
+        tracker.now_ns, tracker.late = self.now_ns, False
+        if link.connection not in self._conversations:
+            self._conversations[link.connection] = Conversation(tracker.state.id, link.connection, subprotocol)
+        before = {each.connection for each in tracker.state.links}
+        presence.opened(tracker, link, subprotocol)
+        for dropped in before - {each.connection for each in tracker.state.links}:
+            self._conversations.pop(dropped, None)
+        moved.changes.extend(tracker.flush())
+
+    def _implied_link(self, tracker: Tracker, connection: int, moved: Moved) -> None:
+        state = tracker.state
+        implied = LinkState(connection=connection, opened_at_ns=self.now_ns, upstream=state.upstream)
+        self._open(tracker, implied, None, moved)
+
+    def _closed(self, link: Link, moved: Moved) -> None:
+        tracker = self._trackers.get(link.station)
+        conversation = self._conversations.pop(link.connection, None)
+        if tracker is None:
+            return
+        tracker.now_ns, tracker.frame, tracker.late = self.now_ns, link.ref, False
+        self._timers.cancel((link.station, "calls", str(link.connection)))
+        presence.closed(tracker, link)
+        moved.changes.extend(tracker.flush())
+        if conversation is not None:
+            events = conversation.closed(self.now_ns)
+            moved.events.extend(events)
+            self._events(tracker, events, moved)
+
+    def _upstream(self, link: Link, moved: Moved) -> None:
+        up = link.event is LinkEvent.UPSTREAM_UP
+        if link.upstream not in self.upstreams and len(self.upstreams) >= UPSTREAMS_MAX:
+            self.counters["state_upstreams_dropped"] = self.counters.get("state_upstreams_dropped", 0) + 1
+            return
+        if self.upstreams.get(link.upstream, True) is not up:
+            moved.changes.append(
+                UpstreamChanged(station="", at_ns=self.now_ns, frames=(link.ref,), upstream=link.upstream, up=up)
+            )
+        self.upstreams[link.upstream] = up
+
+    # --- stations ---------------------------------------------------------------------------------------------------------
+
+    def _tracker(self, station_id: str) -> Tracker | None:
+        """The station's tracker, made where it is new; None where there is no room for it."""
+        tracker = self._trackers.get(station_id)
+        if tracker is not None:
+            return tracker
+        if len(self._trackers) >= self.settings.stations_max and not self._make_room():
+            self.counters["state_stations_dropped"] = self.counters.get("state_stations_dropped", 0) + 1
+            return None
+        state = StationState(id=station_id, since_ns=self.now_ns)
+        tracker = Tracker(state, self.settings, self._timers, self.counters, self._where)
+        tracker.now_ns = self.now_ns
+        self._trackers[station_id] = tracker
+        return tracker
+
+    def _make_room(self) -> bool:
+        """Forgets the station that has been offline longest; its open sessions would be lost, so one with any stays."""
+        gone = [each.state for each in self._trackers.values() if not each.state.links and not each.state.under_way]
+        if not gone:
+            return False
+        oldest = min(gone, key=lambda state: state.since_ns)
+        for session_id in oldest.sessions:
+            self._where.pop(session_id, None)
+        del self._trackers[oldest.id]
+        self.counters["state_stations_forgotten"] = self.counters.get("state_stations_forgotten", 0) + 1
+        return True

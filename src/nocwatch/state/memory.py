@@ -1,0 +1,108 @@
+"""All that is remembered of one station, as values: what a snapshot keeps. No behaviour beyond looking things up."""
+
+from __future__ import annotations
+
+import msgspec
+
+from nocwatch.network import Connector, ConnectorStatus, Station
+from nocwatch.state.session import SessionState
+from nocwatch.state.verdict import Authorization, Hole, Order
+
+NUMBER_MAX = 0xFFFF
+"""Highest number of an EVSE or connector that is believed: numbers from the wire have no bound of their own."""
+
+
+class LinkState(msgspec.Struct, kw_only=True):
+    """A live connection."""
+
+    connection: int
+    opened_at_ns: int
+    upstream: str = ""
+    remote_address: str = ""
+
+
+class ConnectorState(msgspec.Struct, kw_only=True):
+    """A connector, or the controller.
+
+    Attributes:
+        reported_at_ns: event time of the status last taken over; a replayed older one does not overwrite it.
+        charging_state: of the transaction on it (2.x); it refines ``Occupied``.
+        taken_at_ns: when it was last seen to be left Available: a vehicle was plugged in, or a driver came.
+        session: id of the session under way; ``unreleased`` of one that stopped while the vehicle stays plugged.
+        told: as last given off.
+    """
+
+    evse: int | None
+    connector: int
+    reported: ConnectorStatus = ConnectorStatus.NO_DATA
+    reported_at_ns: int = 0
+    shown: ConnectorStatus = ConnectorStatus.NO_DATA
+    since_ns: int
+    error_code: str = ""
+    vendor_error: str = ""
+    charging_state: str = ""
+    taken_at_ns: int | None = None
+    session: str | None = None
+    unreleased: str | None = None
+    power_w: float | None = None
+    told: Connector | None = None
+
+
+class Loose(msgspec.Struct, kw_only=True):
+    """An Authorize that may belong to a transaction under way (to stop it, or to bring the token after a cable-first start).
+
+    ``own``: it carries the token of a transaction under way, so it is no attempt of its own if nothing comes of it.
+    """
+
+    authorization: Authorization
+    own: bool
+
+
+class StationState(msgspec.Struct, kw_only=True):
+    """One station.
+
+    Attributes:
+        sessions: those under way and those remembered, in the order of their first acts.
+        under_way: ids of the former.
+        lag_ns: least time from a live time stamp to its reception: the error of the station's clock.
+        boot_pending: the last boot was not accepted yet: the next one is the same.
+        triggered_boot_at_ns: the CSMS asked for a BootNotification; it is no restart.
+    """
+
+    id: str
+    links: list[LinkState] = []
+    since_ns: int
+    last_seen_ns: int = 0
+    upstream: str = ""
+    version: str = ""
+    remote_address: str = ""
+    vendor: str = ""
+    model: str = ""
+    firmware: str = ""
+    serial: str = ""
+    boots: int = 0
+    boot_pending: bool = False
+    booted_at_ns: int | None = None
+    triggered_boot_at_ns: int | None = None
+    heartbeat_interval_s: float | None = None
+    configuration: dict[str, str] = {}
+    controller: ConnectorState | None = None
+    connectors: dict[int, ConnectorState] = {}
+    sessions: dict[str, SessionState] = {}
+    under_way: list[str] = []
+    loose: list[Loose] = []
+    holes: list[Hole] = []
+    orders: list[Order] = []
+    lag_ns: int | None = None
+    told: Station | None = None
+
+    @property
+    def online(self) -> bool:
+        return bool(self.links)
+
+
+def connector_key(evse: int | None, connector: int) -> int | None:
+    """The key of a connector, None where the numbers cannot be."""
+    if not (0 <= connector <= NUMBER_MAX and 0 <= (evse or 0) <= NUMBER_MAX):
+        return None
+    return (evse or 0) << 16 | connector

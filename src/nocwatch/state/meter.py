@@ -1,0 +1,180 @@
+"""The meter of one session: start, samples, stop, and the one energy that follows from them.
+
+Start and stop come from StartTransaction and StopTransaction (1.6) or the contexts Transaction.Begin and .End; samples may
+be of the same register, of another that counts from the start of the session, or of one that was reset in between. What
+always holds: no energy is counted twice, none is negative, and what is not known is None.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from nocwatch.state import register as registers
+from nocwatch.state.readings import Readings
+from nocwatch.state.register import Register
+
+REGISTERS_MAX = 6
+"""Registers of a session: two places, overall or phases; a station that names more is inventing them."""
+
+
+class Track(msgspec.Struct):
+    """One register of the session. ``shared``: it is the one that the start was read from."""
+
+    register: Register
+    shared: bool = False
+    closed: bool = False
+
+
+class Meter(msgspec.Struct):
+    """What is known of the session's energy.
+
+    Attributes:
+        start_wh: as said, None where not said or no reading. ``stop_wh`` alike.
+        interval_wh: sum of interval values, for a station that sends no register.
+    """
+
+    start_wh: float | None = None
+    start_at_ns: int = 0
+    stop_wh: float | None = None
+    stop_at_ns: int = 0
+    tracks: dict[str, Track] = {}
+    interval_wh: float | None = None
+    interval_at_ns: int = 0
+
+    @property
+    def best(self) -> Track | None:
+        """The register to believe: the best one that was read twice, else the best one."""
+        if len(self.tracks) == 1:
+            return next(iter(self.tracks.values()))
+        ranked = sorted(self.tracks.items(), key=lambda item: (item[1].register.readings < 2, _rank(item[0])))
+        return ranked[0][1] if ranked else None
+
+
+def begin(meter: Meter, value: float | None, at_ns: int) -> None:
+    """The register at the start."""
+    if meter.start_wh is None and value is not None and not registers.no_reading(value):
+        meter.start_wh, meter.start_at_ns = value, at_ns
+
+
+def sample(meter: Meter, readings: Readings, at_ns: int, power_w_max: float) -> str:
+    """Takes the samples of one moment in; says why the register's reading is kept out (see ``register.read``)."""
+    if readings.interval_wh is not None and at_ns > meter.interval_at_ns and readings.interval_wh >= 0:
+        meter.interval_wh = (meter.interval_wh or 0.0) + readings.interval_wh
+        meter.interval_at_ns = at_ns
+    value = readings.register_wh
+    if value is None:
+        return ""
+    if why := registers.no_reading(value):
+        return why
+    if readings.context == "Transaction.Begin":
+        begin(meter, value, at_ns)
+    track = meter.tracks.get(readings.register_key)
+    if track is None:
+        if len(meter.tracks) >= REGISTERS_MAX:
+            return "too_many_registers"
+        track = meter.tracks[readings.register_key] = _track(meter, value, at_ns, power_w_max)
+    if track.closed:
+        return "after_stop" if at_ns > meter.stop_at_ns else "out_of_order"
+    why = registers.read(track.register, value, at_ns, power_w_max)
+    if why == "jumped" and not track.shared and _follows_start(meter, value, at_ns, power_w_max):
+        # The first samples were zeros, and only now does it show which register this is.
+        track = meter.tracks[readings.register_key] = _track(meter, value, at_ns, power_w_max)
+        why = registers.read(track.register, value, at_ns, power_w_max)
+    if readings.context == "Transaction.End" and not why and meter.stop_wh is None:
+        meter.stop_wh, meter.stop_at_ns = value, at_ns
+    return why
+
+
+def end(meter: Meter, value: float | None, at_ns: int, power_w_max: float) -> str:
+    """The register at the stop; of several the highest that can be. Says why it is kept out, empty where it counts.
+
+    A register only rises: of two stops the lower one was read before the end.
+    """
+    if value is None:
+        return ""
+    if why := registers.no_reading(value):
+        return why
+    if meter.stop_wh is not None and not (value > meter.stop_wh and _can_end(meter, value, at_ns, power_w_max)):
+        if value == meter.stop_wh or _can_end(meter, meter.stop_wh, meter.stop_at_ns, power_w_max):
+            return "" if value == meter.stop_wh else "other_stop"
+    meter.stop_wh, meter.stop_at_ns = value, at_ns
+    track = meter.best
+    if track is None:
+        return "" if _can_end(meter, value, at_ns, power_w_max) else "fell"
+    why = registers.read(track.register, value, max(at_ns, track.register.last_at_ns), power_w_max)
+    if not track.shared and why in ("jumped", "fell") and _can_end(meter, value, at_ns, power_w_max):
+        why = ""  # the samples count from the start of the session, the stop is of the meter's own register
+    # Closing values after a stop that counts add nothing; where it does not, they may still tell.
+    track.closed = not why or why == "wrapped"
+    return why
+
+
+def energy_wh(meter: Meter, power_w_max: float) -> float | None:
+    """The energy of the session so far, as all readings together have it; None where they say nothing."""
+    track = meter.best
+    sampled = track.register.energy_wh if track is not None and (track.shared or track.register.readings > 1) else None
+    if track is not None and sampled is None and track.register.energy_wh:
+        sampled = track.register.energy_wh
+    between = _between(meter, power_w_max)
+    if between is not None:
+        if track is None or sampled is None:
+            return between
+        if track.shared:
+            return sampled if track.register.resets else max(between, 0.0)
+        return sampled if between == 0 and sampled > 0 else between
+    if sampled is not None:
+        return sampled
+    if meter.interval_wh is not None:
+        return meter.interval_wh
+    return 0.0 if track is not None else None
+
+
+def power_w(meter: Meter) -> float | None:
+    """Mean power between the last two readings: for a station that sends no power."""
+    track = meter.best
+    return None if track is None else track.register.power_w
+
+
+def last_wh(meter: Meter) -> float | None:
+    """The last register reading that counted."""
+    track = meter.best
+    return None if track is None or track.register.base_wh is None else track.register.last_wh
+
+
+def _rank(key: str) -> tuple[int, bool]:
+    place, _, phases = key.partition("/")
+    return (("Outlet", "Inlet").index(place) if place in ("Outlet", "Inlet") else 2), bool(phases)
+
+
+def _follows_start(meter: Meter, value: float, at_ns: int, power_w_max: float) -> bool:
+    return meter.start_wh is not None and registers.fits(meter.start_wh, value, at_ns - meter.start_at_ns, power_w_max)
+
+
+def _track(meter: Meter, value: float, at_ns: int, power_w_max: float) -> Track:
+    """A new register: the start's own, one that counts from the start of the session, or one of which nothing is known."""
+    if meter.start_wh is None or at_ns < meter.start_at_ns:
+        return Track(Register())
+    register = Register(last_at_ns=meter.start_at_ns, readings=1)
+    if _follows_start(meter, value, at_ns, power_w_max):
+        register.base_wh = register.last_wh = meter.start_wh
+        return Track(register, shared=True)
+    if value < meter.start_wh / 2 and registers.fits(0.0, value, at_ns - meter.start_at_ns, power_w_max):
+        register.base_wh = 0.0
+        return Track(register)
+    return Track(Register())
+
+
+def _between(meter: Meter, power_w_max: float) -> float | None:
+    """Stop less start, where the one can follow the other."""
+    if meter.start_wh is None or meter.stop_wh is None:
+        return None
+    if not registers.fits(meter.start_wh, meter.stop_wh, meter.stop_at_ns - meter.start_at_ns, power_w_max):
+        return None
+    return max(meter.stop_wh - meter.start_wh, 0.0)
+
+
+def _can_end(meter: Meter, value: float, at_ns: int, power_w_max: float) -> bool:
+    if meter.start_wh is None:
+        return True
+    return registers.fits(meter.start_wh, value, at_ns - meter.start_at_ns, power_w_max)
+

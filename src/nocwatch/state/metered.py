@@ -1,0 +1,131 @@
+"""Samples: to which session they belong, and what they add to it. The most frequent message, so it touches little.
+
+A record of the session is told when its phase changes, or once a minute; each moment's numbers are told at once, as
+``SessionMetered``.
+"""
+
+from __future__ import annotations
+
+from nocwatch.clock import SECOND_NS
+from nocwatch.ocpp.events import Metered
+from nocwatch.state import meter
+from nocwatch.state.changes import SessionMetered
+from nocwatch.state.readings import choose
+from nocwatch.state.session import SessionState
+from nocwatch.state.statuses import charging
+from nocwatch.state.tracker import Tracker, usable
+from nocwatch.state.transactions import adopt, heard_after_end, resumed, sessions_on
+
+BEFORE_START_NS = 60 * SECOND_NS
+"""Samples this much older than the start are of another time: stations flood their backlog at the first connect."""
+AFTER_STOP_NS = 60 * SECOND_NS
+"""Closing values without a transaction id belong to the session that stopped there this recently."""
+
+
+def on_metered(tracker: Tracker, event: Metered) -> None:
+    session = _session(tracker, event)
+    readings = choose(event.samples)
+    when_ns = event.when_ns
+    why, energy, power = "", None, readings.power_w
+    if session is not None:
+        settings = tracker.settings
+        if session.start_seen and when_ns < session.started_at_ns - BEFORE_START_NS:
+            why = "before_start"
+        else:
+            why = meter.sample(session.meter, readings, when_ns, settings.power_w_max)
+            if power is None and not why and readings.register_wh is not None:
+                power = meter.power_w(session.meter)
+        energy = meter.energy_wh(session.meter, settings.power_w_max)
+        _goes_on(tracker, session, event, when_ns)
+        if session.open:
+            _numbers(tracker, session, readings.soc_percent, power, event)
+            if energy is not None and energy >= settings.charging_wh_min and not session.charged:
+                charging(tracker, session, when_ns, f"{energy:.0f} Wh have flowed", event.frame)
+            if session.told is None or tracker.now_ns - session.told.changed_at_ns >= settings.progress_every * SECOND_NS:
+                tracker.touch(session)
+        elif readings.register_wh is not None:
+            tracker.touch(session, "meter values came after the end")
+    tracker.out.append(
+        SessionMetered(
+            station=event.station,
+            at_ns=tracker.now_ns,
+            frames=(event.frame,),
+            late=tracker.late,
+            session=None if session is None else session.id,
+            evse=event.evse if session is None else session.evse,
+            connector=event.connector if session is None else session.connector,
+            measured_at_ns=when_ns,
+            register_wh=readings.register_wh,
+            register_key=_key(event, readings.register_key),
+            energy_wh=energy,
+            power_w=power,
+            current_a=readings.current_a,
+            voltage_v=readings.voltage_v,
+            soc_percent=readings.soc_percent,
+            implausible=why,
+        )
+    )
+
+
+def _key(event: Metered, register_key: str) -> str:
+    if not register_key:
+        return ""
+    place = event.connector if event.evse is None else event.evse
+    return f"{place or 0}/{register_key}"
+
+
+def _session(tracker: Tracker, event: Metered) -> SessionState | None:
+    transaction = event.transaction
+    state = tracker.state
+    if usable(transaction):
+        for session_id in state.under_way:
+            session = state.sessions[session_id]
+            if session.transaction == transaction:
+                return session
+        for session in tracker.newest_first():
+            if session.transaction == transaction or transaction in session.other_transactions:
+                return session
+        there = [each for each in sessions_on(tracker.under_way(), event.evse, event.connector) if each.began and each.transaction is None]
+        if there:
+            # The answer to the start was not seen, but the station has it.
+            there[-1].transaction = transaction
+            tracker.touch(there[-1])
+            return there[-1]
+        if tracker.late:
+            return None  # a backlog of old samples is no transaction under way
+        return adopt(tracker, transaction, event.evse, event.connector, event.at_ns, event.when_ns, event.frame)
+    if not event.connector and not event.evse:
+        return None  # connector 0 is the main meter
+    there = [each for each in sessions_on(tracker.under_way(), event.evse, event.connector) if each.began]
+    if there:
+        fitting = [each for each in there if each.started_at_ns <= event.when_ns + BEFORE_START_NS]
+        return fitting[-1] if fitting else None
+    for session in tracker.newest_first():
+        if session.began and session.stopped_at_ns is not None and session in sessions_on([session], event.evse, event.connector):
+            return session if session.started_at_ns <= event.when_ns <= session.stopped_at_ns else None
+    return None
+
+
+def _goes_on(tracker: Tracker, session: SessionState, event: Metered, when_ns: int) -> None:
+    """A sign of life of the transaction."""
+    session.last_heard_ns = tracker.now_ns
+    if not session.open:
+        heard_after_end(tracker, session, when_ns)
+    elif session.interrupted and not tracker.late:
+        resumed(tracker, session, when_ns, event.frame)
+    if session.connector is None and session.evse is None and event.connector:
+        session.evse, session.connector = event.evse, event.connector
+        tracker.touch(session)
+
+
+def _numbers(tracker: Tracker, session: SessionState, soc: float | None, power: float | None, event: Metered) -> None:
+    if soc is not None:
+        session.soc_percent = soc
+    if power is None or tracker.late:
+        return
+    session.power_w = power
+    if session.power_w_max is None or power > session.power_w_max:
+        session.power_w_max = power
+    connector = tracker.connector_of(session)
+    if connector is not None:
+        connector.power_w = power

@@ -1,0 +1,230 @@
+"""What is remembered of one session, and the record that everyone sees of it. No decisions: those are in ``verdict.py``.
+
+A ``SessionState`` is changed in place by the tracker of its station and is part of the snapshot; ``record`` makes the frozen
+``Session`` of it. What always holds: the id never changes, and the timeline never forgets a milestone.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from nocwatch.clock import SECOND_NS
+from nocwatch.flags import Evidence, derived_id
+from nocwatch.sessions import Milestone, Session, SessionStep
+from nocwatch.state import meter
+from nocwatch.state.meter import Meter
+from nocwatch.state.settings import StateSettings
+from nocwatch.state.start_source import start_source
+from nocwatch.state.verdict import Authorization, Ending, ErrorSeen, Facts, Hole, Order, RemoteStart, Verdict, judge
+
+ACTS_MAX = 16
+"""Authorisations, errors, issues and message ids of a session; a retry loop must not fill the memory."""
+
+
+class SessionState(Facts, kw_only=True):
+    """A session under way, or one that is remembered for what may still come.
+
+    Attributes:
+        created_at_ns: its first act; what the id is derived from.
+        calls: ``connection/message id`` of the calls that began it, retries included.
+        begin_frames: frames of those calls; ``end_frames`` of the stops.
+        began_event_at_ns: the station's time stamp of the start, to know a retry by.
+        closed_at_ns: pipeline time of its end, None while it goes on.
+        last_heard_ns: pipeline time of the last sign of the transaction.
+        end_calls: as ``calls``, of the stops; ``complete_at_ns`` when a stop was answered.
+        other_transactions: further ids that the CSMS gave to retries of the start.
+        sequence_high, sequence_missing: 2.x seqNo: the highest seen, and those below it that were not.
+        sequence_excused: missing ones that were Updated messages of an offline time (E04.FR.07–08).
+        verdict: as last judged; ``told`` is the record as last given off, ``told_verdict`` its verdict at its first end.
+    """
+
+    id: str
+    station: str
+    evse: int | None = None
+    connector: int | None = None
+    upstream: str = ""
+    created_at_ns: int
+    calls: list[str] = []
+    begin_frames: list[str] = []
+    end_frames: list[str] = []
+    began_event_at_ns: int | None = None
+    closed_at_ns: int | None = None
+    last_heard_ns: int = 0
+    sequence_low: int | None = None
+    sequence_high: int | None = None
+    sequence_missing: list[int] = []
+    sequence_excused: list[int] = []
+    complete_at_ns: int | None = None
+    end_calls: list[str] = []
+    end_event_at_ns: int | None = None
+    other_transactions: list[int | str] = []
+    power_w: float | None = None
+    power_w_max: float | None = None
+    soc_percent: float | None = None
+    suspended_by: str | None = None
+    interrupted: bool = False
+    steps: list[SessionStep] = []
+    steps_dropped: int = 0
+    issues: list[Evidence] = []
+    late: bool = False
+    verdict: Verdict = Verdict()
+    told: Session | None = None
+    told_verdict: Verdict | None = None
+    told_energy_wh: float | None = None
+    revised_because: str = ""
+
+    @property
+    def open(self) -> bool:
+        return self.ending is None
+
+
+def session_id(station: str, first_act_at_ns: int, kind: str, name: str | int | None) -> str:
+    """The id: from the station, the first act's receive time in microseconds, and what that act was and named.
+
+    Microseconds, because a trace's time stamps have no more: a journal and the trace exported from it give the same ids. The
+    name (message id of a start, transaction of 2.x, token of an Authorize) tells acts of one read apart.
+    """
+    return derived_id("session", station, first_act_at_ns // 1000, kind, name)
+
+
+def step(
+    state: SessionState,
+    settings: StateSettings,
+    at_ns: int,
+    name: str,
+    text: str = "",
+    frames: tuple[str, ...] = (),
+) -> None:
+    """Adds an entry of the timeline. A milestone counts once; a micro-transition is dropped beyond the limit."""
+    milestone = name in _MILESTONES
+    if milestone and any(each.name == name for each in state.steps):
+        return
+    if not milestone and len(state.steps) >= settings.steps_max:
+        state.steps_dropped += 1
+        return
+    state.steps.append(SessionStep(at_ns=at_ns, name=name, milestone=milestone, text=text, frames=frames))
+
+
+def unstep(state: SessionState, *names: str) -> None:
+    """Takes milestones back that turned out not to be reached: a lost stop that came after all."""
+    state.steps = [each for each in state.steps if each.name not in names]
+
+
+def issue(state: SessionState, text: str, at_ns: int, *frames: str) -> None:
+    """Something that went wrong without deciding the outcome. The same words count once."""
+    if len(state.issues) < ACTS_MAX and all(each.text != text for each in state.issues):
+        state.issues.append(Evidence(text=text, at_ns=at_ns, frames=frames))
+
+
+def rejudge(state: SessionState, holes: list[Hole], orders: list[Order], settings: StateSettings) -> None:
+    """The verdict anew, from all that is known; and with it the last milestone, Completed or Failed."""
+    if state.ending is None:
+        state.verdict = Verdict()
+        return
+    state.energy_wh = meter.energy_wh(state.meter, settings.power_w_max)
+    state.verdict = judge(state, holes, orders, settings)
+
+
+def record(state: SessionState, now_ns: int, settings: StateSettings) -> Session:
+    """The session as it stands, one revision on from the last record."""
+    verdict = state.verdict
+    source, confidence = start_source(state)
+    # msgspec keeps steps in the order in which they became known; people read them in the order in which they were.
+    steps = tuple(sorted(state.steps, key=lambda each: each.at_ns))
+    return Session(
+        id=state.id,
+        station=state.station,
+        evse=state.evse,
+        connector=state.connector,
+        transaction=state.transaction,
+        upstream=state.upstream,
+        version=state.version,
+        started_at_ns=state.started_at_ns,
+        stopped_at_ns=state.stopped_at_ns,
+        changed_at_ns=now_ns,
+        energy_wh=meter.energy_wh(state.meter, settings.power_w_max),
+        meter_start_wh=state.meter.start_wh,
+        meter_stop_wh=state.meter_stop_wh,
+        power_w=state.power_w,
+        power_w_max=state.power_w_max,
+        soc_percent=state.soc_percent,
+        outcome=verdict.outcome,
+        reason=verdict.reason,
+        blame=verdict.blame,
+        blame_evidence=verdict.evidence,
+        stop_reason=state.stop_reason,
+        start_source=source,
+        start_confidence=confidence,
+        token=state.token or None,
+        phase=_phase(state),
+        suspended_by=state.suspended_by,
+        steps=steps,
+        issues=tuple(state.issues) + verdict.issues,
+        late=state.late,
+        revision=0 if state.told is None else state.told.revision + 1,
+        revised_because=state.revised_because,
+    )
+
+
+def sequence(state: SessionState, number: int | None, *, offline: bool) -> None:
+    """Takes a seqNo in: gaps are counted within the transaction, whatever number it began with [OCPP 2.0.1 E01.FR.07]."""
+    if number is None:
+        return
+    if state.sequence_high is None or state.sequence_low is None:
+        state.sequence_high = state.sequence_low = number
+        return
+    missing = state.sequence_missing
+    if number > state.sequence_high:
+        gap = range(state.sequence_high + 1, min(number, state.sequence_high + 1 + _GAP_MAX))
+        (state.sequence_excused if offline else missing).extend(gap[: _GAP_MAX - len(missing)])
+        state.sequence_high = number
+    elif number < state.sequence_low:
+        missing.extend(range(number + 1, state.sequence_low)[: _GAP_MAX - len(missing)])
+        state.sequence_low = number
+    elif number in missing:
+        missing.remove(number)
+
+
+def token_of(state: SessionState, token: str | None, token_type: str) -> None:
+    """The first token that the station names for the session; a later, non-empty one fills a gap and replaces nothing."""
+    if token is not None and not state.token:
+        state.token = token
+        state.token_type = token_type or state.token_type
+
+
+def near(first_ns: int, second_ns: int, seconds: float) -> bool:
+    return abs(first_ns - second_ns) <= seconds * SECOND_NS
+
+
+_MILESTONES = frozenset(each.value for each in Milestone)
+_ORDER = {each.value: index for index, each in enumerate(Milestone)}
+_GAP_MAX = 64
+"""Missing seqNos that are remembered: one is enough to say that the record is incomplete."""
+
+
+def _phase(state: SessionState) -> Milestone:
+    """The furthest milestone: Failed and Completed come after Stopped, Released after all."""
+    reached = [each.name for each in state.steps if each.milestone]
+    return Milestone(max(reached, key=_ORDER.__getitem__)) if reached else Milestone.CREATED
+
+
+__all__ = [
+    "ACTS_MAX",
+    "Authorization",
+    "Ending",
+    "ErrorSeen",
+    "Hole",
+    "Meter",
+    "Order",
+    "RemoteStart",
+    "SessionState",
+    "issue",
+    "near",
+    "record",
+    "rejudge",
+    "sequence",
+    "session_id",
+    "step",
+    "token_of",
+    "unstep",
+]

@@ -1,0 +1,185 @@
+"""What connectors report, and what that means for the sessions on them.
+
+Connector 0 of 1.6 and EVSE 0 of 2.x are the controller, independent of the rest. A status is taken by event time: one that a
+station replays does not overwrite a newer one. In 2.x the transaction's charging state refines ``Occupied``.
+"""
+
+from __future__ import annotations
+
+from nocwatch.clock import SECOND_NS
+from nocwatch.network import ConnectorStatus
+from nocwatch.ocpp.events import ComponentReported, StatusReported
+from nocwatch.sessions import Milestone
+from nocwatch.state.faults import codes_of, family
+from nocwatch.state.memory import ConnectorState
+from nocwatch.state.session import ACTS_MAX, SessionState, step
+from nocwatch.state.tracker import Tracker
+from nocwatch.state.verdict import ErrorSeen
+
+_MICRO = {
+    ConnectorStatus.PREPARING: "preparing",
+    ConnectorStatus.SUSPENDED_EV: "suspended_ev",
+    ConnectorStatus.SUSPENDED_EVSE: "suspended_evse",
+    ConnectorStatus.FINISHING: "finishing",
+    ConnectorStatus.UNAVAILABLE: "unavailable",
+    ConnectorStatus.FAULTED: "faulted",
+}
+_STATES = {"SuspendedEV": ConnectorStatus.SUSPENDED_EV, "SuspendedEVSE": ConnectorStatus.SUSPENDED_EVSE}
+_PLUGGED = frozenset(
+    {ConnectorStatus.PREPARING, ConnectorStatus.CHARGING, ConnectorStatus.OCCUPIED, ConnectorStatus.FINISHING}
+    | {ConnectorStatus.SUSPENDED_EV, ConnectorStatus.SUSPENDED_EVSE}
+)
+_INFO_MAX = 80
+
+
+def on_status(tracker: Tracker, event: StatusReported) -> None:
+    """A connector's status."""
+    connector = _connector(tracker, event)
+    if connector is None:
+        return
+    when_ns = event.when_ns
+    _errors(tracker, connector, event)
+    if tracker.late and when_ns < connector.reported_at_ns:
+        tracker.count("state_stale_statuses")
+        return
+    before = connector.reported
+    connector.reported = event.status
+    connector.reported_at_ns = when_ns
+    connector.error_code = event.error_code
+    connector.vendor_error = event.vendor_error
+    tracker.touch_connector(connector, when_ns)
+    if connector is tracker.state.controller:
+        return
+    if event.status is ConnectorStatus.AVAILABLE:
+        _free(tracker, connector, when_ns, event.frame)
+        return
+    if before in (ConnectorStatus.AVAILABLE, ConnectorStatus.NO_DATA, ConnectorStatus.RESERVED) and event.status in _PLUGGED:
+        connector.taken_at_ns = when_ns
+    for session in _concerned(tracker, connector):
+        tracker.calm("free", session.id)
+        _moved(tracker, session, event.status, when_ns, event.frame)
+
+
+def on_component(tracker: Tracker, event: ComponentReported) -> None:
+    """A problem that the device model of 2.x reports, in the sessions of that EVSE (or of all, where it names none)."""
+    if event.cleared or event.value.lower() in ("false", "0"):
+        return
+    code = event.tech_code if family(event.tech_code) else event.component if event.variable in ("Problem", "Tripped") else ""
+    if not code:
+        return
+    info = f"{event.component}.{event.variable}" + (f" {event.tech_code}" if event.tech_code else "")
+    for session in tracker.under_way():
+        if not event.evse or session.evse is None or session.evse == event.evse:
+            _error(tracker, session, ErrorSeen(code=code, at_ns=event.when_ns, frame=event.frame, info=info[:_INFO_MAX]))
+
+
+def charging_state(tracker: Tracker, session: SessionState, said: str, at_ns: int, frame: str) -> None:
+    """The chargingState of a TransactionEvent: of the session, and of its connector."""
+    if not said:
+        return
+    connector = tracker.connector_of(session)
+    if connector is not None and not tracker.late:
+        connector.charging_state = said
+        tracker.touch_connector(connector, at_ns)
+    if said == "EVConnected":
+        session.plugged = True
+        step(session, tracker.settings, at_ns, "ev_connected", "A vehicle is connected", (frame,))
+    elif said == "Charging":
+        _moved(tracker, session, ConnectorStatus.CHARGING, at_ns, frame)
+    elif said in _STATES:
+        _moved(tracker, session, _STATES[said], at_ns, frame)
+    elif said == "Idle":
+        session.suspended_by = None
+
+
+def charging(tracker: Tracker, session: SessionState, at_ns: int, text: str, frame: str) -> None:
+    """The milestone Charging, or the end of a suspension."""
+    if not session.charged:
+        session.charged = True
+        step(session, tracker.settings, at_ns, Milestone.CHARGING.value, text, (frame,))
+        tracker.touch(session)
+    elif session.suspended_by is not None:
+        step(session, tracker.settings, at_ns, "resumed", "Charging again", (frame,))
+        tracker.touch(session)
+    session.suspended_by = None
+
+
+def release(tracker: Tracker, session: SessionState, at_ns: int, frame: str) -> None:
+    """The connector is free after the stop."""
+    if session.stopped_at_ns is not None:
+        step(session, tracker.settings, max(at_ns, session.stopped_at_ns), Milestone.RELEASED.value, "The connector is free", (frame,))
+        tracker.touch(session)
+
+
+def _connector(tracker: Tracker, event: StatusReported) -> ConnectorState | None:
+    if event.evse == 0 or (event.evse is None and event.connector == 0):
+        if tracker.state.controller is None:
+            tracker.state.controller = ConnectorState(evse=event.evse, connector=0, since_ns=tracker.now_ns)
+            tracker.touch_station()
+        return tracker.state.controller
+    return tracker.connector(event.evse, event.connector)
+
+
+def _concerned(tracker: Tracker, connector: ConnectorState) -> list[SessionState]:
+    """Sessions that a connector's live status speaks of: those under way there, and attempts that name no connector."""
+    if tracker.late:
+        return []
+    return [
+        each
+        for each in tracker.under_way()
+        if (each.connector is None and each.evse is None and not each.began)
+        or (each.evse == connector.evse and each.connector in (None, connector.connector))
+    ]
+
+
+def _moved(tracker: Tracker, session: SessionState, status: ConnectorStatus, at_ns: int, frame: str) -> None:
+    """A session's connector has another status."""
+    if status in _PLUGGED:
+        session.plugged = True
+    if session.connector is None and session.evse is None:
+        return
+    if status is ConnectorStatus.CHARGING:
+        if session.began:
+            charging(tracker, session, at_ns, "Charging", frame)
+        return
+    if status in (ConnectorStatus.SUSPENDED_EV, ConnectorStatus.SUSPENDED_EVSE):
+        said = "ev" if status is ConnectorStatus.SUSPENDED_EV else "evse"
+        if session.suspended_by == said:
+            return
+        session.suspended_by = session.suspended = said
+    if (name := _MICRO.get(status)) is not None and (not session.steps or session.steps[-1].name != name):
+        step(session, tracker.settings, at_ns, name, str(status), (frame,))
+        tracker.touch(session)
+
+
+def _free(tracker: Tracker, connector: ConnectorState, at_ns: int, frame: str) -> None:
+    connector.charging_state = ""
+    connector.taken_at_ns = None
+    if connector.unreleased is not None:
+        stopped = tracker.state.sessions.get(connector.unreleased)
+        connector.unreleased = None
+        if stopped is not None:
+            release(tracker, stopped, at_ns, frame)
+    for session in tracker.on_connector(connector):
+        if session.began and tracker.timers.due_ns((tracker.state.id, "free", session.id)) is None:
+            tracker.wait("free", session.id, tracker.now_ns + int(tracker.settings.lost_stop_after * SECOND_NS))
+
+
+def _errors(tracker: Tracker, connector: ConnectorState, event: StatusReported) -> None:
+    codes = codes_of(event.error_code, event.vendor_error)
+    if not codes:
+        return
+    there = tracker.under_way() if connector is tracker.state.controller else tracker.on_connector(connector)
+    for session in there:
+        if event.when_ns >= session.created_at_ns or not tracker.late:
+            for code in codes:
+                info = event.info if event.info.lower() not in ("", "null", "none") else ""
+                _error(tracker, session, ErrorSeen(code=code, at_ns=event.when_ns, frame=event.frame, info=info[:_INFO_MAX]))
+
+
+def _error(tracker: Tracker, session: SessionState, error: ErrorSeen) -> None:
+    if len(session.errors) >= ACTS_MAX or any(each.code == error.code for each in session.errors):
+        return
+    session.errors.append(error)
+    step(session, tracker.settings, error.at_ns, "error", error.code + (f": {error.info}" if error.info else ""), (error.frame,))
+    tracker.touch(session)

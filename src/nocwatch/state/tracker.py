@@ -1,0 +1,430 @@
+"""The desk on which one station's memory is worked: finding, touching and telling. What a message means is not decided here.
+
+What always holds: whatever is touched while one event is worked on is told once, at its end, as a change from what was told
+before; and nothing is told that did not change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from nocwatch.clock import SECOND_NS
+from nocwatch.network import Connector, ConnectorStatus, Station
+from nocwatch.ocpp.events import Event
+from nocwatch.sessions import Outcome, Session
+from nocwatch.state import meter
+from nocwatch.state.changes import AnyChange, ConnectorChanged, SessionChanged, StationChanged
+from nocwatch.state.memory import ConnectorState, StationState, connector_key
+from nocwatch.state.meter import Meter
+from nocwatch.state.session import SessionState, record, rejudge, session_id, step, unstep
+from nocwatch.state.settings import StateSettings
+from nocwatch.state.verdict import Ending, Verdict
+from nocwatch.timers import Timers
+
+TimerKey = tuple[str, str, str]
+"""Station, kind (``free``, ``attempt``, ``loose``, ``abandoned``, ``calls``), subject."""
+
+_CHARGING_STATES = {
+    "Charging": ConnectorStatus.CHARGING,
+    "SuspendedEV": ConnectorStatus.SUSPENDED_EV,
+    "SuspendedEVSE": ConnectorStatus.SUSPENDED_EVSE,
+    "EVConnected": ConnectorStatus.PREPARING,
+    "Idle": ConnectorStatus.FINISHING,
+}
+
+
+class Tracker:
+    """One station's memory with what is needed to work on it.
+
+    Attributes:
+        now_ns: pipeline time of the event being worked on; ``frame`` and ``late`` are of that event too.
+        out: changes given off by it.
+    """
+
+    __slots__ = (
+        "_connectors", "_sessions", "_station", "counters", "frame", "late", "now_ns", "out", "settings", "state", "timers", "where",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        state: StationState,
+        settings: StateSettings,
+        timers: Timers[TimerKey],
+        counters: dict[str, int],
+        where: dict[str, str],
+    ) -> None:
+        self.state = state
+        self.settings = settings
+        self.timers = timers
+        self.counters = counters
+        self.where = where
+        self.now_ns = 0
+        self.frame = ""
+        self.late = False
+        self.out: list[AnyChange] = []
+        self._sessions: dict[str, str] = {}
+        self._connectors: dict[int, int] = {}
+        self._station = False
+
+    # --- time ---------------------------------------------------------------------------------------------------------
+
+    def hear(self, event: Event) -> None:
+        """Sets the desk for an event."""
+        self.frame = event.frame
+        stamp = event.event_at_ns
+        if stamp is None:
+            self.late = event.offline
+            return
+        lag_ns = event.at_ns - stamp
+        skew_ns = max(self.state.lag_ns or 0, 0)
+        self.late = event.offline or (
+            lag_ns - skew_ns > self.settings.replay_after * SECOND_NS and stamp + skew_ns < self._opened_at_ns(event.connection)
+        )
+        if not self.late and (self.state.lag_ns is None or lag_ns < self.state.lag_ns):
+            self.state.lag_ns = lag_ns
+
+    def wait(self, kind: str, subject: str, due_ns: int) -> None:
+        self.timers.set((self.state.id, kind, subject), due_ns)
+
+    def calm(self, kind: str, subject: str) -> None:
+        self.timers.cancel((self.state.id, kind, subject))
+
+    def count(self, name: str) -> None:
+        self.counters[name] = self.counters.get(name, 0) + 1
+
+    def _opened_at_ns(self, connection: int) -> int:
+        for link in reversed(self.state.links):
+            if link.connection == connection:
+                return link.opened_at_ns
+        return self.state.since_ns
+
+    # --- finding ------------------------------------------------------------------------------------------------------
+
+    def under_way(self) -> list[SessionState]:
+        return [self.state.sessions[each] for each in self.state.under_way]
+
+    def newest_first(self) -> Iterator[SessionState]:
+        """All sessions known, those under way and those remembered."""
+        return reversed(self.state.sessions.values())
+
+    def connector(self, evse: int | None, connector: int | None) -> ConnectorState | None:
+        """The connector, made where it is new; of an EVSE without a connector's number, the one in use or the first."""
+        if connector is None:
+            if evse is None:
+                return None
+            of_evse = [each for each in self.state.connectors.values() if each.evse == evse]
+            taken = [each for each in of_evse if each.reported is not ConnectorStatus.AVAILABLE]
+            if of_evse:
+                return (taken or of_evse)[0]
+            connector = 1
+        key = connector_key(evse, connector)
+        if key is None:
+            self.count("state_bad_connectors")
+            return None
+        found = self.state.connectors.get(key)
+        if found is None:
+            if len(self.state.connectors) >= self.settings.connectors_max:
+                self.count("state_connectors_dropped")
+                return None
+            found = ConnectorState(evse=evse, connector=connector, since_ns=self.now_ns)
+            self.state.connectors[key] = found
+            self.touch_station()
+        return found
+
+    def forget_connector(self, key: int) -> None:
+        del self.state.connectors[key]
+        self._connectors.pop(key, None)
+
+    def connector_of(self, session: SessionState) -> ConnectorState | None:
+        """The connector of a session; None where that is not known (yet)."""
+        if session.connector is None and session.evse is None:
+            return None
+        if session.connector == 0 and not session.evse:
+            return None
+        return self.connector(session.evse, session.connector)
+
+    def on_connector(self, connector: ConnectorState) -> list[SessionState]:
+        """Sessions under way there, oldest first."""
+        return [each for each in self.under_way() if _is_on(each, connector.evse, connector.connector)]
+
+    # --- sessions -----------------------------------------------------------------------------------------------------
+
+    def new_session(self, at_ns: int, kind: str, name: str | int | None, frame: str) -> SessionState:
+        """A new session, begun by that act; the same act read twice gives the same session."""
+        known = self.state.sessions.get(session_id(self.state.id, at_ns, kind, name))
+        if known is not None:
+            return known
+        session = SessionState(
+            id=session_id(self.state.id, at_ns, kind, name),
+            station=self.state.id,
+            version=self.state.version,
+            upstream=self.state.upstream,
+            created_at_ns=at_ns,
+            started_at_ns=at_ns,
+            last_heard_ns=self.now_ns,
+            meter=Meter(),
+            begin_frames=[frame],
+        )
+        self.state.sessions[session.id] = session
+        self.state.under_way.append(session.id)
+        self.where[session.id] = self.state.id
+        return session
+
+    def close(self, session: SessionState, ending: Ending, stopped_at_ns: int, because: str = "") -> None:
+        """Ends a session; a remembered one keeps what it knows for what may still come."""
+        if ending is Ending.STOP and stopped_at_ns < session.started_at_ns:
+            # The station's clock was set back meanwhile; receive time is the best there is.
+            stopped_at_ns = max(self.now_ns, session.started_at_ns)
+        session.ending = ending
+        session.stopped_at_ns = max(stopped_at_ns, session.started_at_ns)
+        session.closed_at_ns = self.now_ns
+        session.suspended_by = None
+        session.power_w = None
+        if session.id in self.state.under_way:
+            self.state.under_way.remove(session.id)
+        for kind in ("free", "attempt"):
+            self.calm(kind, session.id)
+        connector = self.connector_of(session)
+        if connector is not None:
+            connector.power_w = None
+            self.touch_connector(connector)
+        self.touch(session, because)
+
+    def reopen(self, session: SessionState, because: str) -> None:
+        """What was over goes on: its end is taken back, and the cause is kept."""
+        if session.ending is None:
+            return
+        session.ending = None
+        session.stopped_at_ns = session.closed_at_ns = None
+        unstep(session, "stopped", "released", "failed", "completed")
+        self.state.under_way.append(session.id)
+        connector = self.connector_of(session)
+        if connector is not None and connector.unreleased == session.id:
+            connector.unreleased = None
+        session.revised_because = because
+        self.touch(session, because)
+
+    def _forget(self) -> None:
+        """Remembered sessions beyond their number and time; their ids are known to the store for ever."""
+        closed = [each for each in self.state.sessions.values() if each.ending is not None]
+        too_many = len(closed) - self.settings.closed_sessions_max
+        horizon_ns = self.now_ns - int(self.settings.closed_for * SECOND_NS)
+        closed.sort(key=lambda each: each.closed_at_ns or 0)
+        for index, session in enumerate(closed):
+            if index < too_many or (session.closed_at_ns or 0) < horizon_ns:
+                del self.state.sessions[session.id]
+                self.where.pop(session.id, None)
+                self.count("state_sessions_forgotten")
+
+    # --- touching and telling --------------------------------------------------------------------------------------------
+
+    def touch(self, session: SessionState, because: str = "") -> None:
+        """The session changed; ``because`` is told where that changes a verdict."""
+        if because or session.id not in self._sessions:
+            self._sessions[session.id] = because
+
+    def touch_connector(self, connector: ConnectorState, event_at_ns: int | None = None) -> None:
+        key = connector_key(connector.evse, connector.connector)
+        assert key is not None
+        self._connectors[key] = self.now_ns if event_at_ns is None else event_at_ns
+
+    def touch_station(self) -> None:
+        self._station = True
+
+    def flush(self) -> list[AnyChange]:
+        """Tells what was touched: connectors, sessions, then the station."""
+        if self._sessions or self._connectors:
+            for session_key in self._sessions:
+                connector = self.connector_of(self.state.sessions[session_key])
+                if connector is not None:
+                    self._connectors.setdefault(_key(connector), self.now_ns)
+            for key, event_at_ns in self._connectors.items():
+                self._tell_connector(self.state.connectors[key] if key else self._controller(), event_at_ns)
+            self._connectors.clear()
+            closed = False
+            for session_key, because in self._sessions.items():
+                closed |= self._tell_session(self.state.sessions[session_key], because)
+            self._sessions.clear()
+            if closed:
+                self._forget()
+        if self._station:
+            self._station = False
+            self._tell_station()
+        told, self.out = self.out, []
+        return told
+
+    def _controller(self) -> ConnectorState:
+        assert self.state.controller is not None
+        return self.state.controller
+
+    def _tell_connector(self, connector: ConnectorState, event_at_ns: int) -> None:
+        open_there = self.on_connector(connector)
+        connector.session = open_there[-1].id if open_there else None
+        shown = self._shown(connector)
+        if shown is not connector.shown:
+            connector.shown = shown
+            connector.since_ns = event_at_ns if shown is not ConnectorStatus.OFFLINE else self.now_ns
+        now = connector_record(connector)
+        before = connector.told
+        if before is not None and msgspec.structs.replace(before, power_w=now.power_w) == now:
+            return
+        connector.told = now
+        self.out.append(
+            ConnectorChanged(
+                station=self.state.id,
+                at_ns=self.now_ns,
+                frames=self._frames(),
+                late=self.late,
+                before=before,
+                now=now,
+                event_at_ns=event_at_ns,
+            )
+        )
+
+    def _shown(self, connector: ConnectorState) -> ConnectorStatus:
+        if not self.state.links:
+            return ConnectorStatus.OFFLINE if connector.reported is not ConnectorStatus.NO_DATA else ConnectorStatus.NO_DATA
+        if connector.charging_state and connector.reported in (ConnectorStatus.OCCUPIED, ConnectorStatus.NO_DATA):
+            return _CHARGING_STATES.get(connector.charging_state, connector.reported)
+        return connector.reported
+
+    def _tell_session(self, session: SessionState, because: str) -> bool:
+        rejudge(session, self.state.holes, self.state.orders, self.settings)
+        _last_steps(session, self.settings)
+        over = session.ending is not None
+        if over and session.told_verdict is not None and because and _differs(session):
+            session.revised_because = because
+        before = session.told
+        now = record(session, self.now_ns, self.settings)
+        if before is not None and _same(before, now):
+            return False
+        revised = over and session.told_verdict is not None and _differs(session)
+        session.told = now
+        if over:
+            session.told_verdict, session.told_energy_wh = session.verdict, now.energy_wh
+        was_over = before is not None and before.over
+        self.out.append(
+            SessionChanged(
+                station=self.state.id,
+                at_ns=self.now_ns,
+                frames=self._frames(),
+                late=self.late,
+                before=before,
+                now=now,
+                ended=over and not was_over,
+                reopened=was_over and not over,
+                revised=revised,
+            )
+        )
+        return over
+
+    def _tell_station(self) -> None:
+        now = station_record(self.state)
+        before = self.state.told
+        if before is not None and msgspec.structs.replace(now, last_seen_ns=before.last_seen_ns, connectors=before.connectors) == before:
+            if len(now.connectors) == len(before.connectors):
+                return
+        self.state.told = now
+        self.out.append(StationChanged(station=self.state.id, at_ns=self.now_ns, frames=self._frames(), before=before, now=now))
+
+    def _frames(self) -> tuple[str, ...]:
+        return (self.frame,) if self.frame else ()
+
+
+def usable(transaction: int | str | None) -> bool:
+    """Whether the id names one transaction: 0 and −1 are said where there is none [OCPP 1.6 errata 3.18]."""
+    return transaction is not None and transaction not in (0, -1, "")
+
+
+def session_now(session: SessionState, settings: StateSettings) -> Session:
+    """The session as it stands at this moment; between two records only its meter moves."""
+    told = session.told
+    if told is None:
+        return record(session, session.last_heard_ns, settings)
+    if session.ending is not None:
+        return told
+    return msgspec.structs.replace(
+        told,
+        energy_wh=meter.energy_wh(session.meter, settings.power_w_max),
+        power_w=session.power_w,
+        power_w_max=session.power_w_max,
+        soc_percent=session.soc_percent,
+    )
+
+
+def connector_record(connector: ConnectorState) -> Connector:
+    return Connector(
+        evse=connector.evse,
+        connector=connector.connector,
+        status=connector.shown,
+        reported=connector.reported,
+        since_ns=connector.since_ns,
+        error_code=connector.error_code,
+        vendor_error=connector.vendor_error,
+        session=connector.session,
+        power_w=connector.power_w,
+    )
+
+
+def station_record(state: StationState) -> Station:
+    """The station as it stands."""
+    return Station(
+        id=state.id,
+        online=state.online,
+        since_ns=state.since_ns,
+        last_seen_ns=state.last_seen_ns,
+        connections=tuple(link.connection for link in state.links),
+        upstream=state.upstream,
+        version=state.version,
+        remote_address=state.remote_address,
+        vendor=state.vendor,
+        model=state.model,
+        firmware=state.firmware,
+        serial=state.serial,
+        boots=state.boots,
+        booted_at_ns=state.booted_at_ns,
+        heartbeat_interval_s=state.heartbeat_interval_s,
+        connectors=tuple(connector_record(state.connectors[key]) for key in sorted(state.connectors)),
+        controller=None if state.controller is None else connector_record(state.controller),
+        configuration=dict(state.configuration),
+    )
+
+
+def _key(connector: ConnectorState) -> int:
+    key = connector_key(connector.evse, connector.connector)
+    assert key is not None
+    return key
+
+
+def _is_on(session: SessionState, evse: int | None, connector: int) -> bool:
+    if session.connector is None:
+        return session.evse is not None and session.evse == evse
+    return session.connector == connector and session.evse == evse
+
+
+def _differs(session: SessionState) -> bool:
+    """Whether the verdict is another than the one told at the end: outcome, reason, blame or energy."""
+    told, now = session.told_verdict or Verdict(), session.verdict
+    if (told.outcome, told.reason, told.blame) != (now.outcome, now.reason, now.blame):
+        return True
+    return (session.told_energy_wh or 0.0) != (session.energy_wh or 0.0)
+
+
+def _same(before: Session, now: Session) -> bool:
+    return msgspec.structs.replace(now, revision=before.revision, changed_at_ns=before.changed_at_ns) == before
+
+
+def _last_steps(session: SessionState, settings: StateSettings) -> None:
+    """Failed, or Completed: which of the two follows from the verdict."""
+    if session.ending is None or session.stopped_at_ns is None:
+        return
+    if session.verdict.outcome is Outcome.FAILED:
+        unstep(session, "completed")
+        reason = session.verdict.reason
+        step(session, settings, session.stopped_at_ns, "failed", str(reason) if reason else "")
+        return
+    unstep(session, "failed")
+    if session.complete_at_ns is not None and not session.sequence_missing:
+        step(session, settings, session.complete_at_ns, "completed", "The stop was answered", ())
