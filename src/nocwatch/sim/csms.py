@@ -31,6 +31,8 @@ OBSERVED_MAX = 100_000
 """Messages remembered for tests: minutes of a small fleet; older ones go."""
 HANDSHAKE_S_MAX = 10.0
 PING_ANSWER_S_MAX = 20.0
+CALL_S_MIN = 2.0
+"""Real seconds on top of 30 unscaled ones before a call counts as unanswered."""
 SUBPROTOCOLS = ("ocpp2.0.1", "ocpp1.6")
 """In the order of preference."""
 
@@ -204,7 +206,7 @@ class SimCsms:
         def handle(action: str, payload: Payload) -> Answer:
             return self._called(station, action, payload)
 
-        peer = Peer(websocket, handle, make_id=self._make_id, timeout_s=self.pace.real(60.0) + 5.0, saw=saw)
+        peer = Peer(websocket, handle, make_id=self._make_id, timeout_s=CALL_S_MIN + self.pace.real(30.0), saw=saw)
         station.peer = peer
         try:
             async with trio.open_nursery() as nursery:

@@ -25,6 +25,8 @@ from nocwatch.sim.visit import no_show, visit
 
 TRUTHS_MAX = 100_000
 """Sessions remembered for comparison; a demo of 24 stations needs a week for as many."""
+CALL_S_MIN = 2.0
+"""Real seconds that an answer gets at any speed: the CSMS does not work faster because time does."""
 NOT_READY_S = 15.0
 """Unscaled: a driver who finds the connector out of order or taken comes back after that."""
 
@@ -86,6 +88,7 @@ class Fleet:
             on_truth=self._tell,
             saw=saw if self._saw else None,
             ssl_context=self._ssl_context,
+            call_timeout_s=max(CALL_S_MIN, self.pace.real(30.0)),
         )
         station.no_show = no_show
         settle_in(station)

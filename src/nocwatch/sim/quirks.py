@@ -20,7 +20,7 @@ from nocwatch.sim.visit import Plan, visit
 from nocwatch.sim.wire import Answer, LinkLost, Payload
 
 LATE_ANSWER_S = 35.0
-"""Unscaled: later than the 30 s that a peer waits."""
+"""Unscaled, and 3 real seconds more: later than a peer waits."""
 HALF_OPEN_S = 20.0
 DROP_S = 0.8
 """Real seconds between a start's answer and the drop, as reported (lbbrhzn#2080)."""
@@ -79,7 +79,7 @@ async def _duplicate_answer(station: SimStation, wire: Wire, rng: random.Random)
 async def _late_answer(station: SimStation, wire: Wire, rng: random.Random) -> None:
     del rng
     _twist(
-        station, wire, lambda answer: dataclasses.replace(answer, delay_s=station.pace.real(LATE_ANSWER_S))
+        station, wire, lambda answer: dataclasses.replace(answer, delay_s=station.pace.real(LATE_ANSWER_S) + 3.0)
     )
     await trio.lowlevel.checkpoint()
 
