@@ -6,7 +6,7 @@ What always holds:
 - An acknowledged alert is quiet until its severity rises, which makes it fire again, or until it is over.
 - The same trouble within ``reopen_for`` after the end reopens the alert. The first time people hear of it; from then on, ends
   are told only once they have lasted for ``reopen_for``, and what comes back before that is not told at all. So a station that
-  comes and goes all night costs four notices, and the last one is true.
+  comes and goes all night costs four notices (and one for each ``repeat_interval``), and the last one is true.
 """
 
 from __future__ import annotations

@@ -142,6 +142,8 @@ class AlertBook:
     def _reopened(self, entry: Entry, flag: Flag) -> Alert:
         self.counters["alerts_reopened"] += 1
         entry.reopened += 1
+        if entry.told_firing:
+            entry.told_joined = entry.joined + 1  # people believe that it fires: what comes back is no news
         if not entry.told_before:
             entry.born_at_ns = self._now_ns
         return reopened(entry.alert, flag.severity)

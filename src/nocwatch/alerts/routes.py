@@ -18,7 +18,8 @@ class Routes:
 
     def __init__(self, settings: AlertSettings) -> None:
         self._routes = [(_route_id(route), route) for route in settings.routes_in_force]
-        self._timings = {route_id: _timing(route, settings) for route_id, route in self._routes}
+        # Of two routes that match and group alike only the first is ever reached: its times hold.
+        self._timings = {route_id: _timing(route, settings) for route_id, route in reversed(self._routes)}
         self._always = () if settings.file is None else (FILE_RECEIVER,)
 
     def of(self, flag: Flag, facts: Mapping[str, str]) -> tuple[str, str, tuple[str, ...]]:
