@@ -61,7 +61,8 @@ _SECRET_WORDS = (
     "psk",
 )
 """A setting whose name has one of these is a secret, whoever named it."""
-_SETTING_VALUES = frozenset({"value", "attributevalue", "actualvalue", "variableattribute"})
+_SETTING_VALUES = frozenset({"value", "attributevalue", "actualvalue"})
+_ATTRIBUTES = "variableattribute"
 _PLAIN_IN_TOKEN = frozenset({
     "type", "status", "expirydate", "cacheexpirydatetime", "format", "language", "chargingpriority", "evseid", "vendorid",
 })  # fmt: skip
@@ -202,8 +203,10 @@ class Gate:
                 own = mode
             elif (streams and name == "data") or (explains and name == "additionalinfo"):
                 own = _PLAIN
-            if setting and name in _SETTING_VALUES:
-                walked[key] = self._setting(item, setting)
+            if setting and name == _ATTRIBUTES:
+                walked[key] = self._attributes(item, setting)
+            elif setting and name in _SETTING_VALUES:
+                walked[key] = self._walk(item, setting)
             else:
                 walked[key] = self._walk(item, own, streams)
         return walked
@@ -221,14 +224,12 @@ class Gate:
             return _SECRET
         return mode
 
-    def _setting(self, item: Json, mode: int) -> Json:
+    def _attributes(self, item: Json, mode: int) -> Json:
+        """2.x variableAttribute: of each, the value alone is the secret."""
         if isinstance(item, list):
-            return [self._setting(each, mode) for each in item]
+            return [self._attributes(each, mode) for each in item]
         if isinstance(item, dict):
-            return {
-                key: self._walk(each, mode if _normal(key) == "value" else _PLAIN)
-                for key, each in item.items()
-            }
+            return {key: self._walk(each, mode if _normal(key) == "value" else _PLAIN) for key, each in item.items()}
         return self._walk(item, mode)
 
     def _mode(self, key: str) -> int:
