@@ -6,7 +6,7 @@ a half-written block at the end of the newest segment is "nothing yet", never da
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from itertools import accumulate
 from pathlib import Path
@@ -18,7 +18,7 @@ from nocwatch.journal.record import BlockError, BlockFlag, Gap, Record, RecordKi
 from nocwatch.journal.segments import Block, Segment, SegmentFile, lane_folder, list_segments, segment_path
 
 _LISTING_EVERY = 64
-"""Idle polls between two listings of the folder; in between the next segment is looked for by the name it should have."""
+"""Idle polls after which the folder is listed although it does not seem to have changed."""
 
 
 class _Damage(NamedTuple):
@@ -38,6 +38,7 @@ class LaneFollower:
         identity: of the lane; None where none of its blocks was seen.
         key_ns: running maximum of the times of what was read: the merge's key, which never steps back in a lane.
         live: whether the reader last found a writer holding the lane; kept here for it.
+        silent_since_ns: since when the reader finds nothing new here; kept here for it.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class LaneFollower:
         self.identity = identity
         self.key_ns = time_ns
         self.live = False
+        self.silent_since_ns: int | None = None
         self._root = root
         self._count = count
         self._delivered_ns = time_ns
@@ -65,6 +67,8 @@ class LaneFollower:
         self._damage: _Damage | None = None
         self._missing = "hole"
         self._idle = 0
+        self._listed: list[Segment] = []
+        self._listed_ns = 0
 
     # The queue.
 
@@ -156,7 +160,7 @@ class LaneFollower:
         if self._damage is not None:
             return self._gap_record(self.expected, at_ns, missing, "corrupt", block)
         if header.flags & BlockFlag.RESUMED:
-            return self._gap_record(self.expected, at_ns, 0, "power_loss", block)
+            return self._gap_record(self.expected, at_ns, 0, "unclean_start", block)
         return self._gap_record(self.expected, at_ns, missing, self._missing, block)
 
     def _gap_record(self, sequence: int, at_ns: int, missing: int, reason: str, block: Block) -> Record:
@@ -177,62 +181,69 @@ class LaneFollower:
 
     def _open_first(self) -> bool:
         """The segment in which ``expected`` stands, or the oldest."""
-        self._idle += 1
-        if self._idle % _LISTING_EVERY != 1 and self.expected is None and self._idle > _LISTING_EVERY:
-            return False
         while segments := list_segments(self.folder):
             wanted = segments[0]
             if self.expected is not None:
-                wanted = max(
-                    (each for each in segments if each.first_sequence <= self.expected), default=segments[0]
-                )
-                self._missing = "expired"
-            if self._open(wanted):
-                self._seek(is_last=wanted == segments[-1])
-                return True
+                if wanted.first_sequence > self.expected:
+                    self._missing = "expired"
+                for each in segments:
+                    if each.first_sequence <= self.expected:
+                        wanted = each
+            if not self._open(wanted):
+                continue  # deleted between the two calls
+            assert self._file is not None  # noqa: S101 - opened just now
+            header = self._file.header_here()
+            if wanted != segments[0] and header is not None and self.identity not in (None, header.identity):
+                self._file.close()  # another lane in the old one's place: all of it is new
+                self.expected = 0
+                continue
+            self._seek(self._file, is_last=wanted == segments[-1])
+            return True
         return False
 
-    def _seek(self, *, is_last: bool) -> None:
-        assert self._file is not None  # noqa: S101 - opened just now
+    def _seek(self, file: SegmentFile, *, is_last: bool) -> None:
         if self.expected is None:
             return
-        passed = self._file.skip_below(self.expected)
-        at_end = self._file.offset == self._file.size
-        if is_last and at_end and passed is not None and passed < self.expected:
+        passed = file.skip_below(self.expected, self.identity)
+        if is_last and passed is not None and passed < self.expected and file.offset == file.size:
             # The lane ends before the cursor: an older copy of the journal was put in place.
             self._count("journal_read_rewinds", 1)
             self.expected = passed
 
     def _open_following(self, file: SegmentFile) -> bool:
-        """Goes on to the next segment, once nothing more can come in this one."""
+        """Goes on to the next segment, once nothing more can come in this one. False where there is nothing to go to."""
         self._idle += 1
-        leftover = file.size > file.offset
-        predicted = segment_path(self.folder, self.expected or 0)
-        if not leftover and self._idle % _LISTING_EVERY and not predicted.exists():
-            return False
-        later = [
-            each for each in list_segments(self.folder) if each.first_sequence > file.segment.first_sequence
-        ]
-        if not later:
+        following = self._following(file.segment)
+        lost = file.deleted or file.size < file.offset
+        if following is None and not lost:
             return False
         # The writer is past this segment; what it wrote between our last look and the new segment's birth is here now.
-        offset, size = file.offset, file.size
-        try:
-            block = file.next()
-        except BlockError:
-            block = None
-        if block is not None:
-            file.offset = offset
+        if file.has_block():
             return True
-        if size > offset and self._pass_damage(file, sealed=True):
+        if file.size > file.offset and self._pass_damage(file, sealed=True):
             return True
-        if not file.segment.path.exists():
-            self._missing = "expired"
-        if not self._open(later[0]):
-            self.close()  # deleted meanwhile: look for the place again
-            return True
-        file.close()
+        if not lost and following is not None and self._open(following):
+            file.close()
+        else:
+            self.close()  # deleted, or replaced by another: the place has to be looked for again
         return True
+
+    def _following(self, segment: Segment) -> Segment | None:
+        """The segment after that one. The folder is listed again only where it may have changed."""
+        try:
+            changed_ns = self.folder.stat().st_mtime_ns
+        except FileNotFoundError:
+            return None
+        # A folder's time is as coarse as the kernel's tick, so it may hide a change: the name that the next segment
+        # should have is asked for as well, and once in a while the folder is listed anyway.
+        fresh = changed_ns == self._listed_ns and self._idle % _LISTING_EVERY
+        index = bisect_right(self._listed, segment.first_sequence, key=_first_sequence)
+        if index == len(self._listed) and (
+            not fresh or segment_path(self.folder, self.expected or 0).exists()
+        ):
+            self._listed, self._listed_ns = list_segments(self.folder), changed_ns
+            index = bisect_right(self._listed, segment.first_sequence, key=_first_sequence)
+        return self._listed[index] if index < len(self._listed) else None
 
     def _open(self, segment: Segment) -> bool:
         try:
@@ -256,3 +267,7 @@ class LaneFollower:
             self._damage = self._damage._replace(bytes=self._damage.bytes + end - offset)
         file.offset = end
         return found is not None
+
+
+def _first_sequence(segment: Segment) -> int:
+    return segment.first_sequence

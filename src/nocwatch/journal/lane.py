@@ -21,7 +21,8 @@ from nocwatch.journal.segments import LOCK_NAME, Segment, SegmentFile, lane_fold
 
 RESUME_SKIP = 1 << 20
 """After a loss of power, records since the last fdatasync (a second or two) may be gone although readers saw them in the
-page cache. So many numbers are left out, more than a lane can write in that time."""
+page cache; of a damaged end nobody knows how many there were. So many numbers are left out, more than a lane can write
+in that time."""
 _LOCK_TRIES = 50
 _LOCK_PAUSE_S = 0.02
 """One second: a reader's look at the lock takes microseconds, and a relay that was just killed is gone within it."""
@@ -143,7 +144,9 @@ def recover(root: Path, lane: int, lock: LaneLock) -> Tail:
     except OSError as error:
         raise JournalError(f"the segment cannot be recovered: {error.strerror}", last.path) from error
     next_sequence = max(next_sequence, scan.next_sequence, last.first_sequence)
-    skip = not (scan.ended and torn == 0) and not lock.same_boot
+    clean = scan.ended and torn == 0
+    damaged = torn > 0 and not scan.torn_head
+    skip = damaged or not (clean or lock.same_boot)
     if not keep:
         # No block of it can be read, and it is no torn beginning either: it is left for `verify` and for readers to
         # report, and a new segment with another name is begun.

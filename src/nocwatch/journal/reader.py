@@ -10,18 +10,20 @@ threads at once.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
+from nocwatch import clock
 from nocwatch.clock import SECOND_NS
 from nocwatch.journal.cursor import Cursor
 from nocwatch.journal.follow import LaneFollower
 from nocwatch.journal.record import Record
 from nocwatch.journal.segments import lane_is_held, list_lanes
 
-LAG_NS_MAX = 10 * SECOND_NS
-"""A live lane that is silent for longer than this beyond what the others have (its disk hangs; a relay ticks each
-second) is no longer waited for. What it brings later is given out late, and counted in ``journal_read_late_records``."""
+SILENCE_NS_MAX = 10 * SECOND_NS
+"""A live lane that brings nothing for so long is not waited for: a relay ticks each second, so its disk hangs or it does.
+What it brings later is given out late, and counted in ``journal_read_late_records``."""
 
 COUNTERS = (
     "journal_read_records",
@@ -39,16 +41,20 @@ class Reader:
     Args:
         path: the journal's folder; it need not be there yet.
         cursor: where to begin; the empty one is the oldest record that is kept.
+        now_ns: the clock; only to know for how long a live lane has been silent.
 
     Attributes:
         counters: since the reader was made; FORMAT.md says what each counts.
     """
 
-    def __init__(self, path: Path, cursor: Cursor | None = None) -> None:
+    def __init__(
+        self, path: Path, cursor: Cursor | None = None, now_ns: Callable[[], int] = clock.now_ns
+    ) -> None:
         self._root = path
+        self._now_ns = now_ns
         self._start = cursor or Cursor()
         self._lanes: dict[int, LaneFollower] = {}
-        self._highest_ns = 0
+        self._highest_ns = max(self._start.times_ns.values(), default=0)
         self.counters: dict[str, int] = dict.fromkeys(COUNTERS, 0)
 
     def __enter__(self) -> Self:
@@ -95,7 +101,12 @@ class Reader:
         A lane's lock is looked at after the other lanes were read, and a lane without a writer is then read once more:
         so whatever a writer that starts or dies meanwhile puts into it is later than all that was read.
         """
-        empty = [lane for lane in self._lanes.values() if not lane.available and not lane.fill()]
+        empty: list[LaneFollower] = []
+        for lane in self._lanes.values():
+            if lane.available or lane.fill():
+                lane.silent_since_ns = None
+            else:
+                empty.append(lane)
         for number in list_lanes(self._root):
             if number not in self._lanes:
                 lane = self._follow(number)
@@ -103,17 +114,22 @@ class Reader:
                     empty.append(lane)
         if len(self._lanes) < 2:
             return []
-        waiting: list[LaneFollower] = []
-        for lane in empty:
-            held = lane_is_held(lane.folder)
-            if held and not lane.live:
-                lane.key_ns = max(
-                    lane.key_ns, self._highest_ns
-                )  # what a writer that has just come brings is later
-            lane.live = held
-            if not lane.fill() and held:
-                waiting.append(lane)
-        return waiting
+        return [lane for lane in empty if self._is_waited_for(lane)]
+
+    def _is_waited_for(self, lane: LaneFollower) -> bool:
+        held = lane_is_held(lane.folder)
+        if held and not lane.live:
+            lane.key_ns = max(
+                lane.key_ns, self._highest_ns
+            )  # what a writer that has just come brings is later
+            lane.silent_since_ns = None
+        lane.live = held
+        if lane.fill():
+            lane.silent_since_ns = None
+            return False
+        if lane.silent_since_ns is None:
+            lane.silent_since_ns = self._now_ns()
+        return held and self._now_ns() - lane.silent_since_ns <= SILENCE_NS_MAX
 
     def _follow(self, number: int) -> LaneFollower:
         start = self._start
@@ -141,7 +157,7 @@ class Reader:
             first = ready[0]
             head_ns = first.head_ns
             bounds = [_place(lane) for lane in ready[1:2]]
-            bounds += [(lane.key_ns, lane.lane) for lane in waiting if head_ns - lane.key_ns <= LAG_NS_MAX]
+            bounds += [(lane.key_ns, lane.lane) for lane in waiting]
             if bounds:
                 key_ns, number = min(bounds)
                 taken = first.take(most - len(records), key_ns + (first.lane < number))

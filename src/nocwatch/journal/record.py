@@ -86,7 +86,7 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         records: how many are missing; 0 where nobody knows.
         bytes: how many bytes of data, or of the damaged stretch of file.
         reason: ``disk_full``, ``slow_disk``, ``write_error`` by the writer; ``corrupt``, ``hole``, ``expired``,
-            ``power_loss``, ``replaced``, ``rewound`` made up by the reader.
+            ``unclean_start``, ``replaced``, ``rewound`` made up by the reader.
         segment: of damage: the file, relative to the journal's folder.
         offset: of damage: where in that file it begins.
     """
@@ -105,7 +105,7 @@ class BlockFlag(IntFlag):
     END = 1
     """The writer closed the lane here in good order; the block has no records."""
     RESUMED = 2
-    """The writer came back after a loss of power and skipped sequence numbers, since readers may have seen some of them."""
+    """The writer came back after a loss of power or to a damaged end, and left sequence numbers out that readers may have seen."""
 
 
 class BlockError(ValueError):

@@ -121,6 +121,21 @@ class SegmentFile:
     def size(self) -> int:
         return os.fstat(self._fd).st_size
 
+    @property
+    def deleted(self) -> bool:
+        """Whether the file has no name any more."""
+        return os.fstat(self._fd).st_nlink == 0
+
+    def has_block(self) -> bool:
+        """Whether ``next`` would give a block now."""
+        offset = self.offset
+        try:
+            return self.next() is not None
+        except BlockError:
+            return False
+        finally:
+            self.offset = offset
+
     def next(self) -> Block | None:
         """The next block, or None where there is not (yet) a whole one.
 
@@ -145,7 +160,8 @@ class SegmentFile:
     def _next(self) -> Block:
         header = self._header()
         offset = self.offset
-        self._have(header.size)
+        if self._have(header.size):
+            header = self._header()  # what was read before may have been cut and written anew
         records = decode_records(header, self._buffer, offset - self._base)
         self.offset = offset + header.size
         return Block(header, offset, records)
@@ -163,11 +179,14 @@ class SegmentFile:
         except BlockError:
             return
 
-    def skip_below(self, sequence: int) -> int | None:
-        """Moves to the block that holds that sequence. Gives the sequence after the last block passed, if any."""
+    def skip_below(self, sequence: int, identity: int | None) -> int | None:
+        """Moves to the block that holds that sequence, or to one of another lane.
+
+        Gives the sequence after the last block passed, None where none was.
+        """
         passed: int | None = None
         for offset, header in self.headers():
-            if header.next_sequence > sequence:
+            if header.next_sequence > sequence or identity not in (None, header.identity):
                 self.offset = offset
                 break
             passed = header.next_sequence
@@ -221,9 +240,11 @@ class SegmentFile:
         self._have(HEADER_SIZE)
         return decode_header(self._buffer, self.offset - self._base)
 
-    def _have(self, size: int) -> None:
-        """Reads so that ``size`` bytes from ``offset`` on are in the buffer, as far as the file has them."""
+    def _have(self, size: int) -> bool:
+        """Makes ``size`` bytes from ``offset`` on stand in the buffer, as far as the file has them. True where it read."""
         start = self.offset - self._base
-        if start < 0 or start + size > len(self._buffer):
-            self._base = self.offset
-            self._buffer = os.pread(self._fd, max(size, _WINDOW), self.offset)
+        if start >= 0 and start + size <= len(self._buffer):
+            return False
+        self._base = self.offset
+        self._buffer = os.pread(self._fd, max(size, _WINDOW), self.offset)
+        return True

@@ -13,6 +13,7 @@ import errno
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from typing import NamedTuple, Self
@@ -23,6 +24,7 @@ import trio
 from nocwatch import clock
 from nocwatch.journal.buffer import Batch, Buffer
 from nocwatch.journal.cursor import sync_folder
+from nocwatch.journal.errors import JournalError
 from nocwatch.journal.lane import LaneLock, recover
 from nocwatch.journal.record import BlockFlag, RecordKind, encode_block
 from nocwatch.journal.retention import expire
@@ -88,18 +90,11 @@ class Writer:
         self.counters: dict[str, int] = dict.fromkeys(COUNTERS, 0)
         self._root, self._folder = path, lane_folder(path, lane)
         self._settings, self._live = settings, live
-        self._lock = LaneLock(self._folder)
-        try:
-            tail = recover(path, lane, self._lock)
-        except BaseException:
-            self._lock.release()
-            raise
-        self.counters["journal_torn_bytes"] = tail.torn_bytes
+        self._lock: LaneLock | None = None
         self._buffer = Buffer(settings.buffer_max, self.counters)
-        self._identity, self._sequence, self._flags = tail.identity, tail.next_sequence, tail.flags
-        self._segment = tail.segment.path if tail.segment else None
-        self._size = tail.size
-        self._born_ns = clock.now_ns()
+        self._identity, self._sequence, self._flags = 0, 0, 0  # see _open_lane
+        self._segment: Path | None = None
+        self._size = 0  # of the segment, up to the end of its last whole block
         self._fd = -1
         self._broken = False  # bytes of a failed write may stand behind _size
         self._rotating = False  # a new segment is asked for and not yet begun
@@ -108,8 +103,28 @@ class Writer:
         self._dirty = False
         self._file_lock = Lock()
         self._closed = False
-        self._buffer.last_ns = self._born_ns
+        self._failing = ""  # what failed last, while it fails
+        self._born_ns = self._buffer.last_ns = clock.now_ns()
         self._buffer.add_live(self._born_ns, list(live()), begins_segment=False)
+        try:
+            self._open_lane()
+        except JournalError as error:
+            # Chargers must not wait for someone to tidy the disk: with a full one the lane is opened as soon as it goes.
+            if not (isinstance(error.__cause__, OSError) and error.__cause__.errno in _FULL):
+                raise
+            self._count_error("open", error.__cause__)
+
+    def _open_lane(self) -> None:
+        lock = LaneLock(self._folder)
+        try:
+            tail = recover(self._root, self.lane, lock)
+        except BaseException:
+            lock.release()
+            raise
+        self.counters["journal_torn_bytes"] = tail.torn_bytes
+        self._identity, self._sequence, self._flags = tail.identity, tail.next_sequence, tail.flags
+        self._segment, self._size = tail.segment.path if tail.segment else None, tail.size
+        self._lock = lock
 
     def __enter__(self) -> Self:
         return self
@@ -226,15 +241,20 @@ class Writer:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
-        self._lock.release()
+        if self._lock is not None:
+            self._lock.release()
 
     def _give_up(self) -> None:
-        while (batch := self._buffer.take()) is not None:
-            self._encode(batch)
+        """Counts what will never be written."""
         for block in self._blocks:
-            self.counters["journal_dropped_records"] += block.records
-            self.counters["journal_dropped_bytes"] += block.data_size
+            self._count_lost(block.records, block.data_size)
         self._blocks.clear()
+        while (batch := self._buffer.take()) is not None:
+            self._count_lost(len(batch.times), sum(map(len, batch.chunks)))
+
+    def _count_lost(self, records: int, size: int) -> None:
+        self.counters["journal_dropped_records"] += records
+        self.counters["journal_dropped_bytes"] += size
 
     def _begin_segment_if_due(self) -> None:
         if self._rotating or self._size == 0:
@@ -249,6 +269,12 @@ class Writer:
 
     def _flush(self) -> bool:
         with self._file_lock:
+            if self._lock is None:
+                try:
+                    self._open_lane()
+                except JournalError as error:
+                    self._count_error("open", error.__cause__ or error)
+                    return False
             while True:
                 while self._blocks:
                     if not self._write(self._blocks[0]):
@@ -282,8 +308,11 @@ class Writer:
             self._broken = False
         except OSError as error:
             self._count_error("write", error)
-            self._buffer.reason = "disk_full" if error.errno in _FULL else "write_error"
             return False
+        if self._failing == "write":
+            self._failing = ""
+            with suppress(OSError):
+                _log.info("journal_disk_works_again", lane=self.lane)
         self._size += len(block.data)
         self._dirty = True
         self.counters["journal_records"] += block.records
@@ -316,9 +345,15 @@ class Writer:
             os.ftruncate(self._fd, self._size)
             self._broken = False
 
-    def _count_error(self, what: str, error: OSError) -> None:
-        if self.counters["journal_write_errors"] == 0 or what != "write":
-            _log.error("journal_disk_error", lane=self.lane, during=what, error=error.strerror or str(error))
+    def _count_error(self, what: str, error: BaseException) -> None:
+        """Counts each, logs the first of a row: a disk that stays full is one line, not one each second."""
+        if isinstance(error, OSError):
+            self._buffer.reason = "disk_full" if error.errno in _FULL else "write_error"
+        if self._failing != what:
+            self._failing = what
+            reason = getattr(error, "strerror", None) or str(error)
+            with suppress(OSError):  # the log may go to the same full disk
+                _log.error("journal_disk_error", lane=self.lane, during=what, error=reason)
         self.counters["journal_write_errors"] += 1
 
 
