@@ -82,6 +82,8 @@ class Flag(msgspec.Struct, frozen=True, kw_only=True):
         onset_at_ns: when the trouble began; ``at_ns`` when this state was reached (raised or cleared).
         advice: what to do next, a sentence or two.
         late: raised by replayed (offline) data: recorded, and nobody is paged.
+        inhibited_by: id of the raised flag that explains this one (a whole site is gone): recorded and shown below it, and
+            nobody is paged. It can be lifted while the flag is raised.
     """
 
     id: str
@@ -105,6 +107,7 @@ class Flag(msgspec.Struct, frozen=True, kw_only=True):
     runbook: str = ""
     labels: dict[str, str] = {}
     late: bool = False
+    inhibited_by: str = ""
     cleared_because: str = ""
 
 

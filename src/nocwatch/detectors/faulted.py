@@ -1,0 +1,248 @@
+"""A connector, or the station, reports a fault; or a code that means danger, whatever the status."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, ClassVar
+
+import msgspec
+from pydantic import Field
+
+from nocwatch.clock import SECOND_NS
+from nocwatch.detectors import wording
+from nocwatch.detectors.base import Context, Detector, Hears, Settings
+from nocwatch.flags import Blame, Category, Evidence, Severity
+from nocwatch.network import ConnectorStatus, Station
+from nocwatch.ocpp.events import ComponentReported, StatusReported
+from nocwatch.quantities import Duration
+from nocwatch.state.changes import ConnectorChanged
+
+SAFETY_CODES = {
+    "CX002": "ground fault",
+    "CX003": "over-temperature",
+    "CX004": "over-current",
+    "CX005": "over-voltage",
+    "CX008": "emergency stop",
+    "CX017": "EVSE contactor fault",
+    "CX019": "cable over-temperature",
+    "CX025": "broken latch",
+    "CX026": "cut cable",
+}
+"""Minimum Required Error Codes that concern safety [ChargeX Consortium, INL/RPT-23-74246]."""
+CODES_MAX = 16
+"""Safety codes remembered for one connector; there are nine."""
+_CODE = re.compile(r"(?<![A-Za-z0-9])CX0*(\d{1,3})(?!\d)", re.IGNORECASE)
+_NO_ERROR = ("", "NoError")
+
+
+class FaultedSettings(Settings):
+    """What a rule can set of ``faulted``."""
+
+    debounce: Duration = Field(default=10.0, description="A fault that lasts less than this is none.")
+    safety_codes: tuple[str, ...] = Field(
+        default=tuple(SAFETY_CODES), description="MREC codes that are critical at once, whatever the status."
+    )
+
+
+class Fault(msgspec.Struct):
+    """Of one connector. ``codes``: safety code → when it was reported."""
+
+    station: str = ""
+    evse: int | None = None
+    connector: int | None = None
+    faulted_since_ns: int = 0
+    error_code: str = ""
+    vendor_error: str = ""
+    frames: tuple[str, ...] = ()
+    codes: dict[str, int] = {}
+
+
+class Faulted(Detector[FaultedSettings, Fault]):
+    """Faulted.
+
+    Sees a connector (or connector 0, the station itself) report Faulted for `debounce` or longer: critical, or a warning where the
+    error code says NoError. A safety code of MREC (`safety_codes`), in an error code, a vendor's code or an info text of
+    StatusNotification, or as techCode of NotifyEvent, is critical at once and whatever the status. One flag a connector, which
+    clears when the connector reports another status and no safety code stands.
+
+    Stays quiet on faults that are over within `debounce`, so also on those that a station tells after a time offline.
+    """
+
+    name = "faulted"
+    category = Category.HARDWARE
+    severity = Severity.CRITICAL
+    hears: ClassVar[Hears] = (ConnectorChanged, StatusReported, ComponentReported)
+    Settings = FaultedSettings
+    State = Fault
+    title = "Faulted"
+    advice = (
+        "Read the code and look it up in the vendor's manual. A safety code: take the connector out of service and send an electrician before "
+        "anyone resets it. Otherwise reset the station once; if the fault comes back, send someone."
+    )
+    numbers: ClassVar[dict[str, str]] = {"faulted_s": "since the fault began, s"}
+
+    def on(self, event: Any, context: Context[Fault]) -> None:
+        if isinstance(event, ConnectorChanged):
+            now = event.now
+            self._status(
+                event.station,
+                now.evse,
+                now.connector,
+                now.reported,
+                now.error_code,
+                now.vendor_error,
+                event.frames,
+                context,
+            )
+        elif isinstance(event, StatusReported):
+            self._codes(event, context)
+        else:
+            self._component(event, context)
+
+    def begin(self, station: Station, context: Context[Fault]) -> None:
+        for each in station.connectors:
+            if each.reported is ConnectorStatus.FAULTED:
+                self._status(
+                    station.id,
+                    each.evse,
+                    each.connector,
+                    each.reported,
+                    each.error_code,
+                    each.vendor_error,
+                    (),
+                    context,
+                )
+
+    def due(self, key: str, context: Context[Fault]) -> None:
+        fault = context.peek(key)
+        if fault is not None and fault.faulted_since_ns:
+            self._tell(key, fault, context)
+
+    def _status(
+        self,
+        station: str,
+        evse: int | None,
+        connector: int,
+        status: ConnectorStatus,
+        error_code: str,
+        vendor_error: str,
+        frames: tuple[str, ...],
+        context: Context[Fault],
+    ) -> None:
+        key = wording.socket_key(station, evse, connector)
+        fault = context.peek(key)
+        if status is not ConnectorStatus.FAULTED:
+            if fault is not None and fault.faulted_since_ns:
+                fault.faulted_since_ns = 0
+                self._settle(key, fault, f"the connector reports {status}", context)
+            elif fault is None:
+                context.clear_flag(key, f"the connector reports {status}")
+            return
+        if fault is None:
+            fault = context.state(key)
+            fault.station, fault.evse, fault.connector = station, evse, connector
+        began = not fault.faulted_since_ns
+        if began:
+            fault.faulted_since_ns = context.now_ns
+        if (error_code, vendor_error) != (fault.error_code, fault.vendor_error) or began:
+            fault.error_code, fault.vendor_error, fault.frames = error_code, vendor_error, frames
+            if context.raised(key):
+                self._tell(key, fault, context)
+        if began and not context.raised(key):
+            context.wake(key, context.now_ns + round(self.settings.debounce * SECOND_NS))
+
+    def _codes(self, event: StatusReported, context: Context[Fault]) -> None:
+        key = wording.socket_key(event.station, event.evse, event.connector)
+        found = self._safety(event.error_code, event.vendor_error, event.info)
+        fault = context.peek(key)
+        if not found:
+            if fault is not None and fault.codes and event.status is not ConnectorStatus.FAULTED:
+                fault.codes = {}
+                self._settle(
+                    key, fault, f"the connector reports {event.status} without a safety code", context
+                )
+            return
+        self._danger(key, event.station, event.evse, event.connector, found, event.frame, context)
+
+    def _component(self, event: ComponentReported, context: Context[Fault]) -> None:
+        found = self._safety(event.tech_code, event.value, event.tech_info)
+        if not found:
+            return
+        connector = event.connector if event.connector is not None else (1 if event.evse else 0)
+        key = wording.socket_key(event.station, event.evse or 0, connector)
+        if event.cleared:
+            fault = context.peek(key)
+            if fault is not None:
+                fault.codes = {code: at_ns for code, at_ns in fault.codes.items() if code not in found}
+                self._settle(key, fault, f"the station says that {', '.join(found)} is over", context)
+            return
+        self._danger(key, event.station, event.evse or 0, connector, found, event.frame, context)
+
+    def _danger(
+        self,
+        key: str,
+        station: str,
+        evse: int | None,
+        connector: int,
+        found: list[str],
+        frame: str,
+        context: Context[Fault],
+    ) -> None:
+        fault = context.state(key)
+        fault.station, fault.evse, fault.connector = station, evse, connector
+        if all(code in fault.codes for code in found):
+            return
+        for code in found[:CODES_MAX]:
+            fault.codes.setdefault(code, context.now_ns)
+        fault.frames = (frame,)
+        self._tell(key, fault, context)
+
+    def _settle(self, key: str, fault: Fault, because: str, context: Context[Fault]) -> None:
+        if fault.faulted_since_ns or fault.codes:
+            return
+        context.clear_flag(key, because)
+        context.forget(key)
+
+    def _tell(self, key: str, fault: Fault, context: Context[Fault]) -> None:
+        context.calm(key)
+        onset = min(
+            [each for each in (fault.faulted_since_ns, *fault.codes.values()) if each], default=context.now_ns
+        )
+        codes = [f"{code} ({SAFETY_CODES.get(code, 'safety code')})" for code in fault.codes]
+        harmless = not codes and fault.error_code in _NO_ERROR
+        said = [] if fault.error_code in _NO_ERROR else [f"error code {fault.error_code}"]
+        said += [f"vendor's code {fault.vendor_error}"] if fault.vendor_error else []
+        where = wording.socket(fault.evse, fault.connector)
+        state = "Faulted" if fault.faulted_since_ns else "not Faulted"
+        what = (
+            "reports " + " and ".join(codes) + f", status {state}"
+            if codes
+            else f"is Faulted, {', '.join(said) or 'with NoError'}"
+        )
+        context.raise_flag(
+            key,
+            f"{context.place(fault.station).name or fault.station}: {where} {what}.",
+            station=fault.station,
+            evse=fault.evse,
+            connector=fault.connector,
+            onset_ns=onset,
+            severity=Severity.WARNING if harmless else Severity.CRITICAL,
+            blame=Blame.CHARGER,
+            evidence=(
+                Evidence(
+                    text=f"{wording.moment(context.now_ns)}: {state}, {', '.join(said + codes) or 'NoError'}.",
+                    at_ns=context.now_ns,
+                    frames=fault.frames,
+                ),
+            ),
+            numbers={"faulted_s": (context.now_ns - onset) / SECOND_NS},
+        )
+
+    def _safety(self, *texts: str) -> list[str]:
+        found = {
+            f"CX{int(match):03d}"
+            for text in texts
+            if "X" in text or "x" in text
+            for match in _CODE.findall(text)
+        }
+        return sorted(found.intersection(self.settings.safety_codes))

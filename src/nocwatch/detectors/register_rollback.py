@@ -1,0 +1,241 @@
+"""An energy register that runs backwards within a transaction."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import msgspec
+from pydantic import Field
+
+from nocwatch.detectors import wording
+from nocwatch.detectors.base import Context, Detector, Hears, Settings
+from nocwatch.flags import Blame, Category, Evidence, Severity
+from nocwatch.ocpp.events import Booted, Metered, Sample
+from nocwatch.sessions import Session
+from nocwatch.state.changes import SessionChanged
+
+SERIES_MAX = 64
+"""Registers of one transaction: measurand, phase and location. Further ones are not watched."""
+WRAP_WH = 2.0**32
+"""Where a register of 32 bits begins anew; a fall of nearly that much is none."""
+WRAP_TOLERANCE_WH = 1_000_000.0
+"""What can flow between two samples around the wrap: 1 MWh is far more."""
+
+
+class RegisterRollbackSettings(Settings):
+    """What a rule can set of ``register_rollback``."""
+
+    fall_wh_min: float = Field(default=10.0, gt=0, description="A fall of no more than this is rounding.")
+    samples_min: int = Field(default=2, ge=1, description="So many samples in a row below the highest one.")
+
+
+class Series(msgspec.Struct):
+    """One register of one transaction: its highest value and the samples below it since."""
+
+    high_wh: float
+    high_at_ns: int
+    high_frame: str
+    samples: int = 1
+    last_at_ns: int = 0
+    last_wh: float = 0.0
+    below: int = 0
+    below_since_ns: int = 0
+    below_wh: float = 0.0
+    frames: list[str] = []
+
+
+class Meters(msgspec.Struct):
+    """Of a session (key: ``session <id>``) its registers; of a station (key: ``station <id>``) which session is where.
+
+    Attributes:
+        by_transaction, by_socket: transaction, connector → id of the session under way.
+        booted_at_ns: the station's last boot.
+        export_wh: highest export register of the session; ``export_rose_at_ns``: when it last rose.
+    """
+
+    by_transaction: dict[str, str] = {}
+    by_socket: dict[str, str] = {}
+    booted_at_ns: int = 0
+    evse: int | None = None
+    connector: int | None = None
+    series: dict[str, Series] = {}
+    export_wh: float | None = None
+    export_rose_at_ns: int = 0
+
+
+class RegisterRollback(Detector[RegisterRollbackSettings, Meters]):
+    """Register ran backwards.
+
+    Sees an energy register fall by more than `fall_wh_min` within a transaction and stay below for `samples_min` samples. Each register
+    is compared with itself only: same connector, measurand, phase, unit and location. One flag a session, an event.
+
+    No fall: a single dip; -1 and other negative values, which are no reading; a fall of nearly 2³² Wh; a sample with an older time stamp than the
+    last; a reset that the registry allows (`meter_register: session` at the transaction's beginning, `boot` after a boot); any while the export
+    register rises. Meter start and stop of 1.6 are not compared: some stations count them from elsewhere.
+    """
+
+    name = "register_rollback"
+    category = Category.METERING
+    severity = Severity.CRITICAL
+    hears: ClassVar[Hears] = (Metered, SessionChanged, Booted)
+    Settings = RegisterRollbackSettings
+    State = Meters
+    title = "Register ran backwards"
+    advice = (
+        "Do not bill this session from its registers. Compare with the meter's own display or signed data; if the meter resets on purpose, say so in the "
+        "registry (meter_register). If not, have the meter checked: it may have been tampered with."
+    )
+    quiet_in_maintenance = False
+    numbers: ClassVar[dict[str, str]] = {
+        "fall_wh": "from the highest value, Wh",
+        "high_wh": "the highest value, Wh",
+        "low_wh": "the value it fell to, Wh",
+    }
+
+    def on(self, event: Any, context: Context[Meters]) -> None:
+        if isinstance(event, Metered):
+            self._metered(event, context)
+        elif isinstance(event, SessionChanged):
+            self._session(event, context)
+        else:
+            context.state(f"station {event.station}").booted_at_ns = context.now_ns
+
+    def _session(self, event: SessionChanged, context: Context[Meters]) -> None:
+        session = event.now
+        if session.transaction is None:
+            return
+        station = context.state(f"station {session.station}")
+        transaction, socket = (
+            str(session.transaction),
+            wording.socket_key("", session.evse, session.connector),
+        )
+        if session.over:
+            if station.by_transaction.get(transaction) == session.id:
+                del station.by_transaction[transaction]
+            if station.by_socket.get(socket) == session.id:
+                del station.by_socket[socket]
+            context.forget(f"session {session.id}")
+        else:
+            station.by_transaction[transaction] = session.id
+            if session.connector is not None or session.evse is not None:
+                station.by_socket[socket] = session.id
+                meters = context.state(f"session {session.id}")
+                meters.evse, meters.connector = session.evse, session.connector
+
+    def begin(self, station: Any, context: Context[Meters]) -> None:
+        for session in context.sessions(station.id):
+            self._remember(session, context)
+
+    def _remember(self, session: Session, context: Context[Meters]) -> None:
+        self._session(
+            SessionChanged(station=session.station, at_ns=context.now_ns, before=None, now=session), context
+        )
+
+    def _metered(self, event: Metered, context: Context[Meters]) -> None:
+        session = self._session_of(event, context)
+        if session is None:
+            return
+        meters = context.state(f"session {session}")
+        at_ns = event.when_ns
+        for sample in event.samples:
+            if sample.measurand == "Energy.Active.Export.Register" and sample.value >= 0 and not sample.phase:
+                if meters.export_wh is not None and sample.value > meters.export_wh:
+                    meters.export_rose_at_ns = at_ns
+                meters.export_wh = max(sample.value, meters.export_wh or 0.0)
+        for sample in event.samples:
+            if sample.measurand.endswith("Import.Register") and sample.value >= 0:
+                self._sample(session, meters, sample, event, context)
+
+    def _session_of(self, event: Metered, context: Context[Meters]) -> str | None:
+        station = context.peek(f"station {event.station}")
+        if station is None:
+            return None
+        if event.transaction not in (None, 0, -1, "") and (
+            found := station.by_transaction.get(str(event.transaction))
+        ):
+            return found
+        return station.by_socket.get(wording.socket_key("", event.evse, event.connector))
+
+    def _sample(
+        self, session: str, meters: Meters, sample: Sample, event: Metered, context: Context[Meters]
+    ) -> None:
+        key = f"{sample.measurand}/{sample.phase}/{sample.unit}/{sample.location}"
+        at_ns, value_wh = event.when_ns, sample.value
+        series = meters.series.get(key)
+        if series is None:
+            if len(meters.series) < SERIES_MAX:
+                meters.series[key] = Series(value_wh, at_ns, event.frame, last_at_ns=at_ns, last_wh=value_wh)
+            return
+        if at_ns < series.last_at_ns:
+            return
+        booted_since = series.last_at_ns < context.state(f"station {event.station}").booted_at_ns
+        series.samples += 1
+        fall_wh = series.high_wh - value_wh
+        if fall_wh <= self.settings.fall_wh_min or self._allowed(
+            series, meters, fall_wh, booted_since, event.station, context
+        ):
+            if fall_wh <= 0 or fall_wh > self.settings.fall_wh_min:
+                series.high_wh, series.high_at_ns, series.high_frame = value_wh, at_ns, event.frame
+            series.below, series.frames = 0, []
+        else:
+            if not series.below:
+                series.below_since_ns = at_ns
+            series.below += 1
+            series.below_wh = value_wh
+            series.frames = [*series.frames[-3:], event.frame]
+            if series.below >= self.settings.samples_min:
+                self._tell(session, meters, key, series, event, context)
+        series.last_at_ns, series.last_wh = at_ns, value_wh
+
+    def _allowed(
+        self,
+        series: Series,
+        meters: Meters,
+        fall_wh: float,
+        booted_since: bool,
+        station: str,
+        context: Context[Meters],
+    ) -> bool:
+        if abs(fall_wh - WRAP_WH) <= WRAP_TOLERANCE_WH or meters.export_rose_at_ns > series.high_at_ns:
+            return True
+        register = context.place(station).meter_register
+        return (register == "session" and series.samples == 2) or (register == "boot" and booted_since)
+
+    def _tell(
+        self, session: str, meters: Meters, key: str, series: Series, event: Metered, context: Context[Meters]
+    ) -> None:
+        measurand, phase, _, location = key.split("/")
+        fall_wh = series.high_wh - series.below_wh
+        which = f"{measurand}{f', phase {phase}' if phase else ''}, {location}"
+        high = f"{series.high_wh:.0f} Wh at {wording.moment(series.high_at_ns)}"
+        evse, connector = (meters.evse, meters.connector)
+        context.raise_flag(
+            session,
+            f"{context.place(event.station).name or event.station}, {wording.socket(evse, connector)}: the energy register fell by "
+            f"{wording.energy(fall_wh)} within the transaction, from {series.high_wh:.0f} to {series.below_wh:.0f} Wh.",
+            station=event.station,
+            evse=evse,
+            connector=connector,
+            session=session,
+            onset_ns=series.below_since_ns,
+            blame=Blame.CHARGER,
+            evidence=(
+                Evidence(
+                    text=f"{which}: {high}.",
+                    at_ns=series.high_at_ns,
+                    frames=(series.high_frame,),
+                    session=session,
+                ),
+                Evidence(
+                    text=f"{wording.count(series.below, 'sample')} below it since {wording.moment(series.below_since_ns)}, the last {series.below_wh:.0f} Wh.",
+                    at_ns=series.below_since_ns,
+                    frames=tuple(series.frames),
+                    session=session,
+                ),
+            ),
+            event=True,
+            numbers={"fall_wh": fall_wh, "high_wh": series.high_wh, "low_wh": series.below_wh},
+        )
+        # From here on the register is measured against where it fell to: another fall is another piece of evidence.
+        series.high_wh, series.high_at_ns, series.high_frame = series.below_wh, event.when_ns, event.frame
+        series.below, series.frames = 0, []

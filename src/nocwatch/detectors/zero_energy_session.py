@@ -1,0 +1,137 @@
+"""A transaction that ended with next to no energy although driver and car were ready for it."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import msgspec
+from pydantic import Field
+
+from nocwatch.clock import SECOND_NS
+from nocwatch.detectors import wording
+from nocwatch.detectors.base import Context, Detector, Hears, Settings
+from nocwatch.detectors.reading import ready_ns, was_suspended_by_evse
+from nocwatch.flags import Blame, Category, Evidence, Severity
+from nocwatch.ocpp.events import Command, CommandAnswered
+from nocwatch.quantities import Duration
+from nocwatch.sessions import Outcome, Reason, Session
+from nocwatch.state.changes import SessionChanged
+
+PROFILES_MAX = 64
+"""Connectors of one station whose charging profiles are remembered; a station has a handful. The oldest is forgotten."""
+
+
+class ZeroEnergySettings(Settings):
+    """What a rule can set of ``zero_energy_session``."""
+
+    energy_kwh_max: float = Field(default=0.1, gt=0, description="Less than this many kWh is no energy.")
+    duration_min: Duration = Field(
+        default=120.0,
+        description="The session must have lasted longer than this, from the moment authorisation and plug were there.",
+    )
+
+
+class Profiles(msgspec.Struct):
+    """Of one station: connector (1.6) or EVSE (2.x) → when the CSMS set a charging profile that is in force; 0 is all."""
+
+    in_force: dict[int, int] = {}
+
+
+class ZeroEnergySession(Detector[ZeroEnergySettings, Profiles]):
+    """Session without energy.
+
+    Sees a transaction end with less than `energy_kwh_max`, more than `duration_min` after authorisation and plug were both
+    there. One flag a session, an event; it is taken back where the verdict is revised (a late meter value, a Stop that came
+    after all).
+
+    Stays quiet where the station was suspended (SuspendedEVSE) while a charging profile of the CSMS was in force, for attempts that
+    were cancelled or refused, for a lost stop (`lost_stop` speaks), and where nothing is known of the energy.
+    """
+
+    name = "zero_energy_session"
+    category = Category.FAILED_SESSION
+    severity = Severity.WARNING
+    hears: ClassVar[Hears] = (SessionChanged, CommandAnswered)
+    Settings = ZeroEnergySettings
+    State = Profiles
+    title = "Session without energy"
+    advice = (
+        "Open the session's timeline: what came between start and stop says who gave up. If other sessions of this connector end alike, "
+        "take it out of service and send someone; if only this car fails, tell its driver."
+    )
+    numbers: ClassVar[dict[str, str]] = {
+        "energy_wh": "energy of the session, Wh",
+        "duration_s": "from authorisation and plug to the stop, s",
+    }
+
+    def on(self, event: Any, context: Context[Profiles]) -> None:
+        if isinstance(event, CommandAnswered):
+            self._profile(event, context)
+        elif event.now.over and (event.ended or event.revised):
+            self._judge(event, context)
+        elif event.reopened:
+            context.clear_flag(event.now.id, "the session went on after all")
+
+    def _judge(self, change: SessionChanged, context: Context[Profiles]) -> None:
+        session = change.now
+        ready = ready_ns(session)
+        energy_wh, stopped_ns = session.energy_wh, session.stopped_at_ns or session.changed_at_ns
+        if (
+            energy_wh is None
+            or ready is None
+            or session.transaction is None
+            or energy_wh >= self.settings.energy_kwh_max * 1000
+            or session.outcome in (Outcome.CANCELLED, Outcome.REJECTED)
+            or session.reason is Reason.LOST_STOP
+            or stopped_ns - ready <= self.settings.duration_min * SECOND_NS
+            or (was_suspended_by_evse(session) and self._profile_in_force(session, context))
+        ):
+            context.clear_flag(session.id, "the session's verdict was revised")
+            return
+        lasted = wording.span(stopped_ns - ready)
+        where = wording.socket(session.evse, session.connector)
+        context.raise_flag(
+            session.id,
+            f"{context.place(session.station).name or session.station}, {where}: the session ended with {wording.energy(energy_wh)} after {lasted}.",
+            station=session.station,
+            evse=session.evse,
+            connector=session.connector,
+            session=session.id,
+            onset_ns=ready,
+            blame=session.blame or Blame.UNKNOWN,
+            evidence=(
+                Evidence(
+                    text=f"{wording.energy(energy_wh)} between {wording.moment(ready)} and {wording.moment(stopped_ns)} ({lasted}); "
+                    f"stop reason {session.stop_reason or 'not given'}.",
+                    at_ns=stopped_ns,
+                    frames=change.frames,
+                    session=session.id,
+                ),
+                *session.blame_evidence[:3],
+            ),
+            event=True,
+            numbers={"energy_wh": energy_wh, "duration_s": (stopped_ns - ready) / SECOND_NS},
+        )
+
+    def _profile(self, event: CommandAnswered, context: Context[Profiles]) -> None:
+        if event.status != "Accepted" or event.command not in (Command.SET_PROFILE, Command.CLEAR_PROFILE):
+            return
+        number = event.connector if event.evse is None else event.evse
+        if event.command is Command.SET_PROFILE:
+            in_force = context.state(event.station).in_force
+            in_force[number or 0] = event.at_ns
+            if len(in_force) > PROFILES_MAX:
+                del in_force[next(iter(in_force))]
+        elif (profiles := context.peek(event.station)) is not None:
+            if number:
+                profiles.in_force.pop(number, None)
+            else:
+                context.forget(event.station)
+
+    def _profile_in_force(self, session: Session, context: Context[Profiles]) -> bool:
+        profiles = context.peek(session.station)
+        if profiles is None:
+            return False
+        number = session.connector if session.evse is None else session.evse
+        since = [profiles.in_force[each] for each in (0, number or 0) if each in profiles.in_force]
+        return any(each <= (session.stopped_at_ns or session.changed_at_ns) for each in since)
