@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
@@ -287,7 +286,7 @@ def test_an_older_copy_put_in_place_is_gone_on_with(tmp_path: Path) -> None:
     reader = Reader(tmp_path)
     assert len(read_all(reader)) == 22
     shutil.rmtree(tmp_path)
-    os.rename(tmp_path.with_name("backup"), tmp_path)
+    tmp_path.with_name("backup").rename(tmp_path)
     reader = Reader(tmp_path, reader.cursor)
     with Writer(tmp_path, 0, SMALL) as writer:
         assert read_all(reader) == []

@@ -86,7 +86,7 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         records: how many are missing; 0 where nobody knows.
         bytes: how many bytes of data, or of the damaged stretch of file.
         reason: ``disk_full``, ``slow_disk``, ``write_error`` by the writer; ``corrupt``, ``hole``, ``expired``,
-            ``unclean_start``, ``replaced``, ``rewound`` made up by the reader.
+            ``unclean_start``, ``replaced`` made up by the reader.
         segment: of damage: the file, relative to the journal's folder.
         offset: of damage: where in that file it begins.
     """

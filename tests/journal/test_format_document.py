@@ -1,0 +1,48 @@
+"""FORMAT.md says what the code does, and names all that there is to name."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+import nocwatch.journal
+from nocwatch.journal import lane, reader, record, writer
+
+TEXT = Path(nocwatch.journal.__file__).with_name("FORMAT.md").read_text(encoding="utf-8")
+FOLLOW = Path(nocwatch.journal.__file__).with_name("follow.py").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", [*writer.COUNTERS, *reader.COUNTERS])
+def test_each_counter_has_its_line(name: str) -> None:
+    assert f"\n| {name} |" in TEXT
+
+
+def test_no_counter_is_documented_that_is_not_there() -> None:
+    assert set(re.findall(r"\n\| (journal_\w+) \|", TEXT)) == {*writer.COUNTERS, *reader.COUNTERS}
+
+
+def test_each_kind_and_each_damage_is_named() -> None:
+    for kind in record.RecordKind:
+        assert f"\n| {kind.value} | {kind.name} |" in TEXT
+    for damage in set(get_args(record.Damage)) - {"truncated"}:
+        assert f"| `{damage}` |" in TEXT
+
+
+def test_each_reason_of_a_gap_is_named() -> None:
+    made_up = {"corrupt", "hole", "unclean_start", "expired", "replaced"}
+    assert all(f'"{reason}"' in FOLLOW for reason in made_up)
+    for reason in made_up | {"disk_full", "write_error", "slow_disk"}:
+        assert f"\n| `{reason}` |" in TEXT
+
+
+def test_the_numbers_are_the_codes() -> None:
+    assert " ".join(f"{byte:02X}" for byte in record.MAGIC) in TEXT
+    for number in (record.BLOCK_RECORDS_MAX, record.BLOCK_DATA_MAX, lane.RESUME_SKIP):
+        assert f"{number:,}" in TEXT
+    assert record.RECORD_DATA_MAX == 16 << 20
+    assert record.SEQUENCE_MAX == 1 << 47
+    assert reader.SILENCE_NS_MAX == 10 * 10**9
+    assert (record.HEADER_SIZE, record.RECORD_SIZE, record.VERSION) == (48, 21, 1)
