@@ -18,6 +18,8 @@ class ActKind(StrEnum):
     RESOLVE = "resolve"
     SILENCE = "silence"
     UNSILENCE = "unsilence"
+    CLEAR_FLAG = "clear_flag"
+    """A person says that a flag is over; it is the engine's to do, not the book's."""
 
 
 class Act(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,6 +29,7 @@ class Act(msgspec.Struct, frozen=True, kw_only=True):
         id: unique; doing the same act twice changes nothing.
         at_ns: pipeline time at which it was done.
         alert: id, of acknowledge and resolve; of unsilence the id of the silence.
+        flag: id, of clear_flag.
         matchers: of a silence: label → exact value or glob; all must match (see ``lifecycle.labels_of``).
         until_ns: of a silence: when it ends.
     """
@@ -36,6 +39,7 @@ class Act(msgspec.Struct, frozen=True, kw_only=True):
     at_ns: int
     by: str
     alert: str = ""
+    flag: str = ""
     note: str = ""
     matchers: dict[str, str] = {}
     until_ns: int = 0

@@ -12,8 +12,8 @@ _SEQUENCE_BITS = 59
 
 def frame_id(lane: int, sequence: int) -> int:
     """The row id of a frame. Rises with the sequence within a lane."""
-    assert 0 <= lane < LANES_MAX, lane  # noqa: S101 - a programmer's error
-    assert 0 <= sequence < 1 << _SEQUENCE_BITS, sequence  # noqa: S101 - a programmer's error
+    assert 0 <= lane < LANES_MAX, lane
+    assert 0 <= sequence < 1 << _SEQUENCE_BITS, sequence
     return lane << _SEQUENCE_BITS | sequence
 
 

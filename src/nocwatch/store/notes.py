@@ -45,7 +45,7 @@ def audit(writer: sqlite3.Connection, entry: AuditEntry) -> int:
         "INSERT INTO audit (at_ns, by_whom, action, subject, details, remote_address) VALUES (?,?,?,?,?,?)",
         (entry.at_ns, entry.by, entry.action, entry.subject, entry.details, entry.remote_address),
     ).lastrowid
-    assert number is not None  # noqa: S101 - an INSERT has a row id
+    assert number is not None
     return number
 
 

@@ -7,6 +7,7 @@ For one alert and receiver rows go out in order of revision.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 
 import msgspec
 
@@ -19,13 +20,17 @@ ERROR_CHARACTERS_MAX = 500
 """Of a receiver's answer that are kept: enough to see what it is, not a page of HTML."""
 
 
+_FIRST_THAT_WAITS = (
+    "status = 'waiting' AND NOT EXISTS (SELECT 1 FROM outbox AS before WHERE before.alert = o.alert "
+    "AND before.receiver = o.receiver AND before.revision < o.revision AND before.status = 'waiting')"
+)
+
+
 def due(reader: sqlite3.Connection, receiver: str, now_ns: int, limit: int) -> list[OutboxRow]:
     """Rows whose time has come, the oldest first; of each alert only the first that waits."""
     rows = reader.execute(
-        "SELECT number, alert, receiver, revision, attempts, document, at_ns FROM outbox AS o WHERE receiver = ? "
-        "AND status = 'waiting' AND next_attempt_ns <= ? AND NOT EXISTS (SELECT 1 FROM outbox AS before WHERE "
-        "before.alert = o.alert AND before.receiver = o.receiver AND before.revision < o.revision AND before.status = 'waiting') "
-        "ORDER BY next_attempt_ns, number LIMIT ?",
+        "SELECT number, alert, receiver, revision, attempts, document, at_ns FROM outbox AS o WHERE receiver = ? "  # noqa: S608
+        f"AND next_attempt_ns <= ? AND {_FIRST_THAT_WAITS} ORDER BY next_attempt_ns, number LIMIT ?",
         (receiver, now_ns, limit),
     )
     return [
@@ -40,7 +45,7 @@ def due(reader: sqlite3.Connection, receiver: str, now_ns: int, limit: int) -> l
 def next_due_ns(reader: sqlite3.Connection, receiver: str) -> int | None:
     """When the next row of the receiver comes due; None where none waits."""
     row = reader.execute(
-        "SELECT min(next_attempt_ns) FROM outbox WHERE receiver = ? AND status = 'waiting'", (receiver,)
+        f"SELECT min(next_attempt_ns) FROM outbox AS o WHERE receiver = ? AND {_FIRST_THAT_WAITS}", (receiver,)  # noqa: S608
     ).fetchone()
     return None if row[0] is None else int(row[0])
 
@@ -83,6 +88,15 @@ def supersede(writer: sqlite3.Connection, number: int, at_ns: int) -> bool:
         for other, _ in newer:
             _end(writer, other, "superseded", at_ns, None)
     return True
+
+
+def abandon(writer: sqlite3.Connection, known: Sequence[str], at_ns: int) -> int:
+    """Gives up all rows of receivers that are not known; how many that were."""
+    return writer.execute(
+        "UPDATE outbox SET status = 'given_up', done_at_ns = ?, last_error = 'There is no such receiver any more.' "
+        "WHERE status = 'waiting' AND receiver NOT IN (SELECT value FROM json_each(?))",
+        (at_ns, msgspec.json.encode(known).decode()),
+    ).rowcount
 
 
 def counts(reader: sqlite3.Connection) -> list[OutboxCounts]:

@@ -175,5 +175,5 @@ def statements(script: str) -> list[str]:
         if sqlite3.complete_statement(gathered):
             found.append(gathered)
             gathered = ""
-    assert not gathered.strip(), gathered  # noqa: S101 - a programmer's error
+    assert not gathered.strip(), gathered
     return found

@@ -245,6 +245,10 @@ class Store:
     def outbox_supersede(self, number: int, at_ns: int) -> bool:
         return self.database.write(lambda writer: outbox.supersede(writer, number, at_ns))
 
+    def outbox_abandon(self, known: Sequence[str], at_ns: int) -> int:
+        """Gives up what waits for receivers that are not known any more; how many that were."""
+        return self.database.write(lambda writer: outbox.abandon(writer, known, at_ns))
+
     def outbox_counts(self) -> list[OutboxCounts]:
         with self.database.reading() as reader:
             return outbox.counts(reader)
