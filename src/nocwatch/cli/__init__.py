@@ -1,1 +1,51 @@
-"""."""
+"""The ``nocwatch`` command. Exit status: 0 good, 1 findings, 2 wrong usage or configuration.
+
+Commands import what they need when they run, so that ``nocwatch --help`` stays quick.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from nocwatch.cli import checking, journal, processes, replaying, rules, simulating, tracing
+from nocwatch.errors import NocwatchError
+
+app = typer.Typer(
+    name="nocwatch",
+    help="A network operation centre for EV charging, inline between chargers and any CSMS.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+processes.add(app)
+simulating.add(app)
+checking.add(app)
+replaying.add(app)
+app.add_typer(rules.app, name="rules")
+app.add_typer(tracing.app, name="trace")
+app.add_typer(journal.app, name="journal")
+
+
+def main() -> None:
+    """The entry point: an error that is meant for a person is printed as such, without a traceback, status 2."""
+    try:
+        app()
+    except* NocwatchError as group:
+        for line in dict.fromkeys(str(error) for error in _leaves(group)):
+            print(f"nocwatch: {line}" if "\n" not in line else line, file=sys.stderr)
+        sys.exit(2)
+    except* KeyboardInterrupt:
+        sys.exit(130)
+    except* BrokenPipeError:
+        # ``nocwatch journal tail | head``: the reader has seen enough.
+        sys.stderr.close()
+        sys.exit(0)
+
+
+def _leaves(group: BaseExceptionGroup[NocwatchError]) -> list[NocwatchError]:
+    found: list[NocwatchError] = []
+    for error in group.exceptions:
+        found += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
+    return found

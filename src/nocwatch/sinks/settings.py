@@ -18,9 +18,13 @@ class InfluxSettings(BaseModel):
     url: str | None = Field(default=None, description="http://127.0.0.1:8086; null: InfluxDB is not used")
     token: SecretStr | None = Field(default=None, description="or token_file; for InfluxDB 1.8 user:password")
     org: str | None = Field(default=None, description="organisation; InfluxDB 1.8 has none")
-    bucket: str = Field(default="nocwatch", description="bucket, or for InfluxDB 1.8 database or database/policy")
+    bucket: str = Field(
+        default="nocwatch", description="bucket, or for InfluxDB 1.8 database or database/policy"
+    )
     spool: str = Field(default="data/influx", description="folder of what has not been written yet")
-    spool_size_max: Size = Field(default=4 * 2**30, description="older points are dropped, and counted, beyond this")
+    spool_size_max: Size = Field(
+        default=4 * 2**30, description="older points are dropped, and counted, beyond this"
+    )
     batch_points_max: int = Field(default=5000, ge=1, le=100_000, description="points in one write")
     timeout: Duration = Field(default=10.0, description="of one write")
 
@@ -30,4 +34,6 @@ class MetricsSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    listen: str | None = Field(default="127.0.0.1:9464", description="/metrics, /healthz, /readyz of the watch")
+    listen: str | None = Field(
+        default="127.0.0.1:9464", description="/metrics, /healthz, /readyz of the watch"
+    )

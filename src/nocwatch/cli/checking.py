@@ -1,0 +1,84 @@
+"""``nocwatch check`` and ``nocwatch doctor``: is what was written right, and is the installation well."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nocwatch.cli.options import ConfigOption, DataOption, SetOption, configuration
+from nocwatch.errors import ConfigurationError
+
+FormatOption = Annotated[str, typer.Option("--format", metavar="text|json", help="How to print.")]
+
+
+def add(app: typer.Typer) -> None:
+    app.command()(check)
+    app.command()(doctor)
+
+
+def check(
+    config: ConfigOption = None,
+    data: DataOption = None,
+    assignments: SetOption = None,
+    output: FormatOption = "text",
+) -> None:
+    """Configuration, registry, rules and templates: file:line:key of each mistake. Status 2 where there is any."""
+    import msgspec
+
+    from nocwatch.tap.gate import Gate
+    from nocwatch.watch.files import load_operators_files
+
+    problems = []
+    settings = None
+    rules: list[object] = []
+    stations = 0
+    try:
+        settings = configuration(config, data, assignments)
+        # No key is needed to check, and none is made: a check leaves nothing behind.
+        loaded, places = load_operators_files(settings, Gate(bytes(32)))
+        rules, stations = list(loaded), len(places.stations())
+    except ConfigurationError as error:
+        problems = error.problems
+    if output == "json":
+        told = [
+            {"file": each.file, "line": each.line, "key": each.key, "message": each.message}
+            for each in problems
+        ]
+        typer.echo(
+            msgspec.json.encode({"problems": told, "rules": len(rules), "stations": stations}).decode()
+        )
+    elif problems:
+        for problem in problems:
+            typer.echo(str(problem), err=True)
+        typer.echo(f"{len(problems)} {'mistake' if len(problems) == 1 else 'mistakes'}", err=True)
+    else:
+        typer.echo(f"all is well: {len(rules)} rules, {stations} stations in the registry")
+    sys.exit(2 if problems else 0)
+
+
+def doctor(
+    config: ConfigOption = None,
+    data: DataOption = None,
+    assignments: SetOption = None,
+    output: FormatOption = "text",
+) -> None:
+    """What is wrong with this installation, and what to do about it. Status 1 where something is."""
+    import msgspec
+    import trio
+
+    from nocwatch.doctor import examine
+
+    settings = configuration(config, data, assignments)
+    findings = trio.run(examine, settings, Path.cwd())
+    if output == "json":
+        typer.echo(msgspec.json.encode(findings).decode())
+    else:
+        for finding in findings:
+            sign = {"good": "ok  ", "warning": "warn", "bad": "BAD "}[finding.state]
+            typer.echo(f"{sign}  {finding.what}: {finding.found}")
+            if finding.remedy:
+                typer.echo(f"      → {finding.remedy}")
+    sys.exit(1 if any(finding.state == "bad" for finding in findings) else 0)

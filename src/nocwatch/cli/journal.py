@@ -1,0 +1,103 @@
+"""``nocwatch journal stat``, ``verify``, ``tail``: what is in the journal, and is it whole."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nocwatch.cli.options import ConfigOption, DataOption, SetOption, configuration
+
+app = typer.Typer(help="The journal on disk.", no_args_is_help=True)
+PathOption = Annotated[
+    Path | None, typer.Option("--journal", metavar="DIR", help="The folder; the configuration's without it.")
+]
+FormatOption = Annotated[str, typer.Option("--format", metavar="text|json", help="How to print.")]
+
+
+def _path(given: Path | None, config: Path | None, data: Path | None, assignments: list[str] | None) -> Path:
+    return given or configuration(config, data, assignments).journal.path
+
+
+@app.command()
+def stat(
+    journal: PathOption = None,
+    config: ConfigOption = None,
+    data: DataOption = None,
+    assignments: SetOption = None,
+    output: FormatOption = "text",
+) -> None:
+    """Each lane: records, bytes, segments, from when to when, and whether a writer holds it."""
+    import msgspec
+
+    from nocwatch.clock import rfc3339
+    from nocwatch.journal.inspect import stat as look
+
+    lanes = look(_path(journal, config, data, assignments))
+    if output == "json":
+        typer.echo(msgspec.json.encode(lanes).decode())
+        return
+    if not lanes:
+        typer.echo("the journal is empty: no relay has written to it yet")
+    for lane in lanes:
+        oldest = rfc3339(lane.oldest_ns) if lane.oldest_ns is not None else "-"
+        newest = rfc3339(lane.newest_ns) if lane.newest_ns is not None else "-"
+        typer.echo(f"lane {lane.lane}: {'being written' if lane.live else 'at rest'}")
+        typer.echo(
+            f"  records   {lane.next_sequence - lane.first_sequence}  ({lane.first_sequence} to {lane.next_sequence - 1})"
+        )
+        typer.echo(f"  bytes     {lane.bytes} in {lane.segments} segments")
+        typer.echo(f"  times     {oldest} to {newest}")
+
+
+@app.command()
+def verify(
+    journal: PathOption = None,
+    config: ConfigOption = None,
+    data: DataOption = None,
+    assignments: SetOption = None,
+    output: FormatOption = "text",
+) -> None:
+    """Reads every block and checks its sums. Status 1 where something is damaged, with segment and offset."""
+    import msgspec
+
+    from nocwatch.journal.inspect import verify as examine
+
+    result = examine(_path(journal, config, data, assignments))
+    if output == "json":
+        typer.echo(msgspec.json.encode(result).decode())
+    else:
+        for finding in result.findings:
+            typer.echo(str(finding))
+        typer.echo(f"{result.blocks} blocks, {result.records} records, {len(result.findings)} findings")
+    sys.exit(1 if result.findings else 0)
+
+
+@app.command()
+def tail(
+    journal: PathOption = None,
+    config: ConfigOption = None,
+    data: DataOption = None,
+    assignments: SetOption = None,
+    records: Annotated[int, typer.Option("--records", "-n", metavar="N", help="How many.")] = 20,
+    output: FormatOption = "text",
+) -> None:
+    """The newest records, decoded; tokens key-hashed, secrets removed."""
+    import msgspec
+
+    from nocwatch.cli.replaying import sighting_line
+    from nocwatch.config import privacy_key
+    from nocwatch.journal.inspect import tail as newest
+    from nocwatch.tap.gate import Gate
+    from nocwatch.tap.tap import Tap
+
+    settings = configuration(config, data, assignments)
+    tap = Tap(Gate(privacy_key(Path(settings.privacy.key_file))))
+    for record in newest(journal or settings.journal.path, records):
+        for sighting in tap.feed(record):
+            if output == "json":
+                typer.echo(msgspec.json.encode(sighting).decode())
+            else:
+                typer.echo(sighting_line(sighting))

@@ -1,0 +1,57 @@
+"""Options that several commands share, and how they become a configuration."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from nocwatch.config import Configuration, load_configuration
+from nocwatch.documents import Location, parse
+from nocwatch.errors import NocwatchError
+
+DEFAULT_FILE = Path("nocwatch.yaml")
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", "-c", metavar="FILE", help="Configuration; nocwatch.yaml in this folder where it exists."
+    ),
+]
+DataOption = Annotated[
+    Path | None,
+    typer.Option("--data", metavar="DIR", help="Folder for journal, store and keys; data/ by default."),
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="A key of the configuration, such as --set journal.keep_for=30d; may be repeated.",
+    ),
+]
+VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")]
+
+
+def configuration(
+    file: Path | None,
+    data: Path | None = None,
+    assignments: list[str] | None = None,
+    overrides: dict[Location, Any] | None = None,
+) -> Configuration:
+    """The configuration that a command's options ask for."""
+    chosen = file or (Path(os.environ["NOCWATCH_CONFIG"]) if os.environ.get("NOCWATCH_CONFIG") else None)
+    if chosen is None and DEFAULT_FILE.exists():
+        chosen = DEFAULT_FILE
+    merged: dict[Location, Any] = {}
+    if data is not None:
+        merged[("data",)] = str(data)
+    for assignment in assignments or ():
+        key, equals, text = assignment.partition("=")
+        value = parse(text, "--set")
+        if not equals or not key or value.problems:
+            raise NocwatchError(f"--set {assignment}: write it as KEY=VALUE, such as journal.keep_for=30d")
+        merged[tuple(key.split("."))] = value.data
+    return load_configuration(chosen, overrides=merged | (overrides or {}))

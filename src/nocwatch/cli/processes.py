@@ -1,0 +1,154 @@
+"""``nocwatch run``, ``relay``, ``watch``, ``demo``: the long-running commands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nocwatch.cli.options import ConfigOption, DataOption, SetOption, VerboseOption, configuration
+from nocwatch.errors import NocwatchError
+
+ListenOption = Annotated[
+    str | None,
+    typer.Option("--listen", metavar="H:P", help="Where chargers connect; 127.0.0.1:9000 by default."),
+]
+UpstreamOption = Annotated[
+    str | None,
+    typer.Option(
+        "--upstream",
+        metavar="URL",
+        help="The CSMS: ws://host:port or wss://…; the path goes to it unchanged.",
+    ),
+]
+
+
+def add(app: typer.Typer) -> None:
+    app.command()(run)
+    app.command()(relay)
+    app.command()(watch)
+    app.command()(demo)
+
+
+def run(
+    config: ConfigOption = None,
+    listen: ListenOption = None,
+    upstream: UpstreamOption = None,
+    data: DataOption = None,
+    assignments: SetOption = None,
+    verbose: VerboseOption = False,
+) -> None:
+    """Relay and watch, supervised: nocwatch in front of a CSMS."""
+    import trio
+
+    from nocwatch import logs
+    from nocwatch.supervisor import Part, supervise
+
+    logs.configure("run", verbose=verbose)
+    passed = _passed(config, listen, upstream, data, assignments, verbose)
+    settings = configuration(config, data, _assignments(listen, upstream, assignments))
+    if not settings.relay.upstreams:
+        raise NocwatchError(
+            "no CSMS is named: say --upstream ws://csms:port, or relay.upstreams in the configuration"
+        )
+
+    def started() -> None:
+        listening = ", ".join(each.address for each in settings.relay.listen)
+        targets = ", ".join(each.url for each in settings.relay.upstreams)
+        typer.echo(f"nocwatch: chargers connect to {listening}, the CSMS is {targets}", err=True)
+        typer.echo(f"nocwatch: console on http://{settings.console.listen}", err=True)
+
+    trio.run(supervise, [Part("relay", ("relay", *passed)), Part("watch", ("watch", *passed))], started)
+
+
+def relay(
+    config: ConfigOption = None,
+    listen: ListenOption = None,
+    upstream: UpstreamOption = None,
+    data: DataOption = None,
+    assignments: SetOption = None,
+    verbose: VerboseOption = False,
+) -> None:
+    """The relay alone: carries bytes, and writes the journal."""
+    import trio
+
+    from nocwatch import logs
+    from nocwatch import relay as process
+
+    logs.configure("relay", verbose=verbose)
+    settings = configuration(config, data, _assignments(listen, upstream, assignments))
+    if not settings.relay.upstreams:
+        raise NocwatchError(
+            "no CSMS is named: say --upstream ws://csms:port, or relay.upstreams in the configuration"
+        )
+    trio.run(process.serve, settings.relay, settings.journal)
+
+
+def watch(
+    config: ConfigOption = None,
+    listen: ListenOption = None,
+    upstream: UpstreamOption = None,
+    data: DataOption = None,
+    assignments: SetOption = None,
+    verbose: VerboseOption = False,
+) -> None:
+    """The watch alone: reads the journal, finds what is wrong, tells people, serves the console."""
+    import trio
+
+    from nocwatch import logs
+    from nocwatch import watch as process
+
+    logs.configure("watch", verbose=verbose)
+    trio.run(process.serve, configuration(config, data, _assignments(listen, upstream, assignments)))
+
+
+def demo(
+    stations: Annotated[int, typer.Option(help="How many simulated stations.")] = 24,
+    speed: Annotated[float, typer.Option(help="How much quicker than life they behave.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same fleet and the same troubles.")] = 1,
+    data: Annotated[Path, typer.Option("--data", metavar="DIR", help="Folder for the demo's data.")] = Path(
+        "data/demo"
+    ),
+    assignments: SetOption = None,
+    verbose: VerboseOption = False,
+) -> None:
+    """A charging network that works, breaks and is noticed: nocwatch between simulated stations and a simulated CSMS."""
+    import trio
+
+    from nocwatch import logs
+    from nocwatch.demo import serve
+
+    logs.configure("demo", verbose=verbose)
+    trio.run(serve, stations, speed, seed, data, list(assignments or ()), verbose)
+
+
+def _assignments(listen: str | None, upstream: str | None, assignments: list[str] | None) -> list[str]:
+    made = list(assignments or ())
+    if listen:
+        made.append(f'relay.listen=[{{address: "{listen}"}}]')
+    if upstream:
+        made.append(f'relay.upstreams=[{{name: main, url: "{upstream}"}}]')
+    return made
+
+
+def _passed(
+    config: Path | None,
+    listen: str | None,
+    upstream: str | None,
+    data: Path | None,
+    assignments: list[str] | None,
+    verbose: bool,
+) -> tuple[str, ...]:
+    passed: list[str] = []
+    for name, value in (
+        ("--config", config),
+        ("--listen", listen),
+        ("--upstream", upstream),
+        ("--data", data),
+    ):
+        if value is not None:
+            passed += [name, str(value)]
+    for assignment in assignments or ():
+        passed += ["--set", assignment]
+    return (*passed, "--verbose") if verbose else tuple(passed)

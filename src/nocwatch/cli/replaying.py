@@ -1,0 +1,109 @@
+"""``nocwatch replay``: traces, or a journal folder, through the same pipeline as the live watch."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nocwatch.errors import NocwatchError
+from nocwatch.frames import Sighting
+
+
+def add(app: typer.Typer) -> None:
+    app.command()(replay)
+
+
+def replay(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE…", help="Traces (JSON Lines), or one journal folder.")
+    ],
+    rules: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Rules; the shipped ones without it.")
+    ] = None,
+    registry: Annotated[Path | None, typer.Option(metavar="DIR", help="The operator's registry.")] = None,
+    key_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Key that tokens are hashed with; an installation's privacy.key."),
+    ] = None,
+    from_: Annotated[
+        str | None, typer.Option("--from", metavar="T", help="RFC 3339; what is before is passed over.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="T", help="RFC 3339; time runs on to it after the last line.")
+    ] = None,
+    output: Annotated[str, typer.Option("--format", metavar="text|jsonl", help="How to print.")] = "text",
+) -> None:
+    """Sessions, flags and alerts that the files give. Nothing is sent to anyone."""
+    import msgspec
+
+    from nocwatch.detectors.rules import load_rules, shipped_rules
+    from nocwatch.registry.load import load_registry
+    from nocwatch.registry.places import Places
+    from nocwatch.tap.gate import Gate
+    from nocwatch.trace.reading import read_traces
+    from nocwatch.trace.replay import REPLAY_KEY, journal_sightings
+    from nocwatch.trace.replay import replay as run
+    from nocwatch.trace.results import text_line
+
+    if output not in ("text", "jsonl"):
+        raise NocwatchError(f"--format {output}: there are text and jsonl")
+    if rules is not None and not rules.exists():
+        raise NocwatchError(f"--rules {rules}: there is no such folder")
+    if registry is not None and not registry.exists():
+        raise NocwatchError(f"--registry {registry}: there is no such folder")
+    gate = Gate(_key(key_file) if key_file else REPLAY_KEY)
+    chosen = load_rules(rules or shipped_rules())
+    places = load_registry(registry, gate.token).places if registry else Places()
+    from_ns, until_ns = moment(from_, "--from"), moment(until, "--until")
+    folders = [file for file in files if file.is_dir()]
+    if folders and len(files) > 1:
+        raise NocwatchError(f"{folders[0]} is a journal folder; replay one folder, or trace files")
+    source = journal_sightings(folders[0], gate, until_ns) if folders else read_traces(files, gate, until_ns)
+    for result in run(source, chosen, places, from_ns=from_ns, until_ns=until_ns):
+        if output == "jsonl":
+            sys.stdout.buffer.write(msgspec.json.encode(result) + b"\n")
+        else:
+            typer.echo(text_line(result))
+    sys.stdout.flush()
+
+
+def moment(text: str | None, option: str) -> int | None:
+    """RFC 3339 to nanoseconds.
+
+    Raises:
+        NocwatchError: it is none.
+    """
+    from nocwatch.trace.lines import parse_time
+
+    try:
+        return None if text is None else parse_time(text)
+    except ValueError as error:
+        raise NocwatchError(f"{option}: {error}") from None
+
+
+def _key(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise NocwatchError(f"{file}: cannot be read: {error.strerror}") from error
+
+
+def sighting_line(sighting: Sighting) -> str:
+    """A frame, link event or tick for a terminal."""
+    from nocwatch.clock import rfc3339
+    from nocwatch.frames import Direction, Frame, Link
+
+    at = rfc3339(sighting.received_at_ns)
+    if isinstance(sighting, Frame):
+        arrow = "→" if sighting.direction is Direction.FROM_STATION else "←"
+        text = sighting.payload.decode("utf-8", "replace")
+        return f"{at}  {sighting.station:<16} {arrow} {sighting.kind:<7} {text}"
+    if isinstance(sighting, Link):
+        told = " ".join(
+            part for part in (sighting.event, sighting.by, sighting.reason, sighting.upstream) if part
+        )
+        return f"{at}  {sighting.station:<16} · {told}"
+    return f"{at}  {'tick':<16} · {len(sighting.counters)} counters"

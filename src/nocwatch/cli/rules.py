@@ -1,0 +1,111 @@
+"""``nocwatch rules list``, ``check``, ``test``: the rules that operators edit."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from nocwatch.errors import ConfigurationError
+
+app = typer.Typer(help="The rules that decide what is a flag.", no_args_is_help=True)
+FolderArgument = Annotated[
+    Path | None,
+    typer.Argument(metavar="[DIR]", help="Folder or file; rules/ or the shipped rules without it."),
+]
+FormatOption = Annotated[str, typer.Option("--format", metavar="text|json", help="How to print.")]
+
+
+def _folder(given: Path | None) -> Path:
+    from nocwatch.detectors.rules import shipped_rules
+
+    if given is not None:
+        return given
+    return Path("rules") if Path("rules").is_dir() else shipped_rules()
+
+
+def _json(value: Any) -> None:
+    import msgspec
+
+    typer.echo(msgspec.json.encode(value).decode())
+
+
+@app.command("list")
+def list_(folder: FolderArgument = None, output: FormatOption = "text") -> None:
+    """Each rule with its detector, severity and scope."""
+    from nocwatch.detectors.rules import load_rules
+
+    rows: list[dict[str, Any]] = []
+    for rule in load_rules(_folder(folder)):
+        scope = {name: value for name, value in rule.scope.model_dump().items() if value is not None}
+        severity = (rule.severity or rule.detector.severity).value
+        rows.append(
+            {
+                "rule": rule.name,
+                "detector": rule.detector.name,
+                "severity": severity,
+                "scope": scope,
+                "enabled": rule.enabled,
+                "file": rule.file,
+            }
+        )
+    if output == "json":
+        _json(rows)
+        return
+    width = max((len(str(row["rule"])) for row in rows), default=0)
+    for row in rows:
+        told = ", ".join(f"{name}={value}" for name, value in row["scope"].items()) or "everywhere"
+        typer.echo(
+            f"{row['rule']:<{width}}  {row['severity']:<8}  {row['detector']}  {told}{'' if row['enabled'] else '  (off)'}"
+        )
+
+
+@app.command()
+def check(folder: FolderArgument = None, output: FormatOption = "text") -> None:
+    """file:line:key of each mistake. Status 2 where there is any."""
+    from nocwatch.detectors.rules import load_rules
+
+    try:
+        rules = load_rules(_folder(folder))
+    except ConfigurationError as error:
+        if output == "json":
+            _json(
+                {
+                    "problems": [
+                        {"file": each.file, "line": each.line, "key": each.key, "message": each.message}
+                        for each in error.problems
+                    ]
+                }
+            )
+        else:
+            for problem in error.problems:
+                typer.echo(str(problem), err=True)
+        sys.exit(2)
+    if output == "json":
+        _json({"problems": [], "rules": len(rules)})
+    else:
+        typer.echo(f"all is well: {len(rules)} rules")
+
+
+@app.command()
+def test(folder: FolderArgument = None, output: FormatOption = "text") -> None:
+    """Each rule against the traces that it names. Status 1 where one does not hold."""
+    from nocwatch.detectors.rules import load_rules
+    from nocwatch.trace.ruletests import run_rule_tests
+
+    rules = load_rules(_folder(folder))
+    outcomes = [outcome for rule in rules for outcome in run_rule_tests(rule)]
+    if output == "json":
+        _json(outcomes)
+    else:
+        for outcome in outcomes:
+            verdict = "ok  " if outcome.holds else "FAIL"
+            typer.echo(f"{verdict}  {outcome.rule}  {outcome.trace}: {outcome.told}")
+        untested = [rule.name for rule in rules if not rule.tests]
+        if untested:
+            typer.echo(f"without a test: {', '.join(untested)}")
+        failed = sum(not outcome.holds for outcome in outcomes)
+        typer.echo(f"{len(outcomes)} tests, {failed} failed")
+    sys.exit(1 if any(not outcome.holds for outcome in outcomes) else 0)

@@ -1,0 +1,76 @@
+"""``nocwatch trace export``, ``import``, ``anonymise``: slices of journal as portable text, and back."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nocwatch.cli.options import ConfigOption, DataOption, SetOption, configuration
+from nocwatch.cli.replaying import moment
+
+app = typer.Typer(
+    help="Traces: slices of the journal as portable text (docs/trace.md).", no_args_is_help=True
+)
+
+
+@app.command("export")
+def export(
+    config: ConfigOption = None,
+    data: DataOption = None,
+    assignments: SetOption = None,
+    station: Annotated[str | None, typer.Option(help="Only this station; a glob such as depot-*.")] = None,
+    from_: Annotated[str | None, typer.Option("--from", metavar="T", help="RFC 3339.")] = None,
+    until: Annotated[str | None, typer.Option(metavar="T", help="RFC 3339.")] = None,
+    links: Annotated[
+        bool, typer.Option("--links", help="With link lines, which are an extension of ours.")
+    ] = False,
+) -> None:
+    """The journal as a trace, on standard output. Tokens are key-hashed and secrets removed."""
+    import msgspec
+
+    from nocwatch.config import privacy_key
+    from nocwatch.tap.gate import Gate
+    from nocwatch.trace.writing import export_journal
+
+    settings = configuration(config, data, assignments)
+    gate = Gate(privacy_key(Path(settings.privacy.key_file)))
+    from_ns, until_ns = moment(from_, "--from"), moment(until, "--until")
+    for line in export_journal(settings.journal.path, gate, station, from_ns, until_ns, links=links):
+        sys.stdout.buffer.write(msgspec.json.encode(line) + b"\n")
+    sys.stdout.flush()
+
+
+@app.command("import")
+def import_(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Traces (JSON Lines).")],
+    journal: Annotated[
+        Path, typer.Option(metavar="DIR", help="The journal folder to make; it must not exist.")
+    ],
+) -> None:
+    """Traces as a journal of their own, for ``nocwatch replay`` or a watch that looks at nothing else."""
+    from nocwatch.trace.writing import import_traces
+
+    records = import_traces(files, journal)
+    typer.echo(f"{records} records in {journal}")
+
+
+@app.command("anonymise")
+def anonymise(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Traces (JSON Lines).")],
+) -> None:
+    """Traces without tokens, secrets, identities, addresses and serial numbers, on standard output.
+
+    The same station, token or serial number gets the same name throughout one call, and another one in the next.
+    """
+    import secrets
+
+    import msgspec
+
+    from nocwatch.trace.anonymise import anonymised
+
+    for line in anonymised(files, secrets.token_bytes(32)):
+        sys.stdout.buffer.write(msgspec.json.encode(line) + b"\n")
+    sys.stdout.flush()

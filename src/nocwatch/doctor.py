@@ -1,0 +1,257 @@
+"""``nocwatch doctor``: looks at an installation as someone would who is called because it does not work.
+
+Each check says what it looked at, what it found, and what to do about it. It changes nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import ssl
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+import httpx2
+import msgspec
+import trio
+
+from nocwatch import clock
+from nocwatch.config import Configuration
+from nocwatch.errors import ConfigurationError, NocwatchError
+from nocwatch.journal.inspect import stat
+from nocwatch.store.store import Store
+from nocwatch.tap.gate import Gate
+from nocwatch.watch.files import load_operators_files
+
+DISK_FREE_MIN = 0.05
+PATIENCE_S = 3.0
+SILENT_S = 10.0
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One thing that was looked at. ``remedy`` is empty where all is well."""
+
+    state: Literal["good", "warning", "bad"]
+    what: str
+    found: str
+    remedy: str = ""
+
+
+async def examine(configuration: Configuration, folder: Path) -> list[Finding]:
+    """All checks, in the order in which a person would make them.
+
+    Args:
+        configuration: of the installation.
+        folder: the working directory, which relative paths start from.
+    """
+    found = [
+        _files(configuration),
+        _disk(configuration, folder),
+        _descriptors(),
+        *_journal(configuration),
+        _store(configuration),
+    ]
+    async with httpx2.AsyncClient(timeout=PATIENCE_S) as client:
+        found += await _upstreams(configuration)
+        if configuration.relay.status:
+            found.append(await _process(client, "relay", configuration.relay.status))
+        if configuration.metrics.listen:
+            found.append(await _process(client, "watch", configuration.metrics.listen))
+        found.append(await _influx(client, configuration))
+    return found
+
+
+def _files(configuration: Configuration) -> Finding:
+    try:
+        rules, places = load_operators_files(configuration, Gate(bytes(32)))
+    except ConfigurationError as error:
+        return Finding(
+            "bad",
+            "rules and registry",
+            f"{len(error.problems)} mistakes, the first: {error.problems[0]}",
+            "nocwatch check lists them all.",
+        )
+    return Finding(
+        "good", "rules and registry", f"{len(rules)} rules, {len(places.stations())} stations in the registry"
+    )
+
+
+def _disk(configuration: Configuration, folder: Path) -> Finding:
+    journal = configuration.journal.path
+    existing = next((each for each in (journal, *journal.parents) if each.exists()), folder)
+    if not os.access(existing, os.W_OK):
+        return Finding(
+            "bad",
+            "data folder",
+            f"{existing} cannot be written by this user",
+            "Give this user the right to write there, or choose another folder (data:).",
+        )
+    usage = shutil.disk_usage(existing)
+    free = usage.free / usage.total
+    told = f"{usage.free / 2**30:.1f} GiB free ({free:.0%}) where the journal lies"
+    if usage.free < configuration.journal.size_max / 10 or free < DISK_FREE_MIN:
+        return Finding(
+            "warning",
+            "disk",
+            told,
+            "When it is full the relay carries on and observations are lost: make room, or lower journal.size_max.",
+        )
+    return Finding("good", "disk", told)
+
+
+def _descriptors() -> Finding:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    links = max(0, (hard - 128) // 2)
+    told = f"{hard} open files allowed: {links} stations at a time"
+    if links < 1000:
+        return Finding(
+            "warning",
+            "open files",
+            told,
+            "Raise the limit (ulimit -n, or LimitNOFILE= in the unit file): each station needs two.",
+        )
+    return Finding("good", "open files", told)
+
+
+def _journal(configuration: Configuration) -> list[Finding]:
+    path = configuration.journal.path
+    try:
+        lanes = stat(path) if path.exists() else []
+    except NocwatchError as error:
+        return [
+            Finding(
+                "bad",
+                "journal",
+                str(error),
+                "nocwatch journal verify says more; a damaged segment can be moved away.",
+            )
+        ]
+    if not lanes:
+        return [
+            Finding(
+                "warning",
+                "journal",
+                f"{path} is empty",
+                "Start the relay (nocwatch run); chargers then connect to it.",
+            )
+        ]
+    found = []
+    for lane in lanes:
+        age_s = (clock.now_ns() - lane.newest_ns) / 1e9 if lane.newest_ns else None
+        told = f"lane {lane.lane}: {lane.bytes / 2**20:.1f} MiB, newest record {'never' if age_s is None else f'{age_s:.0f} s ago'}"
+        if not lane.live:
+            found.append(
+                Finding("warning", "journal", f"{told}; no relay writes it", "Is the relay running?")
+            )
+        elif age_s is None or age_s > SILENT_S:
+            found.append(
+                Finding(
+                    "bad", "journal", told, "The relay runs and writes nothing: is the disk full or hanging?"
+                )
+            )
+        else:
+            found.append(Finding("good", "journal", told))
+    return found
+
+
+def _store(configuration: Configuration) -> Finding:
+    path = configuration.store.url.removeprefix("sqlite:///")
+    if not Path(path).exists():
+        return Finding(
+            "warning", "store", f"{path} is not there yet", "The watch makes it at its first start."
+        )
+    try:
+        store = Store.open(configuration.store)
+    except NocwatchError as error:
+        return Finding(
+            "bad",
+            "store",
+            str(error),
+            "Move the file away to begin a new one; the journal fills it again as far as it reaches.",
+        )
+    try:
+        counts = store.counts()
+    except NocwatchError as error:
+        return Finding("bad", "store", str(error), "Move the file away to begin a new one.")
+    finally:
+        store.close()
+    return Finding("good", "store", ", ".join(f"{number} {name}" for name, number in sorted(counts.items())))
+
+
+async def _upstreams(configuration: Configuration) -> list[Finding]:
+    if not configuration.relay.upstreams:
+        return [
+            Finding(
+                "bad",
+                "CSMS",
+                "none is named",
+                "Say where it is: relay.upstreams in the configuration, or --upstream ws://host:port.",
+            )
+        ]
+    return [await _upstream(upstream.name, upstream.url) for upstream in configuration.relay.upstreams]
+
+
+async def _upstream(name: str, url: str) -> Finding:
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "wss" else 80)
+    what = f"CSMS {name}"
+    try:
+        with trio.fail_after(PATIENCE_S):
+            stream = await trio.open_tcp_stream(parts.hostname or "", port)
+            async with stream:
+                if parts.scheme == "wss":
+                    secured = trio.SSLStream(
+                        stream, ssl.create_default_context(), server_hostname=parts.hostname
+                    )
+                    await secured.do_handshake()
+    except trio.TooSlowError:
+        return Finding(
+            "bad",
+            what,
+            f"{parts.hostname}:{port} does not answer within {PATIENCE_S:.0f} s",
+            "Is the address right, and does a firewall stand between?",
+        )
+    except (OSError, trio.BrokenResourceError, ssl.SSLError) as error:
+        reason = error.__cause__ or error
+        return Finding(
+            "bad",
+            what,
+            f"{parts.hostname}:{port}: {reason}",
+            "Stations are answered 502 until it can be reached.",
+        )
+    return Finding("good", what, f"{parts.hostname}:{port} accepts connections")
+
+
+async def _process(client: httpx2.AsyncClient, name: str, address: str) -> Finding:
+    try:
+        answer = await client.get(f"http://{address}/readyz")
+    except httpx2.HTTPError as error:
+        return Finding(
+            "warning",
+            name,
+            f"nothing answers on {address}: {type(error).__name__}",
+            f"Start it: nocwatch run, or nocwatch {name}.",
+        )
+    if answer.status_code == 200:
+        return Finding("good", name, "runs and is able to do its job")
+    reasons = "; ".join(map(str, answer.json().get("reasons", []))) or f"it answers {answer.status_code}"
+    return Finding("bad", name, reasons, "The console's System page has the figures.")
+
+
+async def _influx(client: httpx2.AsyncClient, configuration: Configuration) -> Finding:
+    url = configuration.influx.url
+    if not url:
+        return Finding("good", "InfluxDB", "not used (influx.url is not set)")
+    try:
+        answer = await client.get(f"{url.rstrip('/')}/ping")
+    except httpx2.HTTPError as error:
+        return Finding(
+            "bad",
+            "InfluxDB",
+            f"{url} does not answer: {type(error).__name__}",
+            "Points wait in the spool and are written when it does.",
+        )
+    version = answer.headers.get("X-Influxdb-Version", "of unknown version")
+    return Finding("good", "InfluxDB", f"{version} answers on {url}")

@@ -1,0 +1,169 @@
+"""State for Prometheus: the fleet as it stands, the relay's counters from its ticks, and nocwatch itself.
+
+The collector walks the fleet at each scrape, so that nothing is kept twice; a connector costs one sample (a code, not one
+sample for each possible state). Labels are bounded: identities of stations that exist, names of rules and reasons.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from nocwatch.flags import Flag, FlagState, Severity
+from nocwatch.network import ConnectorStatus, Station
+from nocwatch.registry.places import Place
+from nocwatch.sessions import Outcome
+from nocwatch.sinks.lines import STATUS_CODES
+from nocwatch.state.changes import SessionChanged
+
+
+class Figures(Protocol):
+    """What the watch tells of itself at a scrape."""
+
+    @property
+    def stations(self) -> Mapping[str, Station]: ...
+
+    def place(self, station: str) -> Place: ...
+
+    def relay_counters(self) -> Mapping[str, int]:
+        """Of the last tick, summed over lanes."""
+
+    def own_counters(self) -> Mapping[str, int]:
+        """The watch's, by name without prefix: ``frames_total``, ``journal_gaps_total`` and so on."""
+
+    def own_gauges(self) -> Mapping[str, float]:
+        """The watch's, by name: ``journal_lag_seconds`` and so on."""
+
+    def alerts_firing(self) -> Mapping[str, int]:
+        """By severity."""
+
+    def flags_raised(self) -> Mapping[tuple[str, str], int]:
+        """By (rule, severity)."""
+
+
+class Tally:
+    """Counts what passes: sessions by outcome and flags by rule, since the watch's start. Fed by the watch's loop."""
+
+    def __init__(self) -> None:
+        self.sessions: Counter[tuple[str, str]] = Counter()
+        self.energy_wh = 0.0
+        self.flags: Counter[str] = Counter()
+
+    def session(self, change: SessionChanged) -> None:
+        if change.ended:
+            now = change.now
+            self.sessions[
+                now.outcome.value, (now.reason or "").lower() if now.outcome is not Outcome.SUCCESS else ""
+            ] += 1
+            self.energy_wh += now.energy_wh or 0.0
+
+    def flag(self, flag: Flag) -> None:
+        if flag.state is FlagState.RAISED:
+            self.flags[flag.rule] += 1
+
+
+class FleetCollector:
+    """A prometheus_client collector."""
+
+    def __init__(self, figures: Figures, tally: Tally) -> None:
+        self._figures = figures
+        self._tally = tally
+
+    def collect(self) -> Iterable[Metric]:
+        yield from self._fleet()
+        yield from self._passed()
+        yield from self._ours()
+
+    def _fleet(self) -> Iterable[Metric]:
+        online = GaugeMetricFamily(
+            "nocwatch_station_online", "1 while the station has a live link.", labels=["station", "site"]
+        )
+        seen = GaugeMetricFamily(
+            "nocwatch_station_last_seen_timestamp_seconds",
+            "When the station last said anything.",
+            labels=["station", "site"],
+        )
+        state = GaugeMetricFamily(
+            "nocwatch_connector_state",
+            "State of the connector: "
+            + ", ".join(f"{code} {status}" for status, code in STATUS_CODES.items())
+            + ".",
+            labels=["station", "site", "evse", "connector"],
+        )
+        power = GaugeMetricFamily(
+            "nocwatch_connector_power_watts",
+            "Power as last metered.",
+            labels=["station", "site", "evse", "connector"],
+        )
+        counts: Counter[ConnectorStatus] = Counter()
+        for station in list(self._figures.stations.values()):
+            labels = [station.id, self._figures.place(station.id).site]
+            online.add_metric(labels, float(station.online))
+            seen.add_metric(labels, station.last_seen_ns / 1e9)
+            for connector in station.connectors:
+                where = [
+                    *labels,
+                    "" if connector.evse is None else str(connector.evse),
+                    str(connector.connector),
+                ]
+                state.add_metric(where, STATUS_CODES[connector.status])
+                counts[connector.status] += 1
+                if connector.power_w is not None and connector.session:
+                    power.add_metric(where, connector.power_w)
+        total = GaugeMetricFamily("nocwatch_connectors", "Connectors by state.", labels=["state"])
+        for status in ConnectorStatus:
+            total.add_metric([status.value], counts[status])
+        yield from (online, seen, state, power, total)
+
+    def _passed(self) -> Iterable[Metric]:
+        sessions = CounterMetricFamily(
+            "nocwatch_sessions", "Sessions that ended.", labels=["outcome", "reason"]
+        )
+        for (outcome, reason), number in self._tally.sessions.items():
+            sessions.add_metric([outcome, reason], number)
+        energy = CounterMetricFamily(
+            "nocwatch_session_energy_watthours", "Energy of sessions that ended.", value=self._tally.energy_wh
+        )
+        flags = CounterMetricFamily("nocwatch_flags", "Flags raised.", labels=["rule"])
+        for rule, number in self._tally.flags.items():
+            flags.add_metric([rule], number)
+        raised = GaugeMetricFamily("nocwatch_flags_raised", "Flags raised now.", labels=["rule", "severity"])
+        for (rule, severity), number in self._figures.flags_raised().items():
+            raised.add_metric([rule, severity], number)
+        firing = GaugeMetricFamily("nocwatch_alerts_firing", "Alerts firing now.", labels=["severity"])
+        by_severity = self._figures.alerts_firing()
+        for each in Severity:
+            firing.add_metric([each.value], by_severity.get(each.value, 0))
+        yield from (sessions, energy, flags, raised, firing)
+
+    def _ours(self) -> Iterable[Metric]:
+        for name, value in sorted(self._figures.relay_counters().items()):
+            if name.endswith("_now"):
+                yield GaugeMetricFamily(
+                    f"nocwatch_relay_{name.removesuffix('_now')}", f"The relay's {name}.", value=value
+                )
+            else:
+                yield CounterMetricFamily(
+                    f"nocwatch_relay_{name.removesuffix('_total')}",
+                    f"The relay's {name}, since its start.",
+                    value=value,
+                )
+        for name, value in sorted(self._figures.own_counters().items()):
+            yield CounterMetricFamily(
+                f"nocwatch_watch_{name.removesuffix('_total')}",
+                f"The watch's {name}, since its start.",
+                value=value,
+            )
+        for name, number in sorted(self._figures.own_gauges().items()):
+            yield GaugeMetricFamily(f"nocwatch_watch_{name}", f"The watch's {name}.", value=number)
+
+
+def exposition(figures: Figures, tally: Tally) -> Callable[[], bytes]:
+    """A function that renders ``/metrics`` (text format); it walks the fleet, so call it in a thread for large ones."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(FleetCollector(figures, tally))
+    return lambda: generate_latest(registry)

@@ -1,0 +1,90 @@
+"""Traces for others to see: the same story, told without names.
+
+Tokens and secrets go through the gate under a key that nobody keeps. Identities of stations, serial numbers, addresses and
+names of hosts become words that say only which are the same.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from nocwatch.frames import Frame, Link
+from nocwatch.tap.gate import Gate
+from nocwatch.trace.lines import Json, frame_line, link_line
+from nocwatch.trace.reading import read_traces
+
+_NAMES = re.compile(
+    r"serial|chargeboxserial|metertype|evseid|hostname|location(name)?$|url|uri", re.IGNORECASE
+)
+"""Keys of payloads whose values name a thing or a place."""
+_ADDRESS = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b")
+
+
+class _Names:
+    """Gives each name another one, the same for the same."""
+
+    def __init__(self) -> None:
+        self._given: dict[tuple[str, str], str] = {}
+
+    def of(self, kind: str, name: str) -> str:
+        key = (kind, name)
+        if key not in self._given:
+            self._given[key] = f"{kind}{sum(1 for given, _ in self._given if given == kind) + 1}"
+        return self._given[key]
+
+
+def anonymised(files: Sequence[Path], key: bytes) -> Iterator[Json]:
+    """Message and link lines of the traces, without names.
+
+    Raises:
+        NocwatchError: file:line where a file cannot be read.
+    """
+    names = _Names()
+    for sighting in read_traces(files, Gate(key)):
+        if isinstance(sighting, Frame):
+            line = frame_line(_renamed(sighting, names), "", None)
+        elif isinstance(sighting, Link):
+            line = link_line(sighting, None)
+            if "chargePointId" in line:
+                line["chargePointId"] = names.of("CP", sighting.station)
+            if sighting.remote_address:
+                line["remoteAddress"] = names.of("address", sighting.remote_address.rpartition(":")[0])
+            line["upstream"] = names.of("upstream", sighting.upstream)
+        else:
+            continue
+        if line is not None:
+            yield line
+
+
+def _renamed(frame: Frame, names: _Names) -> Frame:
+    station = names.of("CP", frame.station)
+    try:
+        message = msgspec.json.decode(frame.payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        # Nobody can tell what stands in text that is no message.
+        return msgspec.structs.replace(
+            frame, station=station, payload=b"[withheld: %d bytes]" % len(frame.payload)
+        )
+    text = msgspec.json.encode(_walk(message, names)).decode()
+    text = _ADDRESS.sub(lambda found: names.of("address", found[0]), text)
+    if len(frame.station) >= 3:
+        text = text.replace(frame.station, station)
+    return msgspec.structs.replace(frame, station=station, payload=text.encode())
+
+
+def _walk(value: Any, names: _Names) -> Any:
+    if isinstance(value, dict):
+        return {
+            key: names.of("name", inner)
+            if isinstance(inner, str) and inner and _NAMES.search(key)
+            else _walk(inner, names)
+            for key, inner in value.items()
+        }
+    if isinstance(value, list):
+        return [_walk(inner, names) for inner in value]
+    return value

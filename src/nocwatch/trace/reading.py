@@ -1,0 +1,176 @@
+"""Traces as sightings, as if the relay had just seen them: with the ticks between their lines, behind the same gate.
+
+A trace without link lines opens a station's connection at its first message. A message that has no id gets one, and an
+answer without an id takes that of the oldest call that waits in the other direction.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from nocwatch.clock import SECOND_NS
+from nocwatch.errors import NocwatchError
+from nocwatch.frames import Direction, Frame, Kind, Link, LinkEvent, Sighting, Tick
+from nocwatch.tap.gate import Gate
+from nocwatch.trace.lines import DIRECTIONS, Line, parse_line, side, wire_text
+
+LINE_BYTES_MAX = 16 * 1024 * 1024
+"""A message of a station is a few KiB; a longer line is another kind of file."""
+
+
+def read_traces(files: Sequence[Path], gate: Gate, until_ns: int | None = None) -> Iterator[Sighting]:
+    """The sightings of several traces, merged by time.
+
+    Args:
+        files: JSON Lines; in each the order of lines is the order of events.
+        gate: hashes tokens and removes secrets, as in the live watch.
+        until_ns: ticks go on to this moment after the last line.
+
+    Raises:
+        NocwatchError: file:line and what is wrong with it; a file that cannot be read.
+    """
+    return sightings(_merged(files), gate, until_ns)
+
+
+def _merged(files: Sequence[Path]) -> Iterator[Line]:
+    return heapq.merge(*(_lines(file) for file in files), key=lambda line: line.at_ns)
+
+
+def _lines(file: Path) -> Iterator[Line]:
+    try:
+        with file.open("rb") as source:
+            for number, text in enumerate(source, 1):
+                if len(text) > LINE_BYTES_MAX:
+                    raise NocwatchError(
+                        f"{file}:{number}: this line is longer than {LINE_BYTES_MAX >> 20} MiB"
+                    )
+                if text.strip():
+                    try:
+                        yield parse_line(text)
+                    except ValueError as error:
+                        raise NocwatchError(f"{file}:{number}: {error}") from None
+    except OSError as error:
+        raise NocwatchError(f"{file}: cannot be read: {error.strerror}") from error
+
+
+def sightings(lines: Iterable[Line], gate: Gate, until_ns: int | None = None) -> Iterator[Sighting]:
+    """Lines as sightings, a tick each second between them."""
+    teller = _Teller(gate)
+    now_ns: int | None = None
+    for line in lines:
+        at_ns = line.at_ns
+        if now_ns is not None:
+            yield from teller.ticks(now_ns, at_ns)
+        now_ns = at_ns if now_ns is None else max(now_ns, at_ns)
+        yield from teller.tell(line, at_ns)
+    if now_ns is not None and until_ns is not None:
+        yield from teller.ticks(now_ns, until_ns + 1)
+
+
+class _Teller:
+    """Gives numbers to records and connections, and ids to messages that have none."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+        self._record = 0
+        self._connection = 0
+        self._live: dict[tuple[str, str | None], int] = {}
+        self._waiting: dict[tuple[int, Direction], deque[str]] = {}
+
+    def _next(self) -> int:
+        self._record += 1
+        return self._record << 16
+
+    def ticks(self, from_ns: int, until_ns: int) -> Iterator[Tick]:
+        """At each full second after ``from_ns`` and before ``until_ns``."""
+        at_ns = (from_ns // SECOND_NS + 1) * SECOND_NS
+        while at_ns < until_ns:
+            yield Tick(lane=0, sequence=self._next(), received_at_ns=at_ns)
+            at_ns += SECOND_NS
+
+    def tell(self, line: Line, at_ns: int) -> Iterator[Sighting]:
+        if line.link is None:
+            yield from self._message(line, at_ns)
+        elif line.link in ("ping", "pong"):
+            connection, opening = self._connected(line, at_ns)
+            yield from opening
+            yield Frame(
+                lane=0, sequence=self._next(), received_at_ns=at_ns, connection=connection,
+                station=line.charge_point_id or "", direction=side(line.by), kind=Kind(line.link),
+            )  # fmt: skip
+        else:
+            yield from self._link(line, at_ns)
+
+    def _message(self, line: Line, at_ns: int) -> Iterator[Sighting]:
+        connection, opening = self._connected(line, at_ns)
+        yield from opening
+        assert line.direction
+        direction = DIRECTIONS[line.direction]
+        yield Frame(
+            lane=0, sequence=self._next(), received_at_ns=at_ns, connection=connection,
+            station=line.charge_point_id or "unknown", direction=direction, kind=Kind.TEXT,
+            payload=self._gate.text(wire_text(line, self._message_id(line, connection, direction))),
+        )  # fmt: skip
+
+    def _message_id(self, line: Line, connection: int, direction: Direction) -> str:
+        if line.message_type == "CALL":
+            message_id = line.message_id or f"line-{self._record + 1}"
+            waiting = self._waiting.setdefault((connection, direction), deque(maxlen=64))
+            if line.message_id is None:
+                waiting.append(message_id)
+            return message_id
+        if line.message_id is not None:
+            return line.message_id
+        called = self._waiting.get((connection, direction.other))
+        return called.popleft() if called else "-1"
+
+    def _connected(self, line: Line, at_ns: int) -> tuple[int, list[Sighting]]:
+        station = line.charge_point_id or "unknown"
+        key = (station, line.connection_name)
+        if key not in self._live and line.connection_name is None:
+            # A message that names no connection passed on the only one there is.
+            key = next((live for live in self._live if live[0] == station), key)
+        if key in self._live:
+            return self._live[key], []
+        opened = self._open(line, at_ns, key)
+        return opened.connection, [opened]
+
+    def _open(self, line: Line, at_ns: int, key: tuple[str, str | None]) -> Link:
+        self._connection += 1
+        self._live[key] = self._connection
+        return Link(
+            lane=0, sequence=self._next(), received_at_ns=at_ns, connection=self._connection, station=key[0],
+            event=LinkEvent.OPEN, upstream=line.upstream or "main", remote_address=line.remote_address,
+            subprotocol=line.subprotocol, tls=line.tls, security_profile=line.security_profile,
+        )  # fmt: skip
+
+    def _link(self, line: Line, at_ns: int) -> Iterator[Sighting]:
+        station = line.charge_point_id or ""
+        key = (station, line.connection_name)
+        if line.link == "open":
+            if key in self._live:
+                # One connection of a name at a time: the former one has ended unseen.
+                yield self._closed(line, at_ns, self._live.pop(key), reason="replaced")
+            yield self._open(line, at_ns, key)
+        elif line.link == "closed":
+            if key not in self._live and line.connection_name is None:
+                key = next((live for live in self._live if live[0] == station), key)
+            connection = self._live.pop(key, None)
+            if connection is not None:
+                yield self._closed(line, at_ns, connection, reason=line.reason)
+        else:
+            assert line.link is not None
+            yield Link(
+                lane=0, sequence=self._next(), received_at_ns=at_ns, connection=0, station=station,
+                event=LinkEvent(line.link), upstream=line.upstream or "main", remote_address=line.remote_address,
+                http_status=line.http_status, by=line.by, reason=line.reason,
+            )  # fmt: skip
+
+    def _closed(self, line: Line, at_ns: int, connection: int, reason: str) -> Link:
+        return Link(
+            lane=0, sequence=self._next(), received_at_ns=at_ns, connection=connection, station=line.charge_point_id or "",
+            event=LinkEvent.CLOSED, code=line.code, by=line.by, reason=reason, upstream=line.upstream or "main",
+        )  # fmt: skip

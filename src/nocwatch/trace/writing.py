@@ -1,0 +1,172 @@
+"""The journal as a trace, and a trace as a journal.
+
+An export has passed the gate: tokens are key-hashed, secrets are gone; it is as private as the stations' names are. An
+imported journal holds unmasked frames and link records, so that everything that reads journals reads it.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import struct
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from nocwatch.errors import NocwatchError
+from nocwatch.frames import Frame, Kind, Link, LinkEvent, Sighting
+from nocwatch.journal.reader import Reader
+from nocwatch.journal.record import RecordKind
+from nocwatch.journal.settings import JournalSettings
+from nocwatch.journal.writer import Writer
+from nocwatch.tap.gate import Gate
+from nocwatch.tap.tap import Tap
+from nocwatch.trace.lines import Json, frame_line, link_line
+from nocwatch.trace.reading import read_traces
+
+VERSIONS = {"ocpp1.6": "1.6", "ocpp2.0": "2.0.1", "ocpp2.0.1": "2.0.1", "ocpp2.1": "2.1"}
+_OPCODES = {Kind.TEXT: 0x1, Kind.BINARY: 0x2, Kind.CLOSE: 0x8, Kind.PING: 0x9, Kind.PONG: 0xA}
+FLUSH_EVERY_RECORDS = 4096
+
+
+def export_journal(
+    journal: Path,
+    gate: Gate,
+    station: str | None = None,
+    from_ns: int | None = None,
+    until_ns: int | None = None,
+    *,
+    links: bool = False,
+) -> Iterator[Json]:
+    """Message lines (and link lines where asked for) of a journal, in its order.
+
+    Args:
+        journal: the folder.
+        gate: of the installation, so that the same token has the same hash as on its screens.
+        station: identity or glob; None for all.
+        from_ns: the first moment; None for the oldest there is.
+        until_ns: the last moment.
+        links: with link lines, without which a reader cannot know when a station was offline.
+
+    Raises:
+        JournalError: the folder is no journal.
+    """
+    namer = _Namer()
+    reader, tap = Reader(journal), Tap(gate)
+    while records := reader.read():
+        for record in records:
+            for sighting in tap.feed(record):
+                namer.note(sighting)
+                if until_ns is not None and sighting.received_at_ns > until_ns:
+                    return
+                if from_ns is not None and sighting.received_at_ns < from_ns:
+                    continue
+                if (line := _line(sighting, namer, links)) is not None and _wanted(line, station):
+                    yield line
+
+
+def _wanted(line: Json, station: str | None) -> bool:
+    return station is None or fnmatch.fnmatchcase(str(line.get("chargePointId", "")), station)
+
+
+def _line(sighting: Sighting, namer: _Namer, links: bool) -> Json | None:
+    if isinstance(sighting, Frame):
+        if sighting.kind is not Kind.TEXT and not links:
+            return None
+        return frame_line(
+            sighting, namer.version(sighting.connection), namer.name(sighting.connection)
+        )
+    if isinstance(sighting, Link) and links:
+        return link_line(
+            sighting, namer.name(sighting.connection) if sighting.connection else None
+        )
+    return None
+
+
+class _Namer:
+    """Names connections where a station has more than one live, and knows which version each negotiated."""
+
+    def __init__(self) -> None:
+        self._versions: dict[int, str] = {}
+        self._live: dict[str, list[int]] = {}
+        self._named: dict[int, str] = {}
+        self._count: Counter[str] = Counter()
+
+    def note(self, sighting: Sighting) -> None:
+        if not isinstance(sighting, Link) or not sighting.connection:
+            return
+        live = self._live.setdefault(sighting.station, [])
+        if sighting.event is LinkEvent.OPEN:
+            live.append(sighting.connection)
+            self._versions[sighting.connection] = VERSIONS.get(sighting.subprotocol or "", "")
+            self._count[sighting.station] += 1
+            if len(live) > 1:
+                self._named[sighting.connection] = str(self._count[sighting.station])
+        elif sighting.event is LinkEvent.CLOSED and sighting.connection in live:
+            live.remove(sighting.connection)
+
+    def version(self, connection: int) -> str:
+        return self._versions.get(connection, "")
+
+    def name(self, connection: int) -> str | None:
+        return self._named.get(connection)
+
+
+def import_traces(files: Sequence[Path], journal: Path) -> int:
+    """Writes traces into a journal of their own.
+
+    The tokens stay as they are in the trace: a journal is raw, and the gate stands behind it.
+
+    Returns:
+        How many records were written.
+
+    Raises:
+        NocwatchError: the folder exists already, or a file cannot be read (file:line).
+    """
+    if journal.exists() and any(journal.iterdir()):
+        raise NocwatchError(f"{journal}: there is something already; name a folder that does not exist")
+    written = 0
+    with Writer(journal, 0, JournalSettings(path=journal, keep_for=100 * 366 * 86400.0)) as writer:
+        for sighting in read_traces(files, OpenGate()):
+            kind, data, direction, connection = _record(sighting)
+            writer.add(sighting.received_at_ns, kind, connection, direction, data)
+            written += 1
+            if written % FLUSH_EVERY_RECORDS == 0:
+                writer.flush_sync()
+        writer.flush_sync(durable=True)
+    return written
+
+
+class OpenGate(Gate):
+    """A gate that lets everything through: for what stays as private as it was."""
+
+    def __init__(self) -> None:
+        super().__init__(bytes(32))
+
+    def text(self, payload: bytes) -> bytes:
+        return payload
+
+
+def _record(sighting: Sighting) -> tuple[RecordKind, bytes, int, int]:
+    if isinstance(sighting, Frame):
+        return RecordKind.CHUNK, _encoded(sighting), int(sighting.direction), sighting.connection
+    if isinstance(sighting, Link):
+        fields = {name: getattr(sighting, name) for name in sighting.__struct_fields__}
+        for ours in ("lane", "sequence", "received_at_ns", "connection"):
+            del fields[ours]
+        return RecordKind.LINK, msgspec.json.encode(fields), 0, sighting.connection
+    return RecordKind.TICK, msgspec.json.encode(sighting.counters), 0, 0
+
+
+def _encoded(frame: Frame) -> bytes:
+    """An unmasked WebSocket frame [RFC 6455 §5.2]; the tap reads masked and unmasked ones from either side."""
+    size = len(frame.payload)
+    first = 0x80 | _OPCODES[frame.kind]
+    if size < 126:
+        head = struct.pack("!BB", first, size)
+    elif size < 1 << 16:
+        head = struct.pack("!BBH", first, 126, size)
+    else:
+        head = struct.pack("!BBQ", first, 127, size)
+    return head + frame.payload

@@ -1,0 +1,35 @@
+"""What operators keep in files and the watch reads at its start: rules and registry, with every mistake of both at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nocwatch.config import Configuration
+from nocwatch.detectors.rules import Rule, load_rules, shipped_rules
+from nocwatch.errors import ConfigurationError, Problem
+from nocwatch.registry.load import load_registry
+from nocwatch.registry.places import Places
+from nocwatch.tap.gate import Gate
+
+
+def load_operators_files(configuration: Configuration, gate: Gate) -> tuple[list[Rule], Places]:
+    """Rules and registry. A rules folder that does not exist means the shipped rules; one that is empty means none.
+
+    Raises:
+        ConfigurationError: with all problems.
+    """
+    problems: list[Problem] = []
+    rules: list[Rule] = []
+    places = Places()
+    try:
+        folder = Path(configuration.rules)
+        rules = load_rules(folder if folder.exists() else shipped_rules())
+    except ConfigurationError as error:
+        problems += error.problems
+    try:
+        places = load_registry(Path(configuration.registry), gate.token).places
+    except ConfigurationError as error:
+        problems += error.problems
+    if problems:
+        raise ConfigurationError(problems)
+    return rules, places

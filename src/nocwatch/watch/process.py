@@ -1,0 +1,134 @@
+"""Puts the watch together and runs it: the only place that knows all its parts."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import structlog
+import trio
+
+from nocwatch import clock
+from nocwatch.alerts.dispatcher import Dispatcher
+from nocwatch.config import Configuration, privacy_key
+from nocwatch.console.app import make_app
+from nocwatch.console.live import Hub
+from nocwatch.pipeline import Pipeline
+from nocwatch.proxy.listener import bind, bound_address
+from nocwatch.sinks.influx import InfluxSink, Spool
+from nocwatch.sinks.metrics import exposition
+from nocwatch.store.retention import Retention
+from nocwatch.store.store import Store
+from nocwatch.tap.gate import Gate
+from nocwatch.tap.tap import Tap
+from nocwatch.watch import exporter
+from nocwatch.watch.files import load_operators_files
+from nocwatch.watch.follow import Follower
+from nocwatch.watch.http import serve_http
+from nocwatch.watch.services import WatchServices
+from nocwatch.watch.status import Status
+
+log = structlog.get_logger("nocwatch.watch")
+
+
+class Watch:
+    """A watch that is made, and not yet running: files are read, addresses bound, so what is wrong has shown.
+
+    Attributes:
+        console_address, metrics_address: as bound; the latter None where it is off.
+    """
+
+    def __init__(self, configuration: Configuration) -> None:
+        """Opens and binds everything.
+
+        Raises:
+            ConfigurationError: rules or registry cannot be used.
+            NocwatchError: a port, the store or a folder cannot be used.
+        """
+        self._configuration = configuration
+        self._gate = Gate(privacy_key(Path(configuration.privacy.key_file)))
+        self._rules, self._places = load_operators_files(configuration, self._gate)
+        self._started_ns = clock.now_ns()
+        self.hub = Hub(configuration.console.live_clients_max)
+        self._console = bind(configuration.console.listen, "console.listen")
+        self.console_address = bound_address(self._console)
+        listen = configuration.metrics.listen
+        self._metrics = bind(listen, "metrics.listen") if listen else None
+        self.metrics_address = bound_address(self._metrics) if self._metrics else None
+        self.store = Store.open(configuration.store)
+        influx = configuration.influx
+        self._spool = Spool(influx) if influx.url else None
+        self._sink = InfluxSink(influx, clock.now_ns) if influx.url else None
+        self.follower = self._following()
+        self.status = Status(self.follower, self._tap, self._sink, self._spool, self._started_ns)
+
+    def _following(self) -> Follower:
+        try:
+            follower = self._fresh()
+            follower.restore()
+        except (
+            ValueError
+        ):  # the snapshot was of no use, has been put aside, and may have left the parts half restored
+            follower = self._fresh()
+            follower.restore()
+        return follower
+
+    def _fresh(self) -> Follower:
+        configuration = self._configuration
+        self._tap = Tap(self._gate)
+        pipeline = Pipeline(self._rules, self._places, configuration.alerts)
+        snapshot = Path(configuration.data) / "watch.snapshot"
+        return Follower(
+            configuration.journal.path, snapshot, self._tap, pipeline, self.store, self._spool, self.hub
+        )
+
+    async def run(
+        self, *, signals: bool = False, task_status: trio.TaskStatus[Watch] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Until cancelled, or with ``signals`` until SIGTERM or SIGINT; what was read by then is kept."""
+        services = WatchServices(self.follower, self.store, self.hub, self.status, self._rules, self._places)
+        stopping = trio.Event()
+        try:
+            async with trio.open_nursery() as servers:
+                servers.start_soon(
+                    serve_http, make_app(services, self._configuration.console), self._console, stopping
+                )
+                if self._metrics is not None:
+                    app = exporter.make_app(self.status, exposition(self.status, self.follower.tally))
+                    servers.start_soon(serve_http, app, self._metrics, stopping)
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self.follower.run)
+                    nursery.start_soon(self._dispatcher().run)
+                    nursery.start_soon(Retention(self.store).run)
+                    if self._sink is not None:
+                        nursery.start_soon(self._sink.run)
+                    if signals:
+                        nursery.start_soon(_stop_at_signal, nursery.cancel_scope)
+                    log.info(
+                        "watching", console=f"http://{self.console_address}", metrics=self.metrics_address
+                    )
+                    task_status.started(self)
+                self.hub.close()
+                stopping.set()
+        finally:
+            with trio.CancelScope(shield=True):
+                if self._spool is not None:
+                    await trio.to_thread.run_sync(self._spool.close)
+                await trio.to_thread.run_sync(self.store.close)
+        log.info("the watch has ended")
+
+    def _dispatcher(self) -> Dispatcher:
+        return Dispatcher(self.store, self._configuration.alerts)
+
+
+async def _stop_at_signal(scope: trio.CancelScope) -> None:
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async for number in signals:
+            log.info("stopping", signal=signal.Signals(number).name)
+            scope.cancel()
+            return
+
+
+async def serve(configuration: Configuration) -> None:
+    """What ``nocwatch watch`` runs."""
+    await Watch(configuration).run(signals=True)

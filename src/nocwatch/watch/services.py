@@ -1,0 +1,116 @@
+"""What the console may ask of the watch, and have it do. Implements ``console.services.Services``."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import trio
+
+from nocwatch import clock
+from nocwatch.alerts.acts import Act, ActKind
+from nocwatch.alerts.alert import Alert
+from nocwatch.console.live import Hub
+from nocwatch.console.services import RuleFacts
+from nocwatch.detectors.rules import Rule
+from nocwatch.flags import Flag
+from nocwatch.network import Station
+from nocwatch.registry.places import Places
+from nocwatch.store.store import Store
+from nocwatch.store.values import AuditEntry
+from nocwatch.watch.follow import Follower
+from nocwatch.watch.status import Status
+
+
+class WatchServices:
+    """The watch, as the console sees it."""
+
+    def __init__(
+        self,
+        follower: Follower,
+        store: Store,
+        hub: Hub,
+        status: Status,
+        rules: Sequence[Rule],
+        places: Places,
+    ) -> None:
+        self._follower, self._status = follower, status
+        self.store, self.hub, self.places = store, hub, places
+        self._rules = [_facts(rule) for rule in rules]
+
+    def fleet(self) -> Mapping[str, Station]:
+        return self._follower.pipeline.stations
+
+    def rules(self) -> Sequence[RuleFacts]:
+        return self._rules
+
+    def now_ns(self) -> int:
+        return clock.now_ns()
+
+    def status(self) -> Mapping[str, Any]:
+        return self._status.as_sections()
+
+    async def acknowledge(self, alert: str, by: str, note: str) -> Alert | None:
+        return await self._to_alert(ActKind.ACKNOWLEDGE, alert, by, note)
+
+    async def resolve(self, alert: str, by: str, note: str) -> Alert | None:
+        return await self._to_alert(ActKind.RESOLVE, alert, by, note)
+
+    async def silence(self, alert: str, by: str, note: str, until_ns: int) -> Alert | None:
+        return await self._to_alert(ActKind.SILENCE, alert, by, note, until_ns)
+
+    async def clear_flag(self, flag: str, by: str, because: str) -> Flag | None:
+        if await trio.to_thread.run_sync(self.store.flag, flag) is None:
+            return None
+        act = Act(id=uuid.uuid4().hex, kind=ActKind.CLEAR_FLAG, at_ns=0, by=by, flag=flag, note=because)
+        await self._follower.do(act)
+        await self._audit(act, flag)
+        return await trio.to_thread.run_sync(self.store.flag, flag)
+
+    async def _to_alert(
+        self, kind: ActKind, alert: str, by: str, note: str, until_ns: int = 0
+    ) -> Alert | None:
+        if await trio.to_thread.run_sync(self.store.alert, alert) is None:
+            return None
+        act = Act(id=uuid.uuid4().hex, kind=kind, at_ns=0, by=by, alert=alert, note=note, until_ns=until_ns)
+        await self._follower.do(act)
+        await self._audit(act, alert)
+        return await trio.to_thread.run_sync(self.store.alert, alert)
+
+    async def _audit(self, act: Act, subject: str) -> None:
+        entry = AuditEntry(
+            id=0, at_ns=clock.now_ns(), by=act.by, action=act.kind.value, subject=subject, details=act.note
+        )
+        await trio.to_thread.run_sync(self.store.audit, entry)
+
+
+def _facts(rule: Rule) -> RuleFacts:
+    detector = rule.detector
+    scope = {name: value for name, value in rule.scope.model_dump().items() if value is not None}
+    settings = {name: str(value) for name, value in detector.settings.model_dump().items()}
+    return RuleFacts(
+        rule=rule.name,
+        detector=detector.name,
+        title=detector.title,
+        severity=(rule.severity or detector.severity).value,
+        category=detector.category.value,
+        stage=detector.stage.value,
+        scope=scope,
+        settings=settings,
+        hold=_seconds(rule.for_ns),
+        cooldown=_seconds(rule.cooldown_ns),
+        advice=detector.advice,
+        runbook=rule.runbook,
+        labels=dict(rule.labels),
+        enabled=rule.enabled,
+        file=rule.file,
+    )
+
+
+def _seconds(duration_ns: int) -> str:
+    seconds = duration_ns // clock.SECOND_NS
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds and seconds % size == 0:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"

@@ -1,0 +1,147 @@
+"""How nocwatch itself is, in figures and sentences: for the System page, ``/readyz``, metrics and the band across the pages."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from nocwatch import clock
+from nocwatch.network import Station
+from nocwatch.registry.places import Place
+from nocwatch.sinks.influx import InfluxSink, Spool
+from nocwatch.tap.tap import Tap
+from nocwatch.watch.follow import Follower
+
+RELAY_SILENT_S = 5.0
+"""The relay ticks once a second; after this it is taken for dead, unless a backlog is still being read."""
+LAG_MAX_S = 60.0
+
+
+class Status:
+    """Looks at the parts; keeps nothing. Implements ``sinks.metrics.Figures``."""
+
+    def __init__(
+        self, follower: Follower, tap: Tap, sink: InfluxSink | None, spool: Spool | None, started_ns: int
+    ) -> None:
+        self._follower, self._tap, self._sink, self._spool = follower, tap, sink, spool
+        self._started_ns = started_ns
+
+    # --- figures --------------------------------------------------------------------------------------------------------
+
+    @property
+    def stations(self) -> Mapping[str, Station]:
+        return self._follower.pipeline.stations
+
+    def place(self, station: str) -> Place:
+        return self._follower.pipeline.place(station)
+
+    def relay_counters(self) -> Mapping[str, int]:
+        total: Counter[str] = Counter()
+        for tick in self._follower.relay.values():
+            total.update(tick.counters)
+        return total
+
+    def own_counters(self) -> Mapping[str, int]:
+        counters = Counter(self._follower.counters)
+        counters.update({f"tap_{name}_total": number for name, number in self._tap.counters.items()})
+        for rule in self._follower.pipeline.engine.counters.values():
+            counters["detector_failures_total"] += rule.get("failures", 0)
+        if self._sink is not None:
+            sink = self._sink.counters
+            counters["influx_points_written_total"] = sink.points_written
+            counters["influx_points_refused_total"] = sink.points_refused
+            counters["influx_write_failures_total"] = sink.failures
+        if self._spool is not None:
+            counters["influx_spool_dropped_records_total"] = self._spool.counters["journal_dropped_records"]
+        return counters
+
+    def own_gauges(self) -> Mapping[str, float]:
+        return {
+            "behind_seconds": self._follower.behind_s,
+            "relay_silent_seconds": self.relay_silent_s(),
+            "influx_behind_seconds": self.sink_behind_s(),
+            "start_time_seconds": self._started_ns / 1e9,
+        }
+
+    def alerts_firing(self) -> Mapping[str, int]:
+        return Counter(alert.severity.value for alert in self._follower.pipeline.book.firing)
+
+    def flags_raised(self) -> Mapping[tuple[str, str], int]:
+        return Counter((flag.rule, flag.severity.value) for flag in self._follower.pipeline.engine.raised)
+
+    def relay_silent_s(self) -> float:
+        """Since the last tick of any lane; 0 before the first one was seen."""
+        newest_ns = max((tick.received_at_ns for tick in self._follower.relay.values()), default=0)
+        return max(0.0, (clock.now_ns() - newest_ns) / 1e9) if newest_ns else 0.0
+
+    def sink_behind_s(self) -> float:
+        if self._sink is None or not self._sink.oldest_ns:
+            return 0.0
+        return max(0.0, (clock.now_ns() - self._sink.oldest_ns) / 1e9)
+
+    # --- sentences ------------------------------------------------------------------------------------------------------
+
+    def problems(self) -> list[str]:
+        """What is wrong with nocwatch itself, worst first; none when all is well."""
+        follower, relay = self._follower, self.relay_counters()
+        found = []
+        if follower.trouble:
+            found.append(
+                f"The store cannot take anything: {follower.trouble}. The journal keeps what comes meanwhile."
+            )
+        silent_s = self.relay_silent_s()
+        if (
+            not follower.relay
+            and follower.caught_up
+            and clock.now_ns() - self._started_ns > LAG_MAX_S * clock.SECOND_NS
+        ):
+            found.append(
+                "The journal has nothing from a relay. Is the relay running, with the same journal folder?"
+            )
+        elif silent_s > RELAY_SILENT_S and follower.caught_up:
+            found.append(
+                f"The relay has been silent for {silent_s:.0f} s: chargers may be cut off. Look at its process and log."
+            )
+        if follower.behind_s > LAG_MAX_S:
+            found.append(
+                f"The watch is {follower.behind_s:.0f} s behind the journal; what you see is that old."
+            )
+        if dropped := relay.get("journal_dropped_records", 0):
+            found.append(
+                f"{dropped} observations could not be written to the journal (disk full or slow); what passed then was not seen."
+            )
+        if relay.get("upstreams_down_now", 0):
+            found.append("The CSMS cannot be reached by the relay; stations that connect are answered 502.")
+        if self._sink is not None and self._sink.trouble:
+            found.append(f"{self._sink.trouble}; {self.sink_behind_s():.0f} s of points wait in the spool.")
+        return found
+
+    def as_sections(self) -> dict[str, Any]:
+        """For the System page and ``/readyz``."""
+        follower = self._follower
+        sections: dict[str, Any] = {
+            "problems": self.problems(),
+            "watch": {
+                "behind_s": follower.behind_s,
+                "caught_up": follower.caught_up,
+                "started_at_ns": self._started_ns,
+                "stations": len(self.stations),
+                **dict(sorted(follower.counters.items())),
+            },
+            "relay": {"silent_s": self.relay_silent_s(), **dict(sorted(self.relay_counters().items()))},
+            "tap": dict(sorted(self._tap.counters.items())),
+        }
+        if self._sink is not None:
+            sections["influxdb"] = {
+                "works": not self._sink.trouble,
+                "trouble": self._sink.trouble,
+                "behind_s": self.sink_behind_s(),
+                "points_written": self._sink.counters.points_written,
+                "points_refused": self._sink.counters.points_refused,
+                "write_failures": self._sink.counters.failures,
+            }
+        sections["rules"] = [
+            {"name": name, **counters} for name, counters in sorted(follower.pipeline.engine.counters.items())
+        ]
+        return sections
