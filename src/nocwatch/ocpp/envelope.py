@@ -53,7 +53,7 @@ def parse(text: bytes) -> Envelope | NoEnvelope:
     try:
         if text[:3] == b"[2,":
             _, message_id, action, payload = _call(text)
-            if len(message_id) <= ID_CHARACTERS and len(action) <= TEXT_MAX:
+            if len(message_id) <= ID_CHARACTERS and 0 < len(action) <= TEXT_MAX:
                 return Envelope(CALL, message_id, action, payload)
         elif text[:3] == b"[3,":
             _, message_id, payload = _result(text)
@@ -62,12 +62,9 @@ def parse(text: bytes) -> Envelope | NoEnvelope:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         pass  # the careful way below finds out what is wrong
     try:
-        parts = _array(text)
-    except msgspec.ValidationError:
-        return NoEnvelope(Oddity.NOT_OCPP, "JSON, but no array")
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        return NoEnvelope(Oddity.NOT_JSON, str(error)[:TEXT_MAX])
-    try:
+        parts = _array(text) if text.lstrip()[:1] == b"[" else _any(text)
+        if not isinstance(parts, list):
+            return NoEnvelope(Oddity.NOT_OCPP, "JSON, but no array")
         return _carefully(parts)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         return NoEnvelope(Oddity.NOT_JSON, str(error)[:TEXT_MAX])

@@ -91,8 +91,8 @@ for _ours in (ConnectorStatus.OFFLINE, ConnectorStatus.NO_DATA):
 
 def connector_status(hearing: Hearing, payload: Payload, field: str) -> ConnectorStatus | None:
     """A status of either version, in any case of letters; None, and a fault, where it is none."""
-    text = hearing.text(payload, field, required=True)
-    status = _STATUSES.get(text.lower())
-    if status is None and text:
-        hearing.fault(field, f"{text[:40]} is no status")
+    text = hearing.optional_text(payload, field, required=True)
+    status = None if text is None else _STATUSES.get(text.lower())
+    if status is None and text is not None:
+        hearing.fault(field, f"{text[:40]!r} is no status")
     return status
