@@ -1,0 +1,69 @@
+"""The store as the pages read it: every query in a thread, what all pages ask for kept for a second.
+
+What always holds: no page waits for the database in the trio thread, at most ``READERS_MAX`` queries run at once, and a
+store that is locked or full is told as a sentence, not as a traceback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import trio
+
+from nocwatch.clock import DAY_NS, SECOND_NS
+from nocwatch.console.services import Services
+from nocwatch.store.values import Band, LastSession, Overview, StationFlags
+
+ResultT = TypeVar("ResultT")
+
+READERS_MAX = 4
+"""Queries at once: a page takes milliseconds, and two cores have other work too."""
+FRESH_NS = SECOND_NS
+"""How old an answer that every page needs (counts, flags by station) may be."""
+STRIP_STATIONS_MAX = 200
+
+
+class Archive:
+    """Reads of one console."""
+
+    def __init__(self, services: Services) -> None:
+        self.services = services
+        self.store = services.store
+        self._limiter = trio.CapacityLimiter(READERS_MAX)
+        self._flags: tuple[int, dict[str, StationFlags]] = (0, {})
+        self._overview: tuple[int, Overview | None] = (0, None)
+
+    async def read(self, query: Callable[[], ResultT]) -> ResultT:
+        """Runs the query in a thread."""
+        return await trio.to_thread.run_sync(query, limiter=self._limiter)
+
+    async def flags_by_station(self) -> dict[str, StationFlags]:
+        now_ns = self.services.now_ns()
+        at_ns, held = self._flags
+        if not 0 <= now_ns - at_ns < FRESH_NS:
+            held = await self.read(self.store.raised_by_station)
+            self._flags = (now_ns, held)
+        return held
+
+    async def overview(self) -> Overview:
+        now_ns = self.services.now_ns()
+        at_ns, held = self._overview
+        if held is None or not 0 <= now_ns - at_ns < FRESH_NS:
+            held = await self.read(lambda: self.store.overview(now_ns))
+            self._overview = (now_ns, held)
+        return held
+
+    def stale(self) -> None:
+        """Somebody has just changed something by hand: the next page must show it."""
+        self._flags, self._overview = (0, {}), (0, None)
+
+    async def rows_of(self, stations: list[str]) -> tuple[dict[str, LastSession], dict[str, list[Band]]]:
+        """Last session and bands of the last 24 h of the stations of one page."""
+        now_ns = self.services.now_ns()
+        wanted = stations[:STRIP_STATIONS_MAX]
+
+        def query() -> tuple[dict[str, LastSession], dict[str, list[Band]]]:
+            return self.store.last_sessions(wanted), self.store.states_of(wanted, now_ns - DAY_NS, now_ns)
+
+        return await self.read(query)

@@ -1,0 +1,107 @@
+"""``/api/events``: live changes as server-sent events, for open pages and for API clients.
+
+Events: ``hello`` at the start; ``station``, ``session``, ``flag``, ``alert``, ``frame`` with the whole thing as it stands;
+``heartbeat`` every ``HEARTBEAT_S`` with what is wrong with nocwatch itself, by which a page knows that it still receives;
+``behind`` when this client was too slow: it is let go, and should read what it shows again and come back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import msgspec
+import trio
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from nocwatch.alerts.alert import Alert
+from nocwatch.clock import rfc3339
+from nocwatch.console.api import failure
+from nocwatch.console.live import KINDS, Behind, Closing, Follower, Full, Interest, Thing
+from nocwatch.console.shell import Console
+from nocwatch.console.views import shapes
+from nocwatch.flags import Flag
+from nocwatch.frames import Frame
+from nocwatch.network import Station
+from nocwatch.sessions import Session
+
+HEARTBEAT_S = 10.0
+GATHER_S = 0.2
+"""Changes are gathered this long before they are written, so that a burst is one write and a thing in it arrives once."""
+RETRY_MS = 2000
+"""How soon a browser comes back after the connection broke."""
+
+
+class Events:
+    """Handler of the live feed."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+
+    def routes(self) -> list[Route]:
+        return [Route("/api/events", self.events)]
+
+    async def events(self, request: Request) -> Response:
+        asked = request.query_params.get("kind", "station,session,flag,alert")
+        kinds = frozenset(word.strip() for word in asked.split(",") if word.strip())
+        station = request.query_params.get("station") or None
+        if unknown := sorted(kinds - {*KINDS, "heartbeat"}):
+            return failure(400, f"kind: {', '.join(KINDS)} are known, {unknown[0]!r} is not")
+        if "frame" in kinds and station is None:
+            return failure(400, "kind: frames are told of one station only; name it with station=")
+        if len(self.console.services.hub) >= self.console.services.hub.followers_max:
+            self.console.services.hub.counters["followers_refused"] += 1
+            return failure(503, "As many pages follow as console.live_clients_max allows.")
+        stream = self._stream(Interest(kinds - {"heartbeat"}, station))
+        return StreamingResponse(stream, media_type="text/event-stream", headers={"x-accel-buffering": "no", "cache-control": "no-store"})
+
+    async def _stream(self, interest: Interest) -> AsyncIterator[bytes]:
+        hub = self.console.services.hub
+        try:
+            with hub.follow(interest) as follower:
+                yield f"retry: {RETRY_MS}\n".encode() + self._beat("hello")
+                async for chunk in self._changes(follower):
+                    yield chunk
+        except Behind:
+            yield _event("behind", b'{"error":"This client was too slow; read again what you show, and come back."}')
+        except Closing:
+            yield _event("closing", b"{}")
+        except Full:
+            yield _event("behind", b'{"error":"As many pages follow as console.live_clients_max allows."}')
+
+    async def _changes(self, follower: Follower) -> AsyncIterator[bytes]:
+        next_beat = trio.current_time() + HEARTBEAT_S
+        while True:
+            taken = await follower.take(max(0.0, next_beat - trio.current_time()))
+            if taken:
+                yield b"".join([_event(kind, await self._document(thing)) for kind, _, thing in taken])
+                await trio.sleep(GATHER_S)
+            if trio.current_time() >= next_beat:
+                next_beat = trio.current_time() + HEARTBEAT_S
+                # A comment keeps proxies awake, but a page cannot see one: the event is for the page.
+                yield b": heartbeat\n" + self._beat("heartbeat")
+
+    def _beat(self, name: str) -> bytes:
+        services = self.console.services
+        problems = [str(problem) for problem in services.status().get("problems", ())]
+        return _event(name, msgspec.json.encode({"now": rfc3339(services.now_ns()), "problems": problems}))
+
+    async def _document(self, thing: Thing) -> bytes:
+        match thing:
+            case Station():
+                flags = await self.console.archive.flags_by_station()
+                return msgspec.json.encode(shapes.station(thing, self.console.services.places.place(thing.id), flags.get(thing.id)))
+            case Session():
+                return msgspec.json.encode(shapes.session(thing))
+            case Flag():
+                return msgspec.json.encode(shapes.flag(thing))
+            case Alert():
+                return msgspec.json.encode(shapes.alert(thing))
+            case Frame():
+                return msgspec.json.encode(shapes.live_frame(thing))
+
+
+def _event(name: str, data: bytes) -> bytes:
+    """``data`` is JSON without line breaks, so one line holds it."""
+    return b"event: " + name.encode() + b"\ndata: " + data + b"\n\n"

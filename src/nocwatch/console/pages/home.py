@@ -1,0 +1,103 @@
+"""Overview, search, Rules and System."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from nocwatch.alerts.alert import AlertState
+from nocwatch.clock import DAY_NS
+from nocwatch.console.addresses import path
+from nocwatch.console.shell import Console
+from nocwatch.console.views import fleet, overview
+from nocwatch.console.views.fleet import FleetFilter
+from nocwatch.console.views.looks import LOOKS
+from nocwatch.sessions import Outcome
+from nocwatch.store.values import AlertFilter, FlagFilter, SessionFilter
+
+FOUND_MAX = 30
+
+
+class HomePages:
+    """Handlers of the pages about everything."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/", self.overview), Route("/search", self.search), Route("/rules", self.rules), Route("/system", self.system),
+        ]
+
+    async def overview(self, request: Request) -> Response:
+        console = self.console
+        store, now_ns = console.archive.store, console.services.now_ns()
+        counted = await console.archive.overview()
+        open_states = (AlertState.FIRING, AlertState.ACKNOWLEDGED)
+        alerts, days, failed, flags = await console.archive.read(
+            lambda: (
+                store.alerts(AlertFilter(states=open_states), None, 12).items,
+                store.kpi_days(None, 1, now_ns, console.settings.timezone),
+                store.sessions(SessionFilter(outcomes=(Outcome.FAILED,), from_ns=now_ns - DAY_NS), None, 8).items,
+                store.flags(FlagFilter(from_ns=now_ns - DAY_NS, order="newest"), None, 20).items,
+            )
+        )
+        stations = console.services.fleet()
+        connectors = fleet.connectors(stations.values())
+        context = {
+            "alerts": alerts, "failed": failed,
+            "verdict": overview.verdict(fleet.counts(stations.values()), counted, console.services.status().get("problems", ())),
+            "cards": overview.cards(fleet.counts(stations.values()), connectors, counted, days[-1] if days else None),
+            "changes": overview.changes(stations.values(), flags, failed, console.services.places, now_ns),
+            "connectors": sorted(connectors.items(), key=lambda pair: LOOKS[pair[0]].rank), "connector_total": connectors.total(),
+        }
+        return await console.page(request, "overview.html", "Overview", context)
+
+    async def search(self, request: Request) -> Response:
+        """A station, session, flag or alert by its whole name leads there at once; else what fits is listed."""
+        console = self.console
+        text = console.address(request).text("q")
+        if text is None:
+            return RedirectResponse("/fleet", 303)
+        stations = console.services.fleet()
+        if text in stations:
+            return RedirectResponse(f"/stations/{path(text)}", 303)
+        store = console.archive.store
+        sessions, flag, alert, frames = await console.archive.read(
+            lambda: (
+                store.sessions(SessionFilter(text=text), None, FOUND_MAX).items, store.flag(text), store.alert(text),
+                store.frames_by_ref([text]),
+            )
+        )
+        if flag is not None:
+            return RedirectResponse(f"/flags/{path(flag.id)}", 303)
+        if alert is not None:
+            return RedirectResponse(f"/alerts/{path(alert.id)}", 303)
+        if frames:
+            return RedirectResponse(f"/frames/{path(text)}", 303)
+        if len(sessions) == 1 and sessions[0].id == text:
+            return RedirectResponse(f"/sessions/{path(text)}", 303)
+        flags = await console.archive.flags_by_station()
+        found = fleet.rows(stations.values(), console.services.places, flags, FleetFilter(text=text))
+        if len(found) == 1 and not sessions:
+            return RedirectResponse(f"/stations/{path(found[0].station.id)}", 303)
+        context = {"text": text, "stations": found[:FOUND_MAX], "station_total": len(found), "sessions": sessions}
+        return await console.page(request, "search.html", "Search", context)
+
+    async def rules(self, request: Request) -> Response:
+        raised = await self.console.archive.read(lambda: self.console.archive.store.flags(FlagFilter(), None, 500).items)
+        counts: dict[str, int] = {}
+        for flag in raised:
+            if flag.state.value == "raised":
+                counts[flag.rule] = counts.get(flag.rule, 0) + 1
+        context = {"rules": sorted(self.console.services.rules(), key=lambda rule: (rule.category, rule.rule)), "raised": counts}
+        return await self.console.page(request, "rules.html", "Rules", context)
+
+    async def system(self, request: Request) -> Response:
+        status = dict(self.console.services.status())
+        problems = [str(problem) for problem in status.pop("problems", ())]
+        hub = self.console.services.hub
+        status.setdefault("console", {"pages_following": len(hub), **hub.counters})
+        context = {"problems": problems, "sections": overview.sections(status)}
+        return await self.console.page(request, "system.html", "System", context)

@@ -1,0 +1,170 @@
+"""The frame around every page: templates and their filters, rail, theme, trouble band. It renders; it decides nothing."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import tzinfo
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+import jinja2
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from nocwatch.alerts.alert import AlertState
+from nocwatch.clock import rfc3339
+from nocwatch.console import addresses, guard
+from nocwatch.console.addresses import Address
+from nocwatch.console.archive import Archive
+from nocwatch.console.guard import Tokens
+from nocwatch.console.services import Services
+from nocwatch.console.settings import ConsoleSettings
+from nocwatch.console.views import looks, sessions, words
+from nocwatch.flags import Severity
+from nocwatch.sessions import Session
+
+STATIC = Path(str(resources.files("nocwatch.console"))) / "static"
+TEMPLATES = STATIC.parent / "templates"
+
+
+class Entry(NamedTuple):
+    """One line of the rail, with the number of things that wait behind it."""
+
+    name: str
+    href: str
+    icon: str
+    waiting: int = 0
+    css: str = "muted"
+    title: str = ""
+
+
+class Shell(NamedTuple):
+    """What the base template shows around a page."""
+
+    active: str
+    now_ns: int
+    zone_name: str
+    theme: str
+    wall: bool
+    query: str
+    rail: list[Entry]
+    problems: list[str]
+    token: str
+    by: str
+
+    @staticmethod
+    def asset(name: str) -> str:
+        """Address of a static file with its content in it, so that a browser may keep it for good."""
+        return f"/static/{name}?{_fingerprint(name)}"
+
+
+@lru_cache(maxsize=64)
+def _fingerprint(name: str) -> str:
+    return hashlib.blake2b((STATIC / name).read_bytes(), digest_size=6).hexdigest()
+
+
+class Console:
+    """All that the pages share: who to ask and how to render."""
+
+    def __init__(self, services: Services, settings: ConsoleSettings) -> None:
+        self.services = services
+        self.settings = settings
+        self.archive = Archive(services)
+        self.tokens = Tokens()
+        self.zone: tzinfo = ZoneInfo(settings.timezone)
+        self.templates = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined,
+            trim_blocks=True, lstrip_blocks=True, auto_reload=False,
+        )
+        self.templates.filters.update(_filters(self.zone) | _moment_filters(self.zone))
+
+    def address(self, request: Request) -> Address:
+        return Address(request.url.path, dict(request.query_params))
+
+    async def page(self, request: Request, template: str, active: str, context: Mapping[str, Any], status: int = 200) -> Response:
+        """Renders a page and gives a new visitor a cookie for forms."""
+        visit = self.tokens.visit(request)
+        shell = await self._shell(request, active, visit)
+        html = self.render(template, {**context, "shell": shell})
+        response = HTMLResponse(html, status)
+        _keep_looks(request, response, shell)
+        if request.cookies.get(guard.COOKIE) != visit:
+            response.set_cookie(guard.COOKIE, visit, httponly=True, samesite="strict", path="/")
+        return response
+
+    def render(self, template: str, context: Mapping[str, Any]) -> str:
+        base = {"places": self.services.places, "now_ns": self.services.now_ns()}
+        return self.templates.get_template(template).render({**base, **context})
+
+    async def _shell(self, request: Request, active: str, visit: str) -> Shell:
+        overview = await self.archive.overview()
+        firing, raised = overview.alerts_firing, overview.flags_raised
+        rail = [
+            Entry("Overview", "/", "overview"),
+            Entry("Fleet", "/fleet", "fleet"),
+            Entry("Sessions", "/sessions", "sessions"),
+            Entry("Flags", "/flags", "flags", sum(raised.values()), _worst_css(raised), "raised"),
+            Entry("Alerts", "/alerts", "alerts", sum(firing.values()), _worst_css(firing), AlertState.FIRING.value),
+            Entry("Rules", "/rules", "rules"),
+            Entry("System", "/system", "system"),
+        ]
+        problems = [str(problem) for problem in self.services.status().get("problems", ())]
+        theme = request.query_params.get("theme") or request.cookies.get("nocwatch_theme", "auto")
+        wall = request.query_params.get("wall") or request.cookies.get("nocwatch_wall", "0")
+        return Shell(
+            active, self.services.now_ns(), self.settings.timezone, theme if theme in ("dark", "light") else "auto", wall == "1",
+            request.query_params.get("q", "")[:200] if active == "Search" else "", rail, problems, self.tokens.token(visit),
+            request.cookies.get("nocwatch_by", "")[:80],
+        )
+
+
+def _keep_looks(request: Request, response: Response, shell: Shell) -> None:
+    """A look that was asked for in the address stays, so that a wall's page keeps it from link to link."""
+    for name, held in (("theme", shell.theme), ("wall", "1" if shell.wall else "0")):
+        if name in request.query_params:
+            response.set_cookie(f"nocwatch_{name}", held, max_age=31536000, samesite="lax", path="/")
+
+
+def _worst_css(counts: Mapping[str, int]) -> str:
+    worst = max((Severity(name) for name, count in counts.items() if count), key=lambda severity: severity.rank, default=Severity.INFO)
+    return looks.SEVERITIES[worst]
+
+
+def _filters(zone: tzinfo) -> dict[str, Any]:
+    return {
+        "path": addresses.path, "look": looks.look, "outcome_look": looks.OUTCOMES.__getitem__,
+        "severity_css": looks.SEVERITIES.__getitem__, "rfc3339": rfc3339, "kwh": words.kwh, "kw": words.kw, "number": words.number,
+        "percent": words.percent, "sentence": words.sentence, "label": words.label, "socket": sessions.socket,
+        "span": words.span, "absolute": lambda ns: words.absolute(ns, zone),
+        "time_of_day": lambda ns: words.time_of_day(ns, zone), "millis": lambda ns: words.time_of_day(ns, zone, millis=True),
+    }
+
+
+def _moment_filters(zone: tzinfo) -> dict[str, Any]:
+    """Filters that need the moment of the rendering, which is ``now_ns`` of the page's context."""
+
+    @jinja2.pass_context
+    def ago(context: jinja2.runtime.Context, at_ns: int) -> str:
+        return words.ago(at_ns, context["now_ns"])
+
+    @jinja2.pass_context
+    def lasting(context: jinja2.runtime.Context, since_ns: int) -> str:
+        return words.brief(context["now_ns"] - since_ns)
+
+    @jinja2.pass_context
+    def short(context: jinja2.runtime.Context, at_ns: int) -> str:
+        return words.short(at_ns, context["now_ns"], zone)
+
+    @jinja2.pass_context
+    def session_clock(context: jinja2.runtime.Context, session: Session) -> str:
+        return words.clock(sessions.duration_ns(session, context["now_ns"]))
+
+    @jinja2.pass_context
+    def value(context: jinja2.runtime.Context, held: Any, name: str) -> str:
+        return words.value(name, held, context["now_ns"])
+
+    return {"ago": ago, "lasting": lasting, "short": short, "session_clock": session_clock, "value": value}

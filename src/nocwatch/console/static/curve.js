@@ -1,0 +1,86 @@
+// The charge curve with uPlot: power large, the rest beside it; a session under way is read again as readings come.
+
+const holder = document.querySelector("[data-curve]");
+const COLOURS = { Power: "--charging", Energy: "--available", "State of charge": "--suspendedev", Current: "--reserved", Voltage: "--preparing" };
+let plot = null;
+let hidden = null;
+
+function colour(name) {
+  // A colour given by light-dark() has to be asked of an element: the variable itself is only text.
+  const probe = document.createElement("i");
+  probe.style.color = "var(" + name + ")";
+  document.body.append(probe);
+  const found = getComputedStyle(probe).color;
+  probe.remove();
+  return found;
+}
+
+const rem = () => parseFloat(getComputedStyle(document.documentElement).fontSize);
+
+function options(curve) {
+  const muted = colour("--muted");
+  const line = { stroke: colour("--line"), width: 1 };
+  const font = 0.6875 * rem() + "px " + getComputedStyle(document.body).fontFamily;
+  const units = [...new Set(curve.series.map((each) => each.unit))];
+  const zone = document.body.dataset.zone;
+  return {
+    width: holder.clientWidth,
+    height: 15 * rem(),
+    tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), zone),
+    fmtDate: undefined,
+    cursor: { drag: { x: true, y: false } },
+    scales: Object.fromEntries([["x", {}], ...units.map((unit) => [unit, { range: (u, low, high) => (unit === "V" ? [low === high ? low - 5 : low, high + 1] : [0, (high || 1) * 1.05]) }])]),
+    axes: [
+      { stroke: muted, grid: line, ticks: line, font, values: [[3600 * 24, "{D} {MMM}", null, null, null, null, null, null, 1], [60, "{HH}:{mm}", null, null, null, null, null, null, 1], [1, "{HH}:{mm}:{ss}", null, null, null, null, null, null, 1]] },
+      ...units.slice(0, 3).map((unit, index) => ({
+        scale: unit, side: index === 0 ? 3 : 1, stroke: muted, font, grid: index === 0 ? line : { show: false }, ticks: line,
+        size: 3.25 * rem(), label: unit, labelSize: 1.125 * rem(), labelFont: font,
+      })),
+    ],
+    series: [
+      { label: "Time", value: "{HH}:{mm}:{ss}" },
+      ...curve.series.map((each, index) => ({
+        label: each.name, scale: each.unit, stroke: colour(COLOURS[each.name] ?? "--muted"), width: (index === 0 ? 2 : 1.25) * rem() / 16,
+        show: hidden ? !hidden.has(each.name) : index < 3, points: { show: each.values.length < 40 },
+        value: (u, value) => (value == null ? "–" : value.toFixed(each.unit === "kWh" ? 2 : each.unit === "V" || each.unit === "%" ? 0 : 1) + "\u00a0" + each.unit),
+      })),
+    ],
+  };
+}
+
+let held = null;
+function draw() {
+  if (!held || held.at_s.length < 2) return;
+  if (plot) {
+    hidden = new Set(plot.series.filter((each) => !each.show).map((each) => each.label));
+    plot.destroy();
+  }
+  holder.replaceChildren();
+  plot = new uPlot(options(held), [held.at_s, ...held.series.map((each) => each.values)], holder);
+}
+
+async function load() {
+  try {
+    const answer = await fetch(holder.dataset.curve);
+    if (!answer.ok) return;
+    const fresh = await answer.json();
+    if (held && fresh.at_s.length === held.at_s.length) return;
+    held = fresh;
+  } catch {
+    return;
+  }
+  draw();
+}
+
+if (holder && window.uPlot) {
+  load();
+  document.addEventListener("nocwatch:look", draw);
+  document.addEventListener("nocwatch:fresh", () => holder.dataset.liveCurve && load());
+  let width = holder.clientWidth;
+  new ResizeObserver(() => {
+    if (holder.clientWidth !== width) {
+      width = holder.clientWidth;
+      plot?.setSize({ width, height: 15 * rem() });
+    }
+  }).observe(holder);
+}

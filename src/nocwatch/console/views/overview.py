@@ -1,0 +1,186 @@
+"""The first page: is anything wrong now? And the System page's sections. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from nocwatch.clock import DAY_NS
+from nocwatch.console.addresses import path
+from nocwatch.console.views import words
+from nocwatch.console.views.looks import LOOKS, SEVERITIES
+from nocwatch.flags import Flag, FlagState, Severity
+from nocwatch.network import ConnectorStatus, Station
+from nocwatch.registry.places import Places
+from nocwatch.sessions import Session
+from nocwatch.store.values import DayKpi, Overview
+
+CHANGES_MAX = 16
+LINE = 0.95
+"""The 95 % line of the charger-level dashboard: a rate below it stands out."""
+SAMPLE_MIN = 20
+"""Fewer sessions than this tell little about a rate: it is shown, and not coloured."""
+
+
+class Verdict(NamedTuple):
+    """One sentence and its colour."""
+
+    text: str
+    css: str
+    icon: str
+
+
+class Card(NamedTuple):
+    """One figure that leads to the list behind it; ``calm`` where it is nothing to look at."""
+
+    label: str
+    figure: str
+    unit: str
+    note: str
+    href: str
+    css: str = ""
+    icon: str = ""
+    calm: bool = False
+
+
+class ChangeLine(NamedTuple):
+    """One thing that happened."""
+
+    at_ns: int
+    text: str
+    href: str
+    css: str
+    icon: str
+
+
+Counts = Sequence[tuple[ConnectorStatus, int]]
+
+
+def _plural(count: int, one: str, many: str) -> str:
+    return f"{words.number(count)} {one if count == 1 else many}"
+
+
+def verdict(counts: Counts, counted: Overview, problems: Sequence[str]) -> Verdict:
+    """Worst first: ourselves blind, then what fires, then what is down."""
+    if problems:
+        return Verdict("nocwatch itself needs a look", "faulted", "critical")
+    firing = counted.alerts_firing
+    critical, others = firing.get(Severity.CRITICAL.value, 0), firing.get(Severity.WARNING.value, 0)
+    by_state = dict(counts)
+    if critical:
+        return Verdict(f"{_plural(critical, 'critical alert needs', 'critical alerts need')} a person", "faulted", "critical")
+    if others:
+        return Verdict(f"{_plural(others, 'warning needs', 'warnings need')} a person", "preparing", "warning")
+    down = by_state.get(ConnectorStatus.FAULTED, 0) + by_state.get(ConnectorStatus.OFFLINE, 0)
+    if down:
+        return Verdict(f"Nothing fires; {_plural(down, 'station is', 'stations are')} faulted or offline", "muted", "info")
+    if not by_state:
+        return Verdict("No station has connected yet", "muted", "nodata")
+    return Verdict("All is well", "available", "done")
+
+
+def cards(counts: Counts, connectors: Counter[ConnectorStatus], counted: Overview, today: DayKpi | None) -> list[Card]:
+    by_state = dict(counts)
+    total = sum(by_state.values())
+    online = total - by_state.get(ConnectorStatus.OFFLINE, 0)
+    found = [Card("Stations online", words.number(online), f"of {words.number(total)}", "with a live link", "/fleet", calm=False)]
+    for status, note in (
+        (ConnectorStatus.OFFLINE, "no link to the station"),
+        (ConnectorStatus.FAULTED, "at least one connector"),
+    ):
+        count = by_state.get(status, 0)
+        look = LOOKS[status]
+        found.append(
+            Card(status.value, words.number(count), "", note, f"/fleet?state={status.value}", look.css, look.icon, calm=not count)
+        )
+    charging = connectors.get(ConnectorStatus.CHARGING, 0)
+    found.append(
+        Card(
+            "Charging", words.number(charging), "connectors", _plural(counted.sessions_ongoing, "session under way", "sessions under way"),
+            "/sessions?outcome=ongoing&range=all", "charging", "charging", calm=not charging,
+        )
+    )
+    found.append(_success(today))
+    energy = today.energy_wh if today else 0.0
+    found.append(
+        Card("Energy today", words.number(energy / 1000, 0 if energy >= 1e6 else 1), "kWh", _plural(today.sessions if today else 0, "session", "sessions"), "/sessions?range=24h")
+    )
+    raised = counted.flags_raised
+    flags = sum(raised.values())
+    critical = raised.get(Severity.CRITICAL.value, 0)
+    css = "faulted" if critical else "preparing" if raised.get(Severity.WARNING.value, 0) else "muted"
+    found.append(
+        Card("Flags raised", words.number(flags), "", f"{words.number(critical)} critical", "/flags?state=raised&range=all", css, "flags", calm=not flags)
+    )
+    return found
+
+
+def _success(today: DayKpi | None) -> Card:
+    if today is None or today.success_rate is None:
+        return Card("Success today", words.UNKNOWN, "", "no session has ended yet", "/sessions?range=24h", calm=True)
+    count = today.success + today.failed
+    css, icon = ("preparing", "warning") if today.success_rate < LINE and count >= SAMPLE_MIN else ("", "")
+    note = f"{words.number(today.success)} of {words.number(count)}" + (", few" if count < SAMPLE_MIN else "")
+    figure = words.number(today.success_rate * 100, 1)
+    return Card("Success today", figure, "%", note, "/sessions?outcome=success,failed&range=24h", css, icon)
+
+
+def changes(
+    stations: Iterable[Station], flags: Iterable[Flag], failed: Iterable[Session], places: Places, now_ns: int
+) -> list[ChangeLine]:
+    """The latest of what happened in 24 h, newest first."""
+    found = [
+        ChangeLine(
+            station.since_ns, f"{places.place(station.id).name or station.id} {'came online' if station.online else 'went offline'}",
+            f"/stations/{path(station.id)}", "muted" if station.online else "offline", "available" if station.online else "offline",
+        )
+        for station in stations
+        if now_ns - station.since_ns < DAY_NS
+    ]
+    for flag in flags:
+        raised = flag.state is FlagState.RAISED
+        css = SEVERITIES[flag.severity] if raised else "muted"
+        text = flag.summary if raised else f"Cleared: {flag.summary}"
+        found.append(ChangeLine(flag.at_ns, text, f"/flags/{path(flag.id)}", css, flag.severity.value if raised else "done"))
+    for session in failed:
+        name = places.place(session.station).name or session.station
+        reason = words.sentence(session.reason.value) if session.reason else "reason not known"
+        found.append(
+            ChangeLine(session.changed_at_ns, f"{name}: session failed, {reason.lower()}", f"/sessions/{path(session.id)}", "faulted", "faulted")
+        )
+    return sorted(found, key=lambda change: -change.at_ns)[:CHANGES_MAX]
+
+
+class Section(NamedTuple):
+    """A part of the System page: names and values, or a table."""
+
+    title: str
+    pairs: list[tuple[str, str, Any, bool]]
+    columns: list[str]
+    lines: list[list[tuple[str, Any, bool]]]
+
+
+_BAD_WHEN_TRUE = ("dropped", "errors", "failed", "given_up", "refused", "quarantined", "lost")
+_BAD_WHEN_FALSE = ("alive", "ready", "connected", "ok", "up")
+
+
+def _bad(name: str, held: Any) -> bool:
+    """Whether a value of the System page is to stand out: something dropped, or something not alive."""
+    if isinstance(held, bool):
+        return not held and name in _BAD_WHEN_FALSE
+    return isinstance(held, int | float) and held > 0 and any(word in name for word in _BAD_WHEN_TRUE)
+
+
+def sections(status: Mapping[str, Any]) -> list[Section]:
+    found = []
+    for title, held in status.items():
+        if isinstance(held, Mapping):
+            pairs = [(words.label(name), name, value, _bad(name, value)) for name, value in held.items() if not isinstance(value, Mapping)]
+            found.append(Section(words.sentence(title), pairs, [], []))
+            found += sections({f"{title} {name}": value for name, value in held.items() if isinstance(value, Mapping)})
+        elif isinstance(held, Sequence) and not isinstance(held, str) and held and isinstance(held[0], Mapping):
+            columns = list(dict.fromkeys(name for line in held for name in line))
+            lines = [[(name, line.get(name), _bad(name, line.get(name))) for name in columns] for line in held]
+            found.append(Section(words.sentence(title), [], columns, lines))
+    return found
