@@ -15,8 +15,8 @@ from nocwatch.ocpp.events import (
     CallRefused,
     CallUnanswered,
     Command,
-    Commanded,
     CommandAnswered,
+    Commanded,
     TransactionBegan,
 )
 from nocwatch.sessions import Milestone
@@ -38,7 +38,11 @@ def on_authorize_asked(tracker: Tracker, event: AuthorizeAsked) -> None:
     if _find_authorization(tracker, event.token, event.at_ns) is not None:
         return
     act = Authorization(
-        token=event.token, token_type=event.token_type, connection=event.connection, asked_at_ns=event.at_ns, frame=event.frame
+        token=event.token,
+        token_type=event.token_type,
+        connection=event.connection,
+        asked_at_ns=event.at_ns,
+        frame=event.frame,
     )
     waiting = [each for each in tracker.under_way() if not each.began and each.token == event.token]
     if waiting:
@@ -51,7 +55,14 @@ def on_authorize_asked(tracker: Tracker, event: AuthorizeAsked) -> None:
         return
     own = [each for each in began if each.token == event.token]
     for session in own[-1:]:
-        step(session, tracker.settings, event.at_ns, "authorize", "The token was presented again", (event.frame,))
+        step(
+            session,
+            tracker.settings,
+            event.at_ns,
+            "authorize",
+            "The token was presented again",
+            (event.frame,),
+        )
         tracker.touch(session)
     busy = {(each.evse, each.connector) for each in began}
     all_busy = bool(busy) and len(busy) >= len(tracker.state.connectors)
@@ -79,7 +90,9 @@ def on_authorize_answered(tracker: Tracker, event: AuthorizeAnswered) -> None:
             _give_up(tracker, session, event.at_ns)
         return
     name = "refused" if refused else "authorised"
-    step(session, tracker.settings, event.at_ns, name, f"Authorize was answered {event.status}", (event.frame,))
+    step(
+        session, tracker.settings, event.at_ns, name, f"Authorize was answered {event.status}", (event.frame,)
+    )
     tracker.touch(session, "the answer to Authorize came late")
     if session.open and not session.began:
         if refused:
@@ -102,7 +115,11 @@ def on_unanswered(tracker: Tracker, event: CallUnanswered) -> None:
                 _give_up(tracker, session, event.at_ns)
     elif event.action in _REMOTE_STARTS:
         for session in tracker.newest_first():
-            if session.remote is not None and session.remote.frame == event.frame and session.remote.answered_at_ns is None:
+            if (
+                session.remote is not None
+                and session.remote.frame == event.frame
+                and session.remote.answered_at_ns is None
+            ):
                 session.remote.failed_by = "link_lost" if event.link_lost else "silence"
 
 
@@ -117,11 +134,22 @@ def on_refused(tracker: Tracker, event: CallRefused) -> None:
         if session is None:
             return
         error = CsmsError(
-            action="Authorize", code=event.error_code, description=event.description[:80], at_ns=event.at_ns, frame=event.frame
+            action="Authorize",
+            code=event.error_code,
+            description=event.description[:80],
+            at_ns=event.at_ns,
+            frame=event.frame,
         )
         if len(session.csms_errors) < ACTS_MAX:
             session.csms_errors.append(error)
-        step(session, tracker.settings, event.at_ns, "csms_error", f"Authorize was answered {event.error_code}", (event.frame,))
+        step(
+            session,
+            tracker.settings,
+            event.at_ns,
+            "csms_error",
+            f"Authorize was answered {event.error_code}",
+            (event.frame,),
+        )
         tracker.touch(session)
         if session.open and not session.began:
             _give_up(tracker, session, event.at_ns)
@@ -151,19 +179,33 @@ def on_commanded(tracker: Tracker, event: Commanded) -> None:
     )
     for session in tracker.under_way():
         known = session.remote
-        if known is not None and (known.message_id, known.connection) == (remote.message_id, remote.connection):
+        if known is not None and (known.message_id, known.connection) == (
+            remote.message_id,
+            remote.connection,
+        ):
             return
-        if known is not None and remote.remote_start_id is not None and known.remote_start_id == remote.remote_start_id:
+        if (
+            known is not None
+            and remote.remote_start_id is not None
+            and known.remote_start_id == remote.remote_start_id
+        ):
             return
     session = _for_remote_start(tracker, event)
     session.remote = remote
     if not session.began:
         session.token = event.token
-        session.evse = event.evse if event.evse else session.evse
-        session.connector = event.connector if event.connector else session.connector
+        session.evse = event.evse or session.evse
+        session.connector = event.connector or session.connector
         _status_at_remote(tracker, session)
         tracker.wait("attempt", session.id, event.at_ns + max(_patience_ns(tracker), _window_ns(tracker)))
-    step(session, tracker.settings, event.at_ns, Milestone.CREATED.value, "The CSMS asked for a remote start", (event.frame,))
+    step(
+        session,
+        tracker.settings,
+        event.at_ns,
+        Milestone.CREATED.value,
+        "The CSMS asked for a remote start",
+        (event.frame,),
+    )
     tracker.touch(session)
 
 
@@ -173,7 +215,11 @@ def on_command_answered(tracker: Tracker, event: CommandAnswered) -> None:
         return
     for session in tracker.newest_first():
         remote = session.remote
-        if remote is not None and remote.message_id == event.message_id and remote.connection == event.connection:
+        if (
+            remote is not None
+            and remote.message_id == event.message_id
+            and remote.connection == event.connection
+        ):
             break
     else:
         return
@@ -181,9 +227,23 @@ def on_command_answered(tracker: Tracker, event: CommandAnswered) -> None:
     remote.answered_at_ns, remote.answer_frame, remote.status = event.at_ns, event.frame, event.status
     accepted = event.status == "Accepted"
     if accepted:
-        step(session, tracker.settings, event.at_ns, Milestone.STARTING.value, "Remote start accepted", (event.frame,))
+        step(
+            session,
+            tracker.settings,
+            event.at_ns,
+            Milestone.STARTING.value,
+            "Remote start accepted",
+            (event.frame,),
+        )
     else:
-        step(session, tracker.settings, event.at_ns, "refused", f"Remote start answered {event.status}", (event.frame,))
+        step(
+            session,
+            tracker.settings,
+            event.at_ns,
+            "refused",
+            f"Remote start answered {event.status}",
+            (event.frame,),
+        )
     tracker.touch(session, "the answer to the remote start came late")
     if session.open and not session.began:
         if accepted:
@@ -222,7 +282,11 @@ def take_over(tracker: Tracker, event: TransactionBegan) -> SessionState | None:
         if not _place_fits(session, event):
             continue
         remote = session.remote
-        if remote is not None and remote.remote_start_id is not None and remote.remote_start_id == event.remote_start_id:
+        if (
+            remote is not None
+            and remote.remote_start_id is not None
+            and remote.remote_start_id == event.remote_start_id
+        ):
             best = session
             break
         if event.token is None or session.token != event.token:
@@ -233,7 +297,11 @@ def take_over(tracker: Tracker, event: TransactionBegan) -> SessionState | None:
             best = session
     if best is None and event.token is None and event.transaction is not None:
         # Cable first in 2.x: the token comes later, and the only driver who is waiting is the one who plugged in.
-        waiting = [each for each in tracker.under_way() if not each.began and _within(tracker, each, event) and _place_fits(each, event)]
+        waiting = [
+            each
+            for each in tracker.under_way()
+            if not each.began and _within(tracker, each, event) and _place_fits(each, event)
+        ]
         best = waiting[0] if len(waiting) == 1 else None
     if best is not None:
         tracker.calm("attempt", best.id)
@@ -259,7 +327,11 @@ def absorb(tracker: Tracker, session: SessionState, token: str | None, remote_st
     for other in tracker.under_way():
         if other.began or other is session:
             continue
-        by_id = remote_start_id is not None and other.remote is not None and other.remote.remote_start_id == remote_start_id
+        by_id = (
+            remote_start_id is not None
+            and other.remote is not None
+            and other.remote.remote_start_id == remote_start_id
+        )
         if by_id or (token is not None and other.token == token):
             session.authorizations.extend(other.authorizations[: ACTS_MAX - len(session.authorizations)])
             session.remote = session.remote or other.remote
@@ -287,7 +359,14 @@ def _attach(tracker: Tracker, session: SessionState, act: Authorization) -> None
     if len(session.authorizations) >= ACTS_MAX:
         session.authorizations.pop(0)
     session.authorizations.append(act)
-    step(session, tracker.settings, act.asked_at_ns, Milestone.CREATED.value, "A token was presented", (act.frame,))
+    step(
+        session,
+        tracker.settings,
+        act.asked_at_ns,
+        Milestone.CREATED.value,
+        "A token was presented",
+        (act.frame,),
+    )
     tracker.touch(session)
 
 
@@ -331,7 +410,9 @@ def _status_at_remote(tracker: Tracker, session: SessionState) -> None:
 
 
 def _within(tracker: Tracker, session: SessionState, event: TransactionBegan) -> bool:
-    acts = [each.asked_at_ns for each in session.authorizations] + ([session.remote.asked_at_ns] if session.remote else [])
+    acts = [each.asked_at_ns for each in session.authorizations] + (
+        [session.remote.asked_at_ns] if session.remote else []
+    )
     window = tracker.settings.join_window
     if tracker.late:
         # A replayed start belongs to the acts of its own time, and not to those of now.
@@ -345,7 +426,9 @@ def _place_fits(session: SessionState, event: TransactionBegan) -> bool:
     return session.connector is None or event.connector is None or session.connector == event.connector
 
 
-def _find_authorization(tracker: Tracker, token: str, asked_at_ns: int) -> tuple[Authorization, SessionState | None] | None:
+def _find_authorization(
+    tracker: Tracker, token: str, asked_at_ns: int
+) -> tuple[Authorization, SessionState | None] | None:
     for act, session in _authorizations(tracker):
         if act.asked_at_ns == asked_at_ns and act.token == token:
             return act, session
@@ -360,7 +443,9 @@ def _authorization_by_frame(tracker: Tracker, frame: str) -> tuple[Authorization
 
 
 def _authorizations(tracker: Tracker) -> list[tuple[Authorization, SessionState | None]]:
-    found: list[tuple[Authorization, SessionState | None]] = [(each.authorization, None) for each in tracker.state.loose]
+    found: list[tuple[Authorization, SessionState | None]] = [
+        (each.authorization, None) for each in tracker.state.loose
+    ]
     for session in tracker.newest_first():
         found += [(act, session) for act in session.authorizations]
     return found

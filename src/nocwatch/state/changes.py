@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from nocwatch.network import Connector, ConnectorStatus, Station
+from nocwatch.network import Connector, Station
 from nocwatch.sessions import Session
 
 

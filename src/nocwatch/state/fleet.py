@@ -125,8 +125,7 @@ class Fleet:
                 continue
             tracker.now_ns = self.now_ns
             moved.changes.extend(station.due(tracker, kind, subject))
-        if now_ns > self.now_ns:
-            self.now_ns = now_ns
+        self.now_ns = max(self.now_ns, now_ns)
         return moved
 
     # --- out ------------------------------------------------------------------------------------------------------------
@@ -253,7 +252,9 @@ class Fleet:
     def _open(self, tracker: Tracker, link: Link | LinkState, subprotocol: str | None, moved: Moved) -> None:
         tracker.now_ns, tracker.late = self.now_ns, False
         if link.connection not in self._conversations:
-            self._conversations[link.connection] = Conversation(tracker.state.id, link.connection, subprotocol)
+            self._conversations[link.connection] = Conversation(
+                tracker.state.id, link.connection, subprotocol
+            )
         before = {each.connection for each in tracker.state.links}
         presence.opened(tracker, link, subprotocol)
         for dropped in before - {each.connection for each in tracker.state.links}:
@@ -286,7 +287,9 @@ class Fleet:
             return
         if self.upstreams.get(link.upstream, True) is not up:
             moved.changes.append(
-                UpstreamChanged(station="", at_ns=self.now_ns, frames=(link.ref,), upstream=link.upstream, up=up)
+                UpstreamChanged(
+                    station="", at_ns=self.now_ns, frames=(link.ref,), upstream=link.upstream, up=up
+                )
             )
         self.upstreams[link.upstream] = up
 
@@ -308,7 +311,11 @@ class Fleet:
 
     def _make_room(self) -> bool:
         """Forgets the station that has been offline longest; its open sessions would be lost, so one with any stays."""
-        gone = [each.state for each in self._trackers.values() if not each.state.links and not each.state.under_way]
+        gone = [
+            each.state
+            for each in self._trackers.values()
+            if not each.state.links and not each.state.under_way
+        ]
         if not gone:
             return False
         oldest = min(gone, key=lambda state: state.since_ns)

@@ -11,7 +11,7 @@ import msgspec
 
 from nocwatch.state import register as registers
 from nocwatch.state.readings import Readings
-from nocwatch.state.register import Register
+from nocwatch.state.register import Gate, Register
 
 REGISTERS_MAX = 6
 """Registers of a session: two places, overall or phases; a station that names more is inventing them."""
@@ -30,6 +30,7 @@ class Meter(msgspec.Struct):
 
     Attributes:
         start_wh: as said, None where not said or no reading. ``stop_wh`` alike.
+        untimed: some of its readings have no usable time stamp, so the time between them says little.
         interval_wh: sum of interval values, for a station that sends no register.
     """
 
@@ -38,6 +39,7 @@ class Meter(msgspec.Struct):
     stop_wh: float | None = None
     stop_at_ns: int = 0
     tracks: dict[str, Track] = {}
+    untimed: bool = False
     interval_wh: float | None = None
     interval_at_ns: int = 0
 
@@ -56,7 +58,7 @@ def begin(meter: Meter, value: float | None, at_ns: int) -> None:
         meter.start_wh, meter.start_at_ns = value, at_ns
 
 
-def sample(meter: Meter, readings: Readings, at_ns: int, power_w_max: float) -> str:
+def sample(meter: Meter, readings: Readings, at_ns: int, gate: Gate) -> str:
     """Takes the samples of one moment in; says why the register's reading is kept out (see ``register.read``)."""
     if readings.interval_wh is not None and at_ns > meter.interval_at_ns and readings.interval_wh >= 0:
         meter.interval_wh = (meter.interval_wh or 0.0) + readings.interval_wh
@@ -72,20 +74,20 @@ def sample(meter: Meter, readings: Readings, at_ns: int, power_w_max: float) -> 
     if track is None:
         if len(meter.tracks) >= REGISTERS_MAX:
             return "too_many_registers"
-        track = meter.tracks[readings.register_key] = _track(meter, value, at_ns, power_w_max)
+        track = meter.tracks[readings.register_key] = _track(meter, value, at_ns, gate)
     if track.closed:
         return "after_stop" if at_ns > meter.stop_at_ns else "out_of_order"
-    why = registers.read(track.register, value, at_ns, power_w_max)
-    if why == "jumped" and not track.shared and _follows_start(meter, value, at_ns, power_w_max):
+    why = registers.read(track.register, value, at_ns, gate)
+    if why == "jumped" and not track.shared and _follows_start(meter, value, at_ns, gate):
         # The first samples were zeros, and only now does it show which register this is.
-        track = meter.tracks[readings.register_key] = _track(meter, value, at_ns, power_w_max)
-        why = registers.read(track.register, value, at_ns, power_w_max)
+        track = meter.tracks[readings.register_key] = _track(meter, value, at_ns, gate)
+        why = registers.read(track.register, value, at_ns, gate)
     if readings.context == "Transaction.End" and not why and meter.stop_wh is None:
         meter.stop_wh, meter.stop_at_ns = value, at_ns
     return why
 
 
-def end(meter: Meter, value: float | None, at_ns: int, power_w_max: float) -> str:
+def end(meter: Meter, value: float | None, at_ns: int, gate: Gate) -> str:
     """The register at the stop; of several the highest that can be. Says why it is kept out, empty where it counts.
 
     A register only rises: of two stops the lower one was read before the end.
@@ -94,28 +96,32 @@ def end(meter: Meter, value: float | None, at_ns: int, power_w_max: float) -> st
         return ""
     if why := registers.no_reading(value):
         return why
-    if meter.stop_wh is not None and not (value > meter.stop_wh and _can_end(meter, value, at_ns, power_w_max)):
-        if value == meter.stop_wh or _can_end(meter, meter.stop_wh, meter.stop_at_ns, power_w_max):
+    if meter.stop_wh is not None and not (value > meter.stop_wh and _can_end(meter, value, at_ns, gate)):
+        if value == meter.stop_wh or _can_end(meter, meter.stop_wh, meter.stop_at_ns, gate):
             return "" if value == meter.stop_wh else "other_stop"
     meter.stop_wh, meter.stop_at_ns = value, at_ns
     track = meter.best
     if track is None:
-        return "" if _can_end(meter, value, at_ns, power_w_max) else "fell"
-    why = registers.read(track.register, value, max(at_ns, track.register.last_at_ns), power_w_max)
-    if not track.shared and why in ("jumped", "fell") and _can_end(meter, value, at_ns, power_w_max):
+        return "" if _can_end(meter, value, at_ns, gate) else "fell"
+    why = registers.read(track.register, value, max(at_ns, track.register.last_at_ns), gate)
+    if not track.shared and why in ("jumped", "fell") and _can_end(meter, value, at_ns, gate):
         why = ""  # the samples count from the start of the session, the stop is of the meter's own register
     # Closing values after a stop that counts add nothing; where it does not, they may still tell.
     track.closed = not why or why == "wrapped"
     return why
 
 
-def energy_wh(meter: Meter, power_w_max: float) -> float | None:
+def energy_wh(meter: Meter, gate: Gate) -> float | None:
     """The energy of the session so far, as all readings together have it; None where they say nothing."""
     track = meter.best
-    sampled = track.register.energy_wh if track is not None and (track.shared or track.register.readings > 1) else None
+    sampled = (
+        track.register.energy_wh
+        if track is not None and (track.shared or track.register.readings > 1)
+        else None
+    )
     if track is not None and sampled is None and track.register.energy_wh:
         sampled = track.register.energy_wh
-    between = _between(meter, power_w_max)
+    between = _between(meter, gate)
     if between is not None:
         if track is None or sampled is None:
             return between
@@ -146,35 +152,34 @@ def _rank(key: str) -> tuple[int, bool]:
     return (("Outlet", "Inlet").index(place) if place in ("Outlet", "Inlet") else 2), bool(phases)
 
 
-def _follows_start(meter: Meter, value: float, at_ns: int, power_w_max: float) -> bool:
-    return meter.start_wh is not None and registers.fits(meter.start_wh, value, at_ns - meter.start_at_ns, power_w_max)
+def _follows_start(meter: Meter, value: float, at_ns: int, gate: Gate) -> bool:
+    return meter.start_wh is not None and gate.fits(meter.start_wh, value, at_ns - meter.start_at_ns)
 
 
-def _track(meter: Meter, value: float, at_ns: int, power_w_max: float) -> Track:
+def _track(meter: Meter, value: float, at_ns: int, gate: Gate) -> Track:
     """A new register: the start's own, one that counts from the start of the session, or one of which nothing is known."""
     if meter.start_wh is None or at_ns < meter.start_at_ns:
         return Track(Register())
     register = Register(last_at_ns=meter.start_at_ns, readings=1)
-    if _follows_start(meter, value, at_ns, power_w_max):
+    if _follows_start(meter, value, at_ns, gate):
         register.base_wh = register.last_wh = meter.start_wh
         return Track(register, shared=True)
-    if value < meter.start_wh / 2 and registers.fits(0.0, value, at_ns - meter.start_at_ns, power_w_max):
+    if value < meter.start_wh / 2 and gate.fits(0.0, value, at_ns - meter.start_at_ns):
         register.base_wh = 0.0
         return Track(register)
     return Track(Register())
 
 
-def _between(meter: Meter, power_w_max: float) -> float | None:
+def _between(meter: Meter, gate: Gate) -> float | None:
     """Stop less start, where the one can follow the other."""
     if meter.start_wh is None or meter.stop_wh is None:
         return None
-    if not registers.fits(meter.start_wh, meter.stop_wh, meter.stop_at_ns - meter.start_at_ns, power_w_max):
+    if not gate.fits(meter.start_wh, meter.stop_wh, meter.stop_at_ns - meter.start_at_ns):
         return None
     return max(meter.stop_wh - meter.start_wh, 0.0)
 
 
-def _can_end(meter: Meter, value: float, at_ns: int, power_w_max: float) -> bool:
+def _can_end(meter: Meter, value: float, at_ns: int, gate: Gate) -> bool:
     if meter.start_wh is None:
         return True
-    return registers.fits(meter.start_wh, value, at_ns - meter.start_at_ns, power_w_max)
-
+    return gate.fits(meter.start_wh, value, at_ns - meter.start_at_ns)

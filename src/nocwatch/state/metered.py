@@ -28,20 +28,23 @@ def on_metered(tracker: Tracker, event: Metered) -> None:
     when_ns = event.when_ns
     why, energy, power = "", None, readings.power_w
     if session is not None:
-        settings = tracker.settings
+        settings, gate = tracker.settings, tracker.gate(session, event)
         if session.start_seen and when_ns < session.started_at_ns - BEFORE_START_NS:
             why = "before_start"
         else:
-            why = meter.sample(session.meter, readings, when_ns, settings.power_w_max)
+            why = meter.sample(session.meter, readings, when_ns, gate)
             if power is None and not why and readings.register_wh is not None:
                 power = meter.power_w(session.meter)
-        energy = meter.energy_wh(session.meter, settings.power_w_max)
+        energy = meter.energy_wh(session.meter, gate)
         _goes_on(tracker, session, event, when_ns)
         if session.open:
             _numbers(tracker, session, readings.soc_percent, power, event)
             if energy is not None and energy >= settings.charging_wh_min and not session.charged:
                 charging(tracker, session, when_ns, f"{energy:.0f} Wh have flowed", event.frame)
-            if session.told is None or tracker.now_ns - session.told.changed_at_ns >= settings.progress_every * SECOND_NS:
+            if (
+                session.told is None
+                or tracker.now_ns - session.told.changed_at_ns >= settings.progress_every * SECOND_NS
+            ):
                 tracker.touch(session)
         elif readings.register_wh is not None:
             tracker.touch(session, "meter values came after the end")
@@ -85,7 +88,11 @@ def _session(tracker: Tracker, event: Metered) -> SessionState | None:
         for session in tracker.newest_first():
             if session.transaction == transaction or transaction in session.other_transactions:
                 return session
-        there = [each for each in sessions_on(tracker.under_way(), event.evse, event.connector) if each.began and each.transaction is None]
+        there = [
+            each
+            for each in sessions_on(tracker.under_way(), event.evse, event.connector)
+            if each.began and each.transaction is None
+        ]
         if there:
             # The answer to the start was not seen, but the station has it.
             there[-1].transaction = transaction
@@ -93,7 +100,9 @@ def _session(tracker: Tracker, event: Metered) -> SessionState | None:
             return there[-1]
         if tracker.late:
             return None  # a backlog of old samples is no transaction under way
-        return adopt(tracker, transaction, event.evse, event.connector, event.at_ns, event.when_ns, event.frame)
+        return adopt(
+            tracker, transaction, event.evse, event.connector, event.at_ns, event.when_ns, event.frame
+        )
     if not event.connector and not event.evse:
         return None  # connector 0 is the main meter
     there = [each for each in sessions_on(tracker.under_way(), event.evse, event.connector) if each.began]
@@ -101,7 +110,11 @@ def _session(tracker: Tracker, event: Metered) -> SessionState | None:
         fitting = [each for each in there if each.started_at_ns <= event.when_ns + BEFORE_START_NS]
         return fitting[-1] if fitting else None
     for session in tracker.newest_first():
-        if session.began and session.stopped_at_ns is not None and session in sessions_on([session], event.evse, event.connector):
+        if (
+            session.began
+            and session.stopped_at_ns is not None
+            and session in sessions_on([session], event.evse, event.connector)
+        ):
             return session if session.started_at_ns <= event.when_ns <= session.stopped_at_ns else None
     return None
 
@@ -118,7 +131,9 @@ def _goes_on(tracker: Tracker, session: SessionState, event: Metered, when_ns: i
         tracker.touch(session)
 
 
-def _numbers(tracker: Tracker, session: SessionState, soc: float | None, power: float | None, event: Metered) -> None:
+def _numbers(
+    tracker: Tracker, session: SessionState, soc: float | None, power: float | None, event: Metered
+) -> None:
     if soc is not None:
         session.soc_percent = soc
     if power is None or tracker.late:

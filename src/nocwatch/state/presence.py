@@ -27,10 +27,31 @@ FACT_MAX = 128
 """Characters of a fact that a station says of itself; the schemas allow 50 at most."""
 
 KEPT_SETTINGS = frozenset(
-    {"MeterValueSampleInterval", "ClockAlignedDataInterval", "ConnectionTimeOut", "HeartbeatInterval", "MinimumStatusDuration"}
-    | {"StopTransactionOnInvalidId", "MaxEnergyOnInvalidId", "AuthorizeRemoteTxRequests", "NumberOfConnectors"}
-    | {"SampledDataCtrlr.TxUpdatedInterval", "TxCtrlr.EVConnectionTimeOut", "TxCtrlr.TxStartPoint", "TxCtrlr.TxStopPoint"}
-    | {"OCPPCommCtrlr.HeartbeatInterval", "OCPPCommCtrlr.OfflineThreshold", "TxCtrlr.MaxEnergyOnInvalidId", "TxCtrlr.StopTxOnInvalidId"}
+    {
+        "MeterValueSampleInterval",
+        "ClockAlignedDataInterval",
+        "ConnectionTimeOut",
+        "HeartbeatInterval",
+        "MinimumStatusDuration",
+    }
+    | {
+        "StopTransactionOnInvalidId",
+        "MaxEnergyOnInvalidId",
+        "AuthorizeRemoteTxRequests",
+        "NumberOfConnectors",
+    }
+    | {
+        "SampledDataCtrlr.TxUpdatedInterval",
+        "TxCtrlr.EVConnectionTimeOut",
+        "TxCtrlr.TxStartPoint",
+        "TxCtrlr.TxStopPoint",
+    }
+    | {
+        "OCPPCommCtrlr.HeartbeatInterval",
+        "OCPPCommCtrlr.OfflineThreshold",
+        "TxCtrlr.MaxEnergyOnInvalidId",
+        "TxCtrlr.StopTxOnInvalidId",
+    }
 )
 """Settings that bear on sessions, statuses or time-outs; the others are in the frames for those who ask."""
 VERSIONS = {"ocpp1.5": "1.5", "ocpp1.6": "1.6", "ocpp2.0": "2.0", "ocpp2.0.1": "2.0.1", "ocpp2.1": "2.1"}
@@ -90,7 +111,9 @@ def _came_back(tracker: Tracker) -> None:
             there = tracker.connector_of(session)
             if there is not None and there.reported is ConnectorStatus.AVAILABLE:
                 # The stop may be in the station's queue: it has its ten minutes from now.
-                tracker.wait("free", session.id, tracker.now_ns + int(tracker.settings.lost_stop_after * SECOND_NS))
+                tracker.wait(
+                    "free", session.id, tracker.now_ns + int(tracker.settings.lost_stop_after * SECOND_NS)
+                )
 
 
 def closed(tracker: Tracker, link: Link) -> None:
@@ -119,7 +142,9 @@ def closed(tracker: Tracker, link: Link) -> None:
         state.remote_address = state.links[-1].remote_address or state.remote_address
         return
     state.since_ns = tracker.now_ns
-    state.holes.append(Hole(from_ns=tracker.now_ns, by=link.by, code=link.code, reason=link.reason, frame=tracker.frame))
+    state.holes.append(
+        Hole(from_ns=tracker.now_ns, by=link.by, code=link.code, reason=link.reason, frame=tracker.frame)
+    )
     del state.holes[:-HOLES_MAX]
     for connector in state.connectors.values():
         connector.power_w = None
@@ -128,7 +153,14 @@ def closed(tracker: Tracker, link: Link) -> None:
         tracker.touch_connector(state.controller)
     for session in tracker.under_way():
         if session.began:
-            step(session, tracker.settings, tracker.now_ns, "offline", "The station lost its connection", (tracker.frame,))
+            step(
+                session,
+                tracker.settings,
+                tracker.now_ns,
+                "offline",
+                "The station lost its connection",
+                (tracker.frame,),
+            )
             tracker.touch(session)
     if state.under_way:
         tracker.wait("abandoned", "", tracker.now_ns + int(tracker.settings.abandon_after * SECOND_NS))
@@ -155,7 +187,9 @@ def set_version(tracker: Tracker, version: str) -> None:
     if version == state.version or not version:
         return
     if state.version and state.version[0] != version[0]:
-        gone = [key for key, each in state.connectors.items() if (each.evse is None) != version.startswith("1")]
+        gone = [
+            key for key, each in state.connectors.items() if (each.evse is None) != version.startswith("1")
+        ]
         busy = {(each.evse, each.connector) for each in tracker.under_way()}
         for key in gone:
             if (state.connectors[key].evse, state.connectors[key].connector) not in busy:
@@ -174,7 +208,10 @@ def on_booted(tracker: Tracker, event: Booted) -> None:
     state.serial = event.serial[:FACT_MAX] or state.serial
     set_version(tracker, event.version)
     tracker.touch_station()
-    triggered = state.triggered_boot_at_ns is not None and event.at_ns - state.triggered_boot_at_ns <= TRIGGERED_BOOT_NS
+    triggered = (
+        state.triggered_boot_at_ns is not None
+        and event.at_ns - state.triggered_boot_at_ns <= TRIGGERED_BOOT_NS
+    )
     triggered = triggered or event.reason == "Triggered"
     state.triggered_boot_at_ns = None
     if again or triggered:
@@ -187,14 +224,25 @@ def on_booted(tracker: Tracker, event: Booted) -> None:
     for session in tracker.under_way():
         if session.began and session.started_at_ns < event.at_ns:
             session.interrupted = True
-            step(session, tracker.settings, event.at_ns, "interrupted", "The station booted in mid-transaction", (event.frame,))
+            step(
+                session,
+                tracker.settings,
+                event.at_ns,
+                "interrupted",
+                "The station booted in mid-transaction",
+                (event.frame,),
+            )
             tracker.touch(session)
 
 
 def on_boot_answered(tracker: Tracker, event: BootAnswered) -> None:
     state = tracker.state
     state.boot_pending = event.status in ("Pending", "Rejected")
-    if event.status == "Accepted" and event.interval_s is not None and event.interval_s != state.heartbeat_interval_s:
+    if (
+        event.status == "Accepted"
+        and event.interval_s is not None
+        and event.interval_s != state.heartbeat_interval_s
+    ):
         state.heartbeat_interval_s = event.interval_s
         tracker.touch_station()
 
@@ -204,7 +252,9 @@ def on_configuration(tracker: Tracker, event: ConfigurationSeen) -> None:
     if event.name not in KEPT_SETTINGS or state.configuration.get(event.name) == event.value:
         return
     state.configuration[event.name] = event.value[:FACT_MAX]
-    if event.name in ("HeartbeatInterval", "OCPPCommCtrlr.HeartbeatInterval") and (seconds := number(event.value)):
+    if event.name in ("HeartbeatInterval", "OCPPCommCtrlr.HeartbeatInterval") and (
+        seconds := number(event.value)
+    ):
         state.heartbeat_interval_s = seconds
     tracker.touch_station()
 
@@ -223,7 +273,14 @@ def on_ordered(tracker: Tracker, event: CommandAnswered) -> None:
     elif event.command is Command.REMOTE_STOP:
         for session in tracker.under_way():
             if session.transaction is not None and session.transaction == event.transaction:
-                step(session, tracker.settings, event.at_ns, Milestone.STOPPING.value, "Remote stop accepted", (event.frame,))
+                step(
+                    session,
+                    tracker.settings,
+                    event.at_ns,
+                    Milestone.STOPPING.value,
+                    "Remote stop accepted",
+                    (event.frame,),
+                )
                 tracker.touch(session)
     del state.orders[:-ORDERS_MAX]
 

@@ -4,7 +4,7 @@ It is not a meter of a session (that is ``meter.py``, which knows several regist
 the energy is never negative and never falls while the register goes on, a reading that does not fit is kept out with a named
 reason until a second one confirms it, and reading the same value again changes nothing.
 
-Seen in the field: −1 for "no reading", negative values, a drop to 0 for one sample, a wrap at 2³² Wh, a reset at boot, a
+Seen in the field: -1 for "no reading", negative values, a drop to 0 for one sample, a wrap at 2³² Wh, a reset at boot, a
 jump by a factor of 1000 when the unit changes (see *Real meters* in docs/sessions.md).
 """
 
@@ -18,6 +18,8 @@ JITTER_WH = 10.0
 """A fall of no more than this is rounding between two counters of one meter, not a rollback."""
 SLACK_WH = 1_000.0
 """A rise by no more than this is believed whatever the time: samples of one moment are stamped seconds apart."""
+UNTIMED_SLACK_WH = 250_000.0
+"""The same where a station's clock is unusable: its backlog comes within seconds. More than any vehicle takes."""
 WRAP_WH = 2.0**32
 """Where a 32-bit register of watt-hours begins anew."""
 
@@ -59,14 +61,19 @@ class Register(msgspec.Struct):
         return None if self.base_wh is None else self.banked_wh + self.last_wh - self.base_wh
 
 
-def allowance_wh(power_w_max: float, span_ns: int) -> float:
-    """The most that a register can rise in that time."""
-    return power_w_max * max(span_ns, 0) / 3.6e12 + SLACK_WH
+class Gate(msgspec.Struct, frozen=True):
+    """What is believed of a register: it rises no faster than ``power_w_max``, give or take ``slack_wh``."""
 
+    power_w_max: float
+    slack_wh: float = SLACK_WH
 
-def fits(before_wh: float, value: float, span_ns: int, power_w_max: float) -> bool:
-    """Whether the reading can follow the one before."""
-    return -JITTER_WH <= value - before_wh <= allowance_wh(power_w_max, span_ns)
+    def allowance_wh(self, span_ns: int) -> float:
+        """The most that a register can rise in that time."""
+        return self.power_w_max * max(span_ns, 0) / 3.6e12 + self.slack_wh
+
+    def fits(self, before_wh: float, value: float, span_ns: int) -> bool:
+        """Whether the reading can follow the one before."""
+        return -JITTER_WH <= value - before_wh <= self.allowance_wh(span_ns)
 
 
 def no_reading(value: float) -> str:
@@ -78,7 +85,7 @@ def no_reading(value: float) -> str:
     return "negative" if value < 0 else "not_a_number"
 
 
-def read(register: Register, value: float, at_ns: int, power_w_max: float) -> str:
+def read(register: Register, value: float, at_ns: int, gate: Gate) -> str:
     """Takes a reading in.
 
     Returns:
@@ -94,20 +101,20 @@ def read(register: Register, value: float, at_ns: int, power_w_max: float) -> st
         return ""
     if at_ns < register.last_at_ns:
         return "out_of_order"
-    if register.former is not None and _back_to_former(register, value, at_ns, power_w_max):
+    if register.former is not None and _back_to_former(register, value, at_ns, gate):
         return ""
     span_ns = at_ns - register.last_at_ns
     rise = value - register.last_wh
-    if -JITTER_WH <= rise <= allowance_wh(power_w_max, span_ns):
+    if -JITTER_WH <= rise <= gate.allowance_wh(span_ns):
         _accept(register, value, at_ns)
         return ""
-    if rise < 0 and WRAP_WH - register.last_wh + value <= allowance_wh(power_w_max, span_ns):
+    if rise < 0 and WRAP_WH - register.last_wh + value <= gate.allowance_wh(span_ns):
         register.banked_wh += WRAP_WH - register.base_wh
         register.base_wh, register.last_wh, register.last_at_ns = 0.0, value, at_ns
         register.doubtful_wh = None
         register.readings += 1
         return "wrapped"
-    if _confirmed(register, value, at_ns, power_w_max):
+    if _confirmed(register, value, at_ns, gate):
         return ""
     register.doubtful_wh, register.doubtful_at_ns = value, at_ns
     return "dropped_to_zero" if value == 0 else "fell" if rise < 0 else "jumped"
@@ -126,19 +133,19 @@ def _accept(register: Register, value: float, at_ns: int) -> None:
     register.doubtful_wh = None
 
 
-def _confirmed(register: Register, value: float, at_ns: int, power_w_max: float) -> bool:
+def _confirmed(register: Register, value: float, at_ns: int, gate: Gate) -> bool:
     """A second reading that follows the doubtful one: the register did begin anew, and counts from there."""
     doubtful = register.doubtful_wh
     if doubtful is None or register.base_wh is None or at_ns <= register.doubtful_at_ns:
         return False
-    if not fits(doubtful, value, at_ns - register.doubtful_at_ns, power_w_max):
+    if not gate.fits(doubtful, value, at_ns - register.doubtful_at_ns):
         return False
     if value <= doubtful:
         # No rise yet: a meter whose communication is lost says 0 for minutes, and then goes on where it was.
         register.former = Former(register.base_wh, register.last_wh, register.last_at_ns, register.banked_wh)
     register.banked_wh += register.last_wh - register.base_wh
     since_ns = register.doubtful_at_ns - register.last_at_ns
-    from_zero = doubtful <= register.last_wh / 2 and doubtful <= allowance_wh(power_w_max, since_ns)
+    from_zero = doubtful <= register.last_wh / 2 and doubtful <= gate.allowance_wh(since_ns)
     # A fall to less than half is a reset to 0: what it shows has flowed since. Any other fall is a new base.
     register.base_wh = 0.0 if from_zero else doubtful
     register.last_wh = max(value, doubtful)
@@ -149,10 +156,10 @@ def _confirmed(register: Register, value: float, at_ns: int, power_w_max: float)
     return True
 
 
-def _back_to_former(register: Register, value: float, at_ns: int, power_w_max: float) -> bool:
+def _back_to_former(register: Register, value: float, at_ns: int, gate: Gate) -> bool:
     former = register.former
     assert former is not None
-    if not fits(former.last_wh, value, at_ns - former.last_at_ns, power_w_max):
+    if not gate.fits(former.last_wh, value, at_ns - former.last_at_ns):
         return False
     if value - former.last_wh >= value - register.last_wh:
         return False

@@ -6,16 +6,25 @@ A ``SessionState`` is changed in place by the tracker of its station and is part
 
 from __future__ import annotations
 
-import msgspec
-
 from nocwatch.clock import SECOND_NS
 from nocwatch.flags import Evidence, derived_id
 from nocwatch.sessions import Milestone, Session, SessionStep
 from nocwatch.state import meter
 from nocwatch.state.meter import Meter
+from nocwatch.state.register import SLACK_WH, UNTIMED_SLACK_WH, Gate
 from nocwatch.state.settings import StateSettings
 from nocwatch.state.start_source import start_source
-from nocwatch.state.verdict import Authorization, Ending, ErrorSeen, Facts, Hole, Order, RemoteStart, Verdict, judge
+from nocwatch.state.verdict import (
+    Authorization,
+    Ending,
+    ErrorSeen,
+    Facts,
+    Hole,
+    Order,
+    RemoteStart,
+    Verdict,
+    judge,
+)
 
 ACTS_MAX = 16
 """Authorisations, errors, issues and message ids of a session; a retry loop must not fill the memory."""
@@ -52,7 +61,6 @@ class SessionState(Facts, kw_only=True):
     last_heard_ns: int = 0
     sequence_low: int | None = None
     sequence_high: int | None = None
-    sequence_missing: list[int] = []
     sequence_excused: list[int] = []
     complete_at_ns: int | None = None
     end_calls: list[str] = []
@@ -121,7 +129,7 @@ def rejudge(state: SessionState, holes: list[Hole], orders: list[Order], setting
     if state.ending is None:
         state.verdict = Verdict()
         return
-    state.energy_wh = meter.energy_wh(state.meter, settings.power_w_max)
+    state.energy_wh = meter.energy_wh(state.meter, gate_of(state.meter.untimed, settings))
     state.verdict = judge(state, holes, orders, settings)
 
 
@@ -142,7 +150,7 @@ def record(state: SessionState, now_ns: int, settings: StateSettings) -> Session
         started_at_ns=state.started_at_ns,
         stopped_at_ns=state.stopped_at_ns,
         changed_at_ns=now_ns,
-        energy_wh=meter.energy_wh(state.meter, settings.power_w_max),
+        energy_wh=meter.energy_wh(state.meter, gate_of(state.meter.untimed, settings)),
         meter_start_wh=state.meter.start_wh,
         meter_stop_wh=state.meter_stop_wh,
         power_w=state.power_w,
@@ -190,6 +198,11 @@ def token_of(state: SessionState, token: str | None, token_type: str) -> None:
     if token is not None and not state.token:
         state.token = token
         state.token_type = token_type or state.token_type
+
+
+def gate_of(untimed: bool, settings: StateSettings) -> Gate:  # noqa: FBT001 - it is the meter's own field
+    """What is believed of a session's registers."""
+    return Gate(settings.power_w_max, UNTIMED_SLACK_WH if untimed else SLACK_WH)
 
 
 def near(first_ns: int, second_ns: int, seconds: float) -> bool:

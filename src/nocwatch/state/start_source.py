@@ -27,7 +27,9 @@ _BY_TYPE: dict[str, tuple[StartSource, float]] = {
 def start_source(facts: Facts) -> tuple[StartSource, float]:
     """The source and a confidence from 0 to 1."""
     if facts.remote is not None:
-        named = facts.remote.remote_start_id is not None and facts.remote.remote_start_id == facts.remote_start_id
+        named = (
+            facts.remote.remote_start_id is not None and facts.remote.remote_start_id == facts.remote_start_id
+        )
         return StartSource.REMOTE, 0.98 if named or not facts.began else 0.9
     if facts.remote_start_id is not None or facts.begin_trigger == "RemoteStart":
         return StartSource.REMOTE, 0.9

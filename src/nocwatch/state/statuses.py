@@ -53,7 +53,10 @@ def on_status(tracker: Tracker, event: StatusReported) -> None:
     if event.status is ConnectorStatus.AVAILABLE:
         _free(tracker, connector, when_ns, event.frame)
         return
-    if before in (ConnectorStatus.AVAILABLE, ConnectorStatus.NO_DATA, ConnectorStatus.RESERVED) and event.status in _PLUGGED:
+    if (
+        before in (ConnectorStatus.AVAILABLE, ConnectorStatus.NO_DATA, ConnectorStatus.RESERVED)
+        and event.status in _PLUGGED
+    ):
         connector.taken_at_ns = when_ns
     for session in _concerned(tracker, connector):
         tracker.calm("free", session.id)
@@ -64,13 +67,23 @@ def on_component(tracker: Tracker, event: ComponentReported) -> None:
     """A problem that the device model of 2.x reports, in the sessions of that EVSE (or of all, where it names none)."""
     if event.cleared or event.value.lower() in ("false", "0"):
         return
-    code = event.tech_code if family(event.tech_code) else event.component if event.variable in ("Problem", "Tripped") else ""
+    code = (
+        event.tech_code
+        if family(event.tech_code)
+        else event.component
+        if event.variable in ("Problem", "Tripped")
+        else ""
+    )
     if not code:
         return
     info = f"{event.component}.{event.variable}" + (f" {event.tech_code}" if event.tech_code else "")
     for session in tracker.under_way():
         if not event.evse or session.evse is None or session.evse == event.evse:
-            _error(tracker, session, ErrorSeen(code=code, at_ns=event.when_ns, frame=event.frame, info=info[:_INFO_MAX]))
+            _error(
+                tracker,
+                session,
+                ErrorSeen(code=code, at_ns=event.when_ns, frame=event.frame, info=info[:_INFO_MAX]),
+            )
 
 
 def charging_state(tracker: Tracker, session: SessionState, said: str, at_ns: int, frame: str) -> None:
@@ -107,7 +120,14 @@ def charging(tracker: Tracker, session: SessionState, at_ns: int, text: str, fra
 def release(tracker: Tracker, session: SessionState, at_ns: int, frame: str) -> None:
     """The connector is free after the stop."""
     if session.stopped_at_ns is not None:
-        step(session, tracker.settings, max(at_ns, session.stopped_at_ns), Milestone.RELEASED.value, "The connector is free", (frame,))
+        step(
+            session,
+            tracker.settings,
+            max(at_ns, session.stopped_at_ns),
+            Milestone.RELEASED.value,
+            "The connector is free",
+            (frame,),
+        )
         tracker.touch(session)
 
 
@@ -162,7 +182,9 @@ def _free(tracker: Tracker, connector: ConnectorState, at_ns: int, frame: str) -
             release(tracker, stopped, at_ns, frame)
     for session in tracker.on_connector(connector):
         if session.began and tracker.timers.due_ns((tracker.state.id, "free", session.id)) is None:
-            tracker.wait("free", session.id, tracker.now_ns + int(tracker.settings.lost_stop_after * SECOND_NS))
+            tracker.wait(
+                "free", session.id, tracker.now_ns + int(tracker.settings.lost_stop_after * SECOND_NS)
+            )
 
 
 def _errors(tracker: Tracker, connector: ConnectorState, event: StatusReported) -> None:
@@ -174,12 +196,23 @@ def _errors(tracker: Tracker, connector: ConnectorState, event: StatusReported) 
         if event.when_ns >= session.created_at_ns or not tracker.late:
             for code in codes:
                 info = event.info if event.info.lower() not in ("", "null", "none") else ""
-                _error(tracker, session, ErrorSeen(code=code, at_ns=event.when_ns, frame=event.frame, info=info[:_INFO_MAX]))
+                _error(
+                    tracker,
+                    session,
+                    ErrorSeen(code=code, at_ns=event.when_ns, frame=event.frame, info=info[:_INFO_MAX]),
+                )
 
 
 def _error(tracker: Tracker, session: SessionState, error: ErrorSeen) -> None:
     if len(session.errors) >= ACTS_MAX or any(each.code == error.code for each in session.errors):
         return
     session.errors.append(error)
-    step(session, tracker.settings, error.at_ns, "error", error.code + (f": {error.info}" if error.info else ""), (error.frame,))
+    step(
+        session,
+        tracker.settings,
+        error.at_ns,
+        "error",
+        error.code + (f": {error.info}" if error.info else ""),
+        (error.frame,),
+    )
     tracker.touch(session)

@@ -18,7 +18,8 @@ from nocwatch.state import meter
 from nocwatch.state.changes import AnyChange, ConnectorChanged, SessionChanged, StationChanged
 from nocwatch.state.memory import ConnectorState, StationState, connector_key
 from nocwatch.state.meter import Meter
-from nocwatch.state.session import SessionState, record, rejudge, session_id, step, unstep
+from nocwatch.state.register import Gate
+from nocwatch.state.session import SessionState, gate_of, record, rejudge, session_id, step, unstep
 from nocwatch.state.settings import StateSettings
 from nocwatch.state.verdict import Ending, Verdict
 from nocwatch.timers import Timers
@@ -80,10 +81,17 @@ class Tracker:
         lag_ns = event.at_ns - stamp
         skew_ns = max(self.state.lag_ns or 0, 0)
         self.late = event.offline or (
-            lag_ns - skew_ns > self.settings.replay_after * SECOND_NS and stamp + skew_ns < self._opened_at_ns(event.connection)
+            lag_ns - skew_ns > self.settings.replay_after * SECOND_NS
+            and stamp + skew_ns < self._opened_at_ns(event.connection)
         )
         if not self.late and (self.state.lag_ns is None or lag_ns < self.state.lag_ns):
             self.state.lag_ns = lag_ns
+
+    def gate(self, session: SessionState, event: Event | None = None) -> Gate:
+        """What is believed of the session's registers; less strict where the station's clock is unusable."""
+        if event is not None and event.implausible_time:
+            session.meter.untimed = True
+        return gate_of(session.meter.untimed, self.settings)
 
     def wait(self, kind: str, subject: str, due_ns: int) -> None:
         self.timers.set((self.state.id, kind, subject), due_ns)
@@ -285,8 +293,15 @@ class Tracker:
 
     def _shown(self, connector: ConnectorState) -> ConnectorStatus:
         if not self.state.links:
-            return ConnectorStatus.OFFLINE if connector.reported is not ConnectorStatus.NO_DATA else ConnectorStatus.NO_DATA
-        if connector.charging_state and connector.reported in (ConnectorStatus.OCCUPIED, ConnectorStatus.NO_DATA):
+            return (
+                ConnectorStatus.OFFLINE
+                if connector.reported is not ConnectorStatus.NO_DATA
+                else ConnectorStatus.NO_DATA
+            )
+        if connector.charging_state and connector.reported in (
+            ConnectorStatus.OCCUPIED,
+            ConnectorStatus.NO_DATA,
+        ):
             return _CHARGING_STATES.get(connector.charging_state, connector.reported)
         return connector.reported
 
@@ -323,11 +338,19 @@ class Tracker:
     def _tell_station(self) -> None:
         now = station_record(self.state)
         before = self.state.told
-        if before is not None and msgspec.structs.replace(now, last_seen_ns=before.last_seen_ns, connectors=before.connectors) == before:
+        if (
+            before is not None
+            and msgspec.structs.replace(now, last_seen_ns=before.last_seen_ns, connectors=before.connectors)
+            == before
+        ):
             if len(now.connectors) == len(before.connectors):
                 return
         self.state.told = now
-        self.out.append(StationChanged(station=self.state.id, at_ns=self.now_ns, frames=self._frames(), before=before, now=now))
+        self.out.append(
+            StationChanged(
+                station=self.state.id, at_ns=self.now_ns, frames=self._frames(), before=before, now=now
+            )
+        )
 
     def _frames(self) -> tuple[str, ...]:
         return (self.frame,) if self.frame else ()
@@ -347,7 +370,7 @@ def session_now(session: SessionState, settings: StateSettings) -> Session:
         return told
     return msgspec.structs.replace(
         told,
-        energy_wh=meter.energy_wh(session.meter, settings.power_w_max),
+        energy_wh=meter.energy_wh(session.meter, gate_of(session.meter.untimed, settings)),
         power_w=session.power_w,
         power_w_max=session.power_w_max,
         soc_percent=session.soc_percent,
@@ -413,7 +436,9 @@ def _differs(session: SessionState) -> bool:
 
 
 def _same(before: Session, now: Session) -> bool:
-    return msgspec.structs.replace(now, revision=before.revision, changed_at_ns=before.changed_at_ns) == before
+    return (
+        msgspec.structs.replace(now, revision=before.revision, changed_at_ns=before.changed_at_ns) == before
+    )
 
 
 def _last_steps(session: SessionState, settings: StateSettings) -> None:

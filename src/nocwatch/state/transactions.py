@@ -64,14 +64,25 @@ def _begin(tracker: Tracker, session: SessionState, event: TransactionBegan) -> 
     if session.token is None:
         session.token = event.token
     attempts.claim_loose(tracker, session, event.token)
+    session.meter.untimed = session.meter.untimed or event.implausible_time
     meter.begin(session.meter, event.meter_wh, event.when_ns)
     sequence(session, event.sequence_number, offline=event.offline)
     connector = None if tracker.late else tracker.connector_of(session)
     if connector is not None and connector.taken_at_ns is not None and connector.taken_at_ns <= event.when_ns:
-        step(session, tracker.settings, min(connector.taken_at_ns, session.created_at_ns), Milestone.CREATED.value, "The connector was taken")
+        step(
+            session,
+            tracker.settings,
+            min(connector.taken_at_ns, session.created_at_ns),
+            Milestone.CREATED.value,
+            "The connector was taken",
+        )
         session.plugged = True
     step(session, tracker.settings, min(session.created_at_ns, event.when_ns), Milestone.CREATED.value)
-    text = "StartTransaction" if event.transaction is None else f"Transaction {event.transaction} started ({event.trigger})"
+    text = (
+        "StartTransaction"
+        if event.transaction is None
+        else f"Transaction {event.transaction} started ({event.trigger})"
+    )
     if event.transaction is None or event.trigger in ("Authorized", "RemoteStart"):
         step(session, tracker.settings, event.when_ns, Milestone.STARTING.value, text, (event.frame,))
     step(session, tracker.settings, event.when_ns, "started", text, (event.frame,))
@@ -84,7 +95,11 @@ def _known_start(tracker: Tracker, event: TransactionBegan) -> SessionState | No
     if event.transaction is not None:
         return _by_transaction(tracker, event.transaction)
     for session in tracker.newest_first():
-        if not session.start_seen or session.connector != event.connector or (session.token or "") != (event.token or ""):
+        if (
+            not session.start_seen
+            or session.connector != event.connector
+            or (session.token or "") != (event.token or "")
+        ):
             continue
         meter_wh = None if event.meter_wh is None or no_reading(event.meter_wh) else event.meter_wh
         if session.meter.start_wh != meter_wh or session.began_event_at_ns != event.event_at_ns:
@@ -108,7 +123,11 @@ def _retried(tracker: Tracker, session: SessionState, event: TransactionBegan) -
 
 def _supersede(tracker: Tracker, session: SessionState, frame: str) -> None:
     """A connector has one transaction: an older one that is still open has lost its stop."""
-    there = [each for each in tracker.under_way() if each.began and each is not session and _same_place(each, session)]
+    there = [
+        each
+        for each in tracker.under_way()
+        if each.began and each is not session and _same_place(each, session)
+    ]
     if not there:
         return
     for older in there:
@@ -122,7 +141,11 @@ def _supersede(tracker: Tracker, session: SessionState, frame: str) -> None:
 
 def _lose(tracker: Tracker, session: SessionState, at_ns: int, text: str, frame: str) -> None:
     connector = tracker.connector_of(session)
-    if connector is not None and connector.reported is ConnectorStatus.AVAILABLE and session.started_at_ns <= connector.reported_at_ns:
+    if (
+        connector is not None
+        and connector.reported is ConnectorStatus.AVAILABLE
+        and session.started_at_ns <= connector.reported_at_ns
+    ):
         at_ns = min(at_ns, connector.reported_at_ns)
     step(session, tracker.settings, at_ns, "lost_stop", text, (frame,) if frame else ())
     tracker.close(session, Ending.LOST_STOP, at_ns)
@@ -160,7 +183,14 @@ def on_answered(tracker: Tracker, event: TransactionAnswered) -> None:
         session.start_status, session.start_answer_frame = event.status, event.frame
         name = "accepted" if event.status == "Accepted" else "refused"
         named = f" as {event.transaction}" if isinstance(event.transaction, int) else ""
-        step(session, tracker.settings, event.at_ns, name, f"The start was answered {event.status}{named}", (event.frame,))
+        step(
+            session,
+            tracker.settings,
+            event.at_ns,
+            name,
+            f"The start was answered {event.status}{named}",
+            (event.frame,),
+        )
     tracker.touch(session, "the answer to the start came late")
 
 
@@ -186,13 +216,28 @@ def on_refused(tracker: Tracker, event: CallRefused) -> None:
 
 
 def _csms_error(tracker: Tracker, session: SessionState, action: str, event: CallRefused) -> None:
-    if len(session.csms_errors) >= ACTS_MAX or any(each.action == action and each.code == event.error_code for each in session.csms_errors):
+    if len(session.csms_errors) >= ACTS_MAX or any(
+        each.action == action and each.code == event.error_code for each in session.csms_errors
+    ):
         return  # a station that retries its stop for ever gives one issue
     session.csms_errors.append(
-        CsmsError(action=action, code=event.error_code, description=event.description[:80], at_ns=event.at_ns, frame=event.frame)
+        CsmsError(
+            action=action,
+            code=event.error_code,
+            description=event.description[:80],
+            at_ns=event.at_ns,
+            frame=event.frame,
+        )
     )
     said = "stop" if action == "end" else "start"
-    step(session, tracker.settings, event.at_ns, "csms_error", f"The {said} was answered {event.error_code}", (event.frame,))
+    step(
+        session,
+        tracker.settings,
+        event.at_ns,
+        "csms_error",
+        f"The {said} was answered {event.error_code}",
+        (event.frame,),
+    )
     tracker.touch(session, f"the CSMS answered the {said} with {event.error_code}")
 
 
@@ -202,7 +247,9 @@ def _csms_error(tracker: Tracker, session: SessionState, action: str, event: Cal
 def on_updated(tracker: Tracker, event: TransactionUpdated) -> None:
     session = _by_transaction(tracker, event.transaction)
     if session is None:
-        session = adopt(tracker, event.transaction, event.evse, event.connector, event.at_ns, event.when_ns, event.frame)
+        session = adopt(
+            tracker, event.transaction, event.evse, event.connector, event.at_ns, event.when_ns, event.frame
+        )
     sequence(session, event.sequence_number, offline=event.offline)
     session.last_heard_ns = tracker.now_ns
     if session.evse is None or (session.connector is None and event.connector is not None):
@@ -259,7 +306,11 @@ def resumed(tracker: Tracker, session: SessionState, at_ns: int, frame: str) -> 
 def _heard_after_end(tracker: Tracker, session: SessionState, when_ns: int) -> None:
     """A sign of a transaction that was given up: it goes on, unless it is old or another one is there now."""
     stopped_at_ns = session.stopped_at_ns or 0
-    if session.ending in (Ending.LOST_STOP, Ending.ABANDONED) and when_ns > stopped_at_ns and not tracker.late:
+    if (
+        session.ending in (Ending.LOST_STOP, Ending.ABANDONED)
+        and when_ns > stopped_at_ns
+        and not tracker.late
+    ):
         if not any(each.began and _same_place(each, session) for each in tracker.under_way()):
             tracker.reopen(session, "the transaction was heard of again")
 
@@ -273,8 +324,17 @@ heard_after_end = _heard_after_end
 def on_ended(tracker: Tracker, event: TransactionEnded) -> None:
     session = _stopped_session(tracker, event)
     if session is None:
-        session = adopt(tracker, event.transaction, event.evse, event.connector, event.at_ns, event.when_ns, event.frame)
-        step(session, tracker.settings, event.when_ns, "stop_without_start", "A stop came, and no start was seen", (event.frame,))
+        session = adopt(
+            tracker, event.transaction, event.evse, event.connector, event.at_ns, event.when_ns, event.frame
+        )
+        step(
+            session,
+            tracker.settings,
+            event.when_ns,
+            "stop_without_start",
+            "A stop came, and no start was seen",
+            (event.frame,),
+        )
         issue(session, "The start of the transaction was never seen", event.when_ns, event.frame)
     attempts.claim_loose(tracker, session, event.token, stop=True)
     sequence(session, event.sequence_number, offline=event.offline)
@@ -297,8 +357,13 @@ def _stop(tracker: Tracker, session: SessionState, event: TransactionEnded, beca
     session.connector = session.connector if session.connector is not None else event.connector
     if event.meter_wh is not None and event.meter_wh != -1:
         session.meter_stop_wh = event.meter_wh
-    if why := meter.end(session.meter, event.meter_wh, event.when_ns, tracker.settings.power_w_max):
-        issue(session, f"The register at the stop ({event.meter_wh:.0f} Wh) does not count: {why}", event.when_ns, event.frame)
+    if why := meter.end(session.meter, event.meter_wh, event.when_ns, tracker.gate(session, event)):
+        issue(
+            session,
+            f"The register at the stop ({event.meter_wh:.0f} Wh) does not count: {why}",
+            event.when_ns,
+            event.frame,
+        )
     text = f"Stopped: {event.reason or 'Local'}" + (f" ({event.trigger})" if event.trigger else "")
     tracker.close(session, Ending.STOP, event.when_ns, because)
     stopped_at_ns = session.stopped_at_ns
@@ -330,11 +395,13 @@ def _stopped_again(tracker: Tracker, session: SessionState, event: TransactionEn
     _keep(session.end_frames, event.frame)
     same = event.meter_wh is None or event.meter_wh in (-1, session.meter_stop_wh)
     if same:
-        step(session, tracker.settings, event.at_ns, "stop_retried", "The stop was sent again", (event.frame,))
+        step(
+            session, tracker.settings, event.at_ns, "stop_retried", "The stop was sent again", (event.frame,)
+        )
         tracker.touch(session)
         return
     assert event.meter_wh is not None
-    why = meter.end(session.meter, event.meter_wh, event.when_ns, tracker.settings.power_w_max)
+    why = meter.end(session.meter, event.meter_wh, event.when_ns, tracker.gate(session, event))
     said = f"a second stop came with {event.meter_wh:.0f} Wh instead of {session.meter_stop_wh or 0:.0f} Wh"
     if not why and session.meter.stop_wh == event.meter_wh:
         session.meter_stop_wh = event.meter_wh
@@ -349,7 +416,11 @@ def _stopped_session(tracker: Tracker, event: TransactionEnded) -> SessionState 
     if found is not None or isinstance(event.transaction, str):
         return found
     # The start's answer was not seen (the watch began later): the only provisional transaction is the one.
-    waiting = [each for each in tracker.under_way() if each.began and each.transaction is None and each.started_at_ns <= event.when_ns]
+    waiting = [
+        each
+        for each in tracker.under_way()
+        if each.began and each.transaction is None and each.started_at_ns <= event.when_ns
+    ]
     if len(waiting) == 1 and waiting[0].start_answered_at_ns is None and waiting[0].calls:
         waiting[0].transaction = event.transaction
         return waiting[0]
@@ -362,10 +433,13 @@ def _guess(tracker: Tracker, event: TransactionEnded) -> SessionState | None:
     best: SessionState | None = None
     best_score = (-1, 0)
     for session in tracker.newest_first():
-        if not session.began or not session.start_seen and session.open is False:
+        if not session.began or (not session.start_seen and session.open is False):
             continue
         if session.ending is Ending.STOP:
-            again = session.end_event_at_ns == event.event_at_ns and session.meter_stop_wh in (event.meter_wh, None)
+            again = session.end_event_at_ns == event.event_at_ns and session.meter_stop_wh in (
+                event.meter_wh,
+                None,
+            )
             if call in session.end_calls or (again and event.event_at_ns is not None):
                 return session
             continue
@@ -387,7 +461,11 @@ def _likeness(session: SessionState, event: TransactionEnded) -> int:
         score += 2
     if event.token is not None and event.token == session.token:
         score += 3
-    if event.meter_wh is not None and session.meter.start_wh is not None and event.meter_wh >= session.meter.start_wh:
+    if (
+        event.meter_wh is not None
+        and session.meter.start_wh is not None
+        and event.meter_wh >= session.meter.start_wh
+    ):
         score += 1
     return score
 
@@ -411,16 +489,27 @@ def adopt(
     session.evse, session.connector = evse, connector
     session.started_at_ns = min(when_ns, at_ns)
     session.late = tracker.late
-    step(session, tracker.settings, session.started_at_ns, Milestone.CREATED.value, "Under way when it was first seen", (frame,))
+    step(
+        session,
+        tracker.settings,
+        session.started_at_ns,
+        Milestone.CREATED.value,
+        "Under way when it was first seen",
+        (frame,),
+    )
     step(session, tracker.settings, session.started_at_ns, Milestone.STARTING.value)
     tracker.touch(session)
     return session
 
 
-def _by_transaction(tracker: Tracker, transaction: int | str, when_ns: int | None = None) -> SessionState | None:
+def _by_transaction(
+    tracker: Tracker, transaction: int | str, when_ns: int | None = None
+) -> SessionState | None:
     """The session of that id: of several (a CSMS that begins anew) the one under way, then the newest that fits the time."""
     known = [
-        each for each in tracker.newest_first() if each.transaction == transaction or transaction in each.other_transactions
+        each
+        for each in tracker.newest_first()
+        if each.transaction == transaction or transaction in each.other_transactions
     ]
     if not known:
         return None
@@ -451,6 +540,12 @@ def _keep(kept: list[str] | list[int | str], value: str | int) -> None:
         del kept[:-ACTS_MAX]
 
 
-def sessions_on(sessions: Iterable[SessionState], evse: int | None, connector: int | None) -> list[SessionState]:
+def sessions_on(
+    sessions: Iterable[SessionState], evse: int | None, connector: int | None
+) -> list[SessionState]:
     """Those of an EVSE or connector."""
-    return [each for each in sessions if each.evse == evse and (connector is None or each.connector in (None, connector))]
+    return [
+        each
+        for each in sessions
+        if each.evse == evse and (connector is None or each.connector in (None, connector))
+    ]

@@ -136,6 +136,7 @@ class Facts(msgspec.Struct, kw_only=True):
     remote: RemoteStart | None = None
     errors: list[ErrorSeen] = []
     csms_errors: list[CsmsError] = []
+    sequence_missing: list[int] = []
     plugged: bool = False
     charged: bool = False
     suspended: str = ""
@@ -154,7 +155,14 @@ class Verdict(msgspec.Struct, frozen=True):
 
 VALID_STOPS = frozenset(
     {None, "Local", "Remote", "EVDisconnected", "UnlockCommand"}
-    | {"EnergyLimitReached", "SOCLimitReached", "StoppedByEV", "LocalOutOfCredit", "TimeLimitReached", "MasterPass"}
+    | {
+        "EnergyLimitReached",
+        "SOCLimitReached",
+        "StoppedByEV",
+        "LocalOutOfCredit",
+        "TimeLimitReached",
+        "MasterPass",
+    }
 )
 _DRIVERS_STOPS = VALID_STOPS - {"EnergyLimitReached", "SOCLimitReached", "TimeLimitReached", "MasterPass"}
 _REBOOTS = frozenset({"Reboot", "HardReset", "SoftReset", "ImmediateReset"})
@@ -173,8 +181,12 @@ def judge(facts: Facts, holes: list[Hole], orders: list[Order], settings: StateS
         holes: the station's times without a link, oldest first.
         orders: what the CSMS ordered of the station lately.
     """
-    verdict = _transaction(facts, holes, orders, settings) if facts.began else _attempt(facts, holes, settings)
-    issues = _issues(facts, holes) if verdict.outcome is Outcome.SUCCESS else ()
+    verdict = (
+        _transaction(facts, holes, orders, settings) if facts.began else _attempt(facts, holes, settings)
+    )
+    issues = _gaps(facts)
+    if verdict.outcome is Outcome.SUCCESS:
+        issues += _issues(facts, holes)
     return msgspec.structs.replace(verdict, issues=issues)
 
 
@@ -182,14 +194,18 @@ def refused(facts: Facts) -> Evidence | None:
     """What shows that the token was refused and not accepted afterwards; None where it was not."""
     if facts.start_status not in _ACCEPTED:
         text = f"The CSMS answered the start with {facts.start_status}"
-        return Evidence(text=text, at_ns=facts.start_answered_at_ns or 0, frames=_refs(facts.start_answer_frame))
+        return Evidence(
+            text=text, at_ns=facts.start_answered_at_ns or 0, frames=_refs(facts.start_answer_frame)
+        )
     if facts.start_status == "Accepted":
         return None
     answered = [each for each in facts.authorizations if each.status]
     if answered and answered[-1].status != "Accepted":
         last = answered[-1]
         text = f"Authorize was answered {last.status} after {_seconds(last.answered_at_ns, last.asked_at_ns)}"
-        return Evidence(text=text, at_ns=last.answered_at_ns or 0, frames=_refs(last.frame, last.answer_frame))
+        return Evidence(
+            text=text, at_ns=last.answered_at_ns or 0, frames=_refs(last.frame, last.answer_frame)
+        )
     return None
 
 
@@ -197,7 +213,9 @@ def valid_stop(facts: Facts) -> bool:
     """Whether the session ended by a stop as it should; a refused one may be stopped for that."""
     if facts.ending is not Ending.STOP:
         return False
-    return facts.stop_reason in VALID_STOPS or (facts.stop_reason == "DeAuthorized" and refused(facts) is not None)
+    return facts.stop_reason in VALID_STOPS or (
+        facts.stop_reason == "DeAuthorized" and refused(facts) is not None
+    )
 
 
 # --- transactions ----------------------------------------------------------------------------------------------------
@@ -228,13 +246,17 @@ def _cancelled(facts: Facts, holes: list[Hole], settings: StateSettings) -> Verd
         return None
     if facts.stop_reason == "Timeout":
         text = f"No vehicle was plugged in within {_duration(facts)} of the start"
-        return Verdict(Outcome.CANCELLED, Reason.NO_PLUG_TIMEOUT, Blame.DRIVER, (_stop_evidence(facts, text),))
+        return Verdict(
+            Outcome.CANCELLED, Reason.NO_PLUG_TIMEOUT, Blame.DRIVER, (_stop_evidence(facts, text),)
+        )
     if _hole_at_end(facts, holes) is not None or _slow_authorisation(facts, settings) is not None:
         return None
     if facts.stop_reason in _DRIVERS_STOPS and facts.stopped_at_ns is not None:
         if facts.stopped_at_ns - facts.started_at_ns <= settings.cancelled_within * SECOND_NS:
             text = f"Stopped ({facts.stop_reason or 'Local'}) {_duration(facts)} after the start, with {_energy(facts)}"
-            return Verdict(Outcome.CANCELLED, Reason.ENDED_BY_DRIVER, Blame.DRIVER, (_stop_evidence(facts, text),))
+            return Verdict(
+                Outcome.CANCELLED, Reason.ENDED_BY_DRIVER, Blame.DRIVER, (_stop_evidence(facts, text),)
+            )
     return None
 
 
@@ -256,7 +278,12 @@ def _by_error(facts: Facts) -> Verdict | None:
             reason, blame = found
             about = f" ({error.info})" if error.info else ""
             text = f"The station reported {error.code}{about} {_seconds(error.at_ns, facts.started_at_ns)} after the start"
-            return Verdict(Outcome.FAILED, reason, blame, (Evidence(text=text, at_ns=error.at_ns, frames=_refs(error.frame)),))
+            return Verdict(
+                Outcome.FAILED,
+                reason,
+                blame,
+                (Evidence(text=text, at_ns=error.at_ns, frames=_refs(error.frame)),),
+            )
     return None
 
 
@@ -267,20 +294,40 @@ def _by_reboot(facts: Facts, orders: list[Order]) -> Verdict | None:
     for order in reversed(orders):
         if order.name == "reset" and -_RESET_EXPLAINS_NS <= stopped_at_ns - order.at_ns <= _RESET_EXPLAINS_NS:
             text = f"The CSMS had ordered a reset {_seconds(stopped_at_ns, order.at_ns)} before"
-            evidence = (_stop_evidence(facts, f"Stopped with {facts.stop_reason}"), Evidence(text=text, at_ns=order.at_ns, frames=_refs(order.frame)))
+            evidence = (
+                _stop_evidence(facts, f"Stopped with {facts.stop_reason}"),
+                Evidence(text=text, at_ns=order.at_ns, frames=_refs(order.frame)),
+            )
             return Verdict(Outcome.FAILED, Reason.REBOOT, Blame.CSMS, evidence)
-    return _failed(facts, Reason.REBOOT, Blame.CHARGER, f"Stopped with {facts.stop_reason}, and nobody had ordered a reset")
+    return _failed(
+        facts,
+        Reason.REBOOT,
+        Blame.CHARGER,
+        f"Stopped with {facts.stop_reason}, and nobody had ordered a reset",
+    )
 
 
 def _by_csms(facts: Facts, *, enough: bool) -> Verdict | None:
     for error in facts.csms_errors:
         if not enough and error.action != "end":
-            text = f"The CSMS answered {error.action} with {error.code}" + (f": {error.description}" if error.description else "")
-            return Verdict(Outcome.FAILED, Reason.CSMS_ERROR, Blame.CSMS, (Evidence(text=text, at_ns=error.at_ns, frames=_refs(error.frame)),))
+            text = f"The CSMS answered {error.action} with {error.code}" + (
+                f": {error.description}" if error.description else ""
+            )
+            return Verdict(
+                Outcome.FAILED,
+                Reason.CSMS_ERROR,
+                Blame.CSMS,
+                (Evidence(text=text, at_ns=error.at_ns, frames=_refs(error.frame)),),
+            )
     if facts.stop_reason in {"DeAuthorized", "ReqEnergyTransferRejected"} and facts.ending is Ending.STOP:
         if (because := refused(facts)) is not None:
             return Verdict(Outcome.FAILED, Reason.DEAUTHORISED, Blame.DRIVER, (because,))
-        return _failed(facts, Reason.DEAUTHORISED, Blame.CSMS, "The token was accepted, and its authorisation withdrawn afterwards")
+        return _failed(
+            facts,
+            Reason.DEAUTHORISED,
+            Blame.CSMS,
+            "The token was accepted, and its authorisation withdrawn afterwards",
+        )
     return None
 
 
@@ -309,26 +356,52 @@ def _by_ending(facts: Facts, orders: list[Order], settings: StateSettings, *, en
         at_ns = facts.stopped_at_ns or facts.started_at_ns
         text = "The connector was free again, and no stop of the transaction came"
         return Verdict(Outcome.FAILED, Reason.LOST_STOP, Blame.CHARGER, (Evidence(text=text, at_ns=at_ns),))
-    if not enough and facts.start_seen and facts.stop_reason in VALID_STOPS and facts.stopped_at_ns is not None:
+    if (
+        not enough
+        and facts.start_seen
+        and facts.stop_reason in VALID_STOPS
+        and facts.stopped_at_ns is not None
+    ):
         if facts.stopped_at_ns - facts.started_at_ns > settings.cancelled_within * SECOND_NS:
             return _zero_energy(facts, orders)
     if not facts.start_seen:
         return _failed(facts, Reason.UNKNOWN, Blame.UNKNOWN, "The start of the transaction was never seen")
-    return _failed(facts, Reason.UNKNOWN, Blame.UNKNOWN, f"Stopped ({facts.stop_reason or 'Local'}) with {_energy(facts)}, and nothing seen explains it")
+    return _failed(
+        facts,
+        Reason.UNKNOWN,
+        Blame.UNKNOWN,
+        f"Stopped ({facts.stop_reason or 'Local'}) with {_energy(facts)}, and nothing seen explains it",
+    )
 
 
 def _zero_energy(facts: Facts, orders: list[Order]) -> Verdict:
     evidence = [_stop_evidence(facts, f"{_energy(facts)} in {_duration(facts)}")]
-    limits = [each for each in orders if each.name == "limit_zero" and each.at_ns <= (facts.stopped_at_ns or 0)]
+    limits = [
+        each for each in orders if each.name == "limit_zero" and each.at_ns <= (facts.stopped_at_ns or 0)
+    ]
     if facts.suspended == "evse" and limits:
-        evidence.append(Evidence(text="A charging profile of the CSMS allows no current", at_ns=limits[-1].at_ns, frames=_refs(limits[-1].frame)))
+        evidence.append(
+            Evidence(
+                text="A charging profile of the CSMS allows no current",
+                at_ns=limits[-1].at_ns,
+                frames=_refs(limits[-1].frame),
+            )
+        )
         blame = Blame.CSMS
     elif facts.suspended == "ev":
         evidence.append(Evidence(text="The vehicle was offered energy and took none (SuspendedEV)"))
         blame = Blame.VEHICLE
     else:
-        said = "SuspendedEVSE" if facts.suspended == "evse" else "Charging" if facts.charged else "never Charging"
-        evidence.append(Evidence(text=f"The station's own status was {said}, and the vehicle was not said to hold back"))
+        said = (
+            "SuspendedEVSE"
+            if facts.suspended == "evse"
+            else "Charging"
+            if facts.charged
+            else "never Charging"
+        )
+        evidence.append(
+            Evidence(text=f"The station's own status was {said}, and the vehicle was not said to hold back")
+        )
         blame = Blame.CHARGER
     return Verdict(Outcome.FAILED, Reason.ZERO_ENERGY, blame, tuple(evidence))
 
@@ -344,7 +417,11 @@ def _attempt(facts: Facts, holes: list[Hole], settings: StateSettings) -> Verdic
         assert verdict is not None
         return verdict
     if facts.remote is not None:
-        return _remote_attempt(facts, facts.remote, holes) if not facts.errors else _by_error(facts) or _remote_attempt(facts, facts.remote, holes)
+        return (
+            _remote_attempt(facts, facts.remote, holes)
+            if not facts.errors
+            else _by_error(facts) or _remote_attempt(facts, facts.remote, holes)
+        )
     last = facts.authorizations[-1]
     if last.failed_by == "link_lost":
         blame, evidence = _loss(facts, _hole_between(holes, last.asked_at_ns, facts.stopped_at_ns))
@@ -362,23 +439,43 @@ def _remote_attempt(facts: Facts, remote: RemoteStart, holes: list[Hole]) -> Ver
     frames = _refs(remote.frame, remote.answer_frame)
     if remote.status not in _ACCEPTED or remote.failed_by not in ("", "silence", "link_lost"):
         said = remote.status or remote.failed_by
-        evidence = [Evidence(text=f"The station answered the remote start with {said} after {_seconds(remote.answered_at_ns, remote.asked_at_ns)}", at_ns=remote.answered_at_ns or remote.asked_at_ns, frames=frames)]
+        evidence = [
+            Evidence(
+                text=f"The station answered the remote start with {said} after {_seconds(remote.answered_at_ns, remote.asked_at_ns)}",
+                at_ns=remote.answered_at_ns or remote.asked_at_ns,
+                frames=frames,
+            )
+        ]
         blame = Blame.UNKNOWN
         if facts.status_at_remote:
-            evidence.append(Evidence(text=f"The connector was {facts.status_at_remote} then", at_ns=remote.asked_at_ns))
-            blame = Blame.CHARGER if facts.status_at_remote in _UNAVAILABLE | {"Available", "Preparing"} else Blame.CSMS
+            evidence.append(
+                Evidence(text=f"The connector was {facts.status_at_remote} then", at_ns=remote.asked_at_ns)
+            )
+            blame = (
+                Blame.CHARGER
+                if facts.status_at_remote in _UNAVAILABLE | {"Available", "Preparing"}
+                else Blame.CSMS
+            )
         return Verdict(Outcome.FAILED, Reason.REMOTE_START_REJECTED, blame, tuple(evidence))
     if (hole := _hole_between(holes, remote.asked_at_ns, facts.stopped_at_ns)) is not None:
         blame, evidence_of_loss = _loss(facts, hole)
         return Verdict(Outcome.FAILED, Reason.CONNECTIVITY, blame, evidence_of_loss)
     waited = _seconds(facts.stopped_at_ns, remote.answered_at_ns or remote.asked_at_ns)
     if remote.answered_at_ns is None:
-        text, blame = f"The station did not answer the remote start, and no transaction came within {waited}", Blame.CHARGER
+        text, blame = (
+            f"The station did not answer the remote start, and no transaction came within {waited}",
+            Blame.CHARGER,
+        )
     elif facts.plugged or facts.status_at_remote == "":
         text, blame = f"Accepted, and no transaction came within {waited}", Blame.CHARGER
     else:
         text, blame = f"Accepted, and no vehicle was plugged in within {waited}", Blame.DRIVER
-    return Verdict(Outcome.FAILED, Reason.REMOTE_START_NO_TX, blame, (Evidence(text=text, at_ns=remote.asked_at_ns, frames=frames),))
+    return Verdict(
+        Outcome.FAILED,
+        Reason.REMOTE_START_NO_TX,
+        blame,
+        (Evidence(text=text, at_ns=remote.asked_at_ns, frames=frames),),
+    )
 
 
 # --- pieces of evidence --------------------------------------------------------------------------------------------------
@@ -397,7 +494,9 @@ def _slow_authorisation(facts: Facts, settings: StateSettings) -> tuple[Blame, t
         text = f"Authorize was answered after {_seconds(last.answered_at_ns, last.asked_at_ns)}"
     else:
         return None
-    return Blame.CSMS, (Evidence(text=text, at_ns=last.asked_at_ns, frames=_refs(last.frame, last.answer_frame)),)
+    return Blame.CSMS, (
+        Evidence(text=text, at_ns=last.asked_at_ns, frames=_refs(last.frame, last.answer_frame)),
+    )
 
 
 def _loss(facts: Facts, hole: Hole | None) -> tuple[Blame, tuple[Evidence, ...]]:
@@ -405,7 +504,11 @@ def _loss(facts: Facts, hole: Hole | None) -> tuple[Blame, tuple[Evidence, ...]]
         return Blame.UNKNOWN, (Evidence(text="The socket was lost before an answer came"),)
     who = {"station": "the station", "csms": "the CSMS"}.get(hole.by, "neither side")
     how = f"close code {hole.code}" if hole.code is not None else hole.reason or "no close frame"
-    evidence = [Evidence(text=f"The socket was lost, ended by {who} ({how})", at_ns=hole.from_ns, frames=_refs(hole.frame))]
+    evidence = [
+        Evidence(
+            text=f"The socket was lost, ended by {who} ({how})", at_ns=hole.from_ns, frames=_refs(hole.frame)
+        )
+    ]
     answered = facts.start_answered_at_ns
     if answered is not None and 0 <= hole.from_ns - answered <= _DROP_AFTER_START_NS and hole.by != "csms":
         text = f"That was {_seconds(hole.from_ns, answered)} after the answer to the start"
@@ -423,7 +526,9 @@ def _hole_at_end(facts: Facts, holes: list[Hole]) -> Hole | None:
     if facts.stopped_at_ns is None:
         return None
     for hole in holes:
-        if hole.from_ns <= facts.stopped_at_ns and (hole.until_ns is None or facts.stopped_at_ns < hole.until_ns):
+        if hole.from_ns <= facts.stopped_at_ns and (
+            hole.until_ns is None or facts.stopped_at_ns < hole.until_ns
+        ):
             # A transaction that was offline from its first to its last moment did not end by the loss of the socket.
             return hole if facts.started_at_ns < hole.from_ns else None
     return None
@@ -435,19 +540,49 @@ def _hole_after_start(facts: Facts, holes: list[Hole]) -> Hole | None:
 
 
 def _hole_between(holes: list[Hole], from_ns: int, until_ns: int | None) -> Hole | None:
-    return next((hole for hole in holes if hole.from_ns >= from_ns and (until_ns is None or hole.from_ns <= until_ns)), None)
+    return next(
+        (
+            hole
+            for hole in holes
+            if hole.from_ns >= from_ns and (until_ns is None or hole.from_ns <= until_ns)
+        ),
+        None,
+    )
+
+
+def _gaps(facts: Facts) -> tuple[Evidence, ...]:
+    """Messages of the transaction that never came."""
+    missing = facts.sequence_missing
+    if not missing:
+        return ()
+    named = ", ".join(map(str, missing[:5])) + (" …" if len(missing) > 5 else "")
+    return (Evidence(text=f"seqNo {named} of the transaction never came", at_ns=facts.stopped_at_ns or 0),)
 
 
 def _issues(facts: Facts, holes: list[Hole]) -> tuple[Evidence, ...]:
     """What went wrong in a success, each with whose fault it was."""
     found = [
-        Evidence(text=f"The CSMS answered {'the stop' if each.action == 'end' else each.action} with {each.code} (csms)", at_ns=each.at_ns, frames=_refs(each.frame))
+        Evidence(
+            text=f"The CSMS answered {'the stop' if each.action == 'end' else each.action} with {each.code} (csms)",
+            at_ns=each.at_ns,
+            frames=_refs(each.frame),
+        )
         for each in facts.csms_errors
     ]
     for hole in holes:
-        if hole.until_ns is not None and facts.stopped_at_ns is not None and facts.started_at_ns <= hole.from_ns <= facts.stopped_at_ns:
+        if (
+            hole.until_ns is not None
+            and facts.stopped_at_ns is not None
+            and facts.started_at_ns <= hole.from_ns <= facts.stopped_at_ns
+        ):
             blame, _ = _loss(facts, hole)
-            found.append(Evidence(text=f"The socket was lost for {_seconds(hole.until_ns, hole.from_ns)} meanwhile ({blame})", at_ns=hole.from_ns, frames=_refs(hole.frame)))
+            found.append(
+                Evidence(
+                    text=f"The socket was lost for {_seconds(hole.until_ns, hole.from_ns)} meanwhile ({blame})",
+                    at_ns=hole.from_ns,
+                    frames=_refs(hole.frame),
+                )
+            )
     return tuple(found)
 
 
@@ -456,7 +591,9 @@ def _failed(facts: Facts, reason: Reason, blame: Blame, text: str) -> Verdict:
 
 
 def _stop_evidence(facts: Facts, text: str) -> Evidence:
-    return Evidence(text=text, at_ns=facts.stopped_at_ns or facts.started_at_ns, frames=_refs(facts.stop_frame))
+    return Evidence(
+        text=text, at_ns=facts.stopped_at_ns or facts.started_at_ns, frames=_refs(facts.stop_frame)
+    )
 
 
 def _refs(*frames: str) -> tuple[str, ...]:

@@ -1,0 +1,215 @@
+"""Stations and connectors: who is there, and what shows."""
+
+from __future__ import annotations
+
+from nocwatch.frames import Direction, LinkEvent
+from nocwatch.network import ConnectorStatus
+from nocwatch.state.changes import ConnectorChanged, LinkClosed, LinkOpened, LinkRefused, StationChanged, UpstreamChanged
+from nocwatch.state.fleet import Fleet
+from nocwatch.state.settings import StateSettings
+from tests.support.play import Play
+
+
+def test_a_half_open_old_socket_takes_nobody_offline() -> None:
+    play = Play().begin()
+    old = play.connection
+    new = play.open()
+    play.heartbeat()
+    play.close(connection=old, by="relay", reason="timeout")
+    station = play.fleet.stations["CP1"]
+    assert station.online
+    assert station.connections == (new,)
+    assert [change.last for change in play.told(LinkClosed)] == [False]
+    assert [change.first for change in play.told(LinkOpened)] == [True, False]
+    assert play.connector().status is ConnectorStatus.AVAILABLE
+
+
+def test_offline_shows_and_what_was_reported_comes_back() -> None:
+    play = Play().begin()
+    play.status(1, "Charging")
+    play.close()
+    lost = play.now_ns
+    assert play.connector().status is ConnectorStatus.OFFLINE
+    assert play.connector().reported is ConnectorStatus.CHARGING
+    assert play.connector().since_ns == lost
+    play.wait(60)
+    play.open()
+    assert play.connector().status is ConnectorStatus.CHARGING
+    assert play.connector().since_ns == play.now_ns, "the hole before is not filled with what was not heard"
+    assert play.fleet.stations["CP1"].boots == 1, "a reconnect is no restart"
+    shown = [(change.now.status, change.before and change.before.status) for change in play.told(ConnectorChanged)][-2:]
+    assert shown == [
+        (ConnectorStatus.OFFLINE, ConnectorStatus.CHARGING),
+        (ConnectorStatus.CHARGING, ConnectorStatus.OFFLINE),
+    ]
+
+
+def test_nothing_known_is_never_available() -> None:
+    play = Play()
+    play.open()
+    play.start(1)
+    assert play.connector().status is ConnectorStatus.NO_DATA
+
+
+def test_a_two_day_old_status_on_connect_is_what_there_is() -> None:
+    play = Play()
+    play.clock[0] = 200_000
+    play.open()
+    play.status(1, "Unavailable", at=10_000)
+    assert play.connector().status is ConnectorStatus.UNAVAILABLE
+
+
+def test_a_replayed_status_does_not_overwrite_a_newer_one() -> None:
+    play = Play().begin()
+    play.close()
+    play.wait(3600)
+    play.open()
+    play.status(1, "Charging")
+    play.status(1, "Available", at=1800)
+    assert play.connector().status is ConnectorStatus.CHARGING
+    assert play.fleet.counters["state_stale_statuses"] == 1
+
+
+def test_a_clock_that_was_set_back_by_a_boot_is_believed_again() -> None:
+    play = Play().begin()
+    play.wait(10_000)
+    play.status(1, "Charging", at=12_000)
+    play.close()
+    play.open()
+    play.boot()
+    play.status(1, "Available", at=play.now_s - 90)
+    assert play.connector().status is ConnectorStatus.AVAILABLE
+
+
+def test_connector_zero_is_the_controller_and_independent() -> None:
+    play = Play().begin(1, 2)
+    play.status(0, "Unavailable")
+    station = play.fleet.stations["CP1"]
+    assert station.controller is not None
+    assert station.controller.status is ConnectorStatus.UNAVAILABLE
+    assert [each.connector for each in station.connectors] == [1, 2]
+    assert {each.status for each in station.connectors} == {ConnectorStatus.AVAILABLE}
+
+
+def test_evse_zero_is_the_station_too() -> None:
+    play = Play(version="2.0.1").begin(1)
+    play.status(0, "Faulted")
+    station = play.fleet.stations["CP1"]
+    assert station.controller is not None
+    assert station.controller.status is ConnectorStatus.FAULTED
+    assert len(station.connectors) == 1
+
+
+def test_boot_facts_and_settings() -> None:
+    play = Play().begin()
+    play.configuration("MeterValueSampleInterval", "60")
+    play.configuration("SomethingElse", "x")
+    station = play.fleet.stations["CP1"]
+    assert (station.vendor, station.model, station.firmware, station.version) == ("ACME", "One", "1.0", "1.6")
+    assert station.heartbeat_interval_s == 300
+    assert station.configuration == {"MeterValueSampleInterval": "60"}
+
+
+def test_boots_that_were_not_accepted_are_one_boot() -> None:
+    play = Play()
+    play.open()
+    for status in ("Pending", "Pending", "Rejected", "Accepted"):
+        play.boot(status)
+    assert play.fleet.stations["CP1"].boots == 1
+    play.boot()
+    assert play.fleet.stations["CP1"].boots == 2
+
+
+def test_a_short_probe_in_1_6_before_the_real_2_0_1_connection() -> None:
+    play = Play()
+    play.open()
+    play.status(1, "Available")
+    play.close()
+    play.version = "2.0.1"
+    play.open()
+    play.boot()
+    play.status(1, "Available")
+    station = play.fleet.stations["CP1"]
+    assert station.version == "2.0.1"
+    assert [(each.evse, each.connector) for each in station.connectors] == [(1, 1)]
+
+
+def test_a_connection_that_the_journal_does_not_open() -> None:
+    play = Play()
+    play.connection = 9
+    play.heartbeat()
+    assert play.fleet.stations["CP1"].online
+    assert play.told(LinkOpened)[0].connection == 9
+
+
+def test_a_stranger_who_is_turned_away_is_no_station() -> None:
+    play = Play()
+    play.link(LinkEvent.REFUSED, http_status=401)
+    assert play.told(LinkRefused)[0].http_status == 401
+    assert not play.fleet.stations
+
+
+def test_upstreams_are_told_once() -> None:
+    play = Play()
+    for event in (LinkEvent.UPSTREAM_UP, LinkEvent.UPSTREAM_DOWN, LinkEvent.UPSTREAM_DOWN, LinkEvent.UPSTREAM_UP):
+        play.link(event, upstream="main")
+    assert [change.up for change in play.told(UpstreamChanged)] == [False, True]
+    assert play.fleet.upstreams == {"main": True}
+
+
+def test_last_seen_moves_with_every_byte_and_nothing_is_told() -> None:
+    play = Play().begin()
+    told = len(play.changes)
+    play.wait(60)
+    play.heartbeat()
+    assert len(play.changes) == told
+    assert play.fleet.stations["CP1"].last_seen_ns == play.now_ns - 100_000_000
+
+
+def test_limits_are_kept_and_counted() -> None:
+    fleet = Fleet(StateSettings(stations_max=2, connectors_max=3, links_max=2))
+    for name in ("A", "B", "C"):
+        play = Play(name, fleet=fleet)
+        play.open()
+    assert set(fleet.stations) == {"A", "B"}
+    assert fleet.counters["state_stations_dropped"] == 1
+    play = Play("A", fleet=fleet)
+    play.connection = 1
+    for connector in range(1, 9):
+        play.status(connector, "Available")
+    play.status(70_000, "Available")
+    play.status(-1, "Available")
+    assert len(fleet.stations["A"].connectors) == 3
+    assert fleet.counters["state_connectors_dropped"] == 5
+    assert fleet.counters["state_bad_connectors"] == 2
+    for _ in range(4):
+        play.open()
+    assert len(fleet.stations["A"].connections) == 2
+
+
+def test_the_longest_offline_station_gives_way() -> None:
+    fleet = Fleet(StateSettings(stations_max=2))
+    first, second = Play("A", fleet=fleet), Play("B", fleet=fleet)
+    first.open()
+    second.open()
+    first.close()
+    Play("C", fleet=fleet).open()
+    assert set(fleet.stations) == {"B", "C"}
+
+
+def test_presence_is_told_as_a_change_of_the_station() -> None:
+    play = Play()
+    play.open()
+    play.close()
+    assert [(change.before and change.before.online, change.now.online) for change in play.told(StationChanged)] == [
+        (None, True),
+        (True, False),
+    ]
+
+
+def test_a_frame_of_the_csms_is_no_sign_of_the_station() -> None:
+    play = Play().begin()
+    seen = play.fleet.stations["CP1"].last_seen_ns
+    play.wait(60)
+    play.call("TriggerMessage", {"requestedMessage": "Heartbeat"}, by=Direction.FROM_CSMS)
+    assert play.fleet.stations["CP1"].last_seen_ns == seen
