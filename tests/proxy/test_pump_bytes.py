@@ -321,5 +321,3 @@ async def test_the_open_event_says_who_and_how_and_nothing_secret() -> None:
         live = list(journal.live())
         assert [connection for connection, _ in live] == [journal.links[0][0]]
     assert "Q1AxOnNlY3JldA" not in repr(journal.links)
-
-

@@ -165,7 +165,11 @@ async def connect(relay: Relay, receive_buffer: int | None = None, listener: int
 
 
 async def paired(
-    relay: Relay, csms: Csms, request: bytes = REQUEST, answer: bytes = ANSWER, receive_buffer: int | None = None
+    relay: Relay,
+    csms: Csms,
+    request: bytes = REQUEST,
+    answer: bytes = ANSWER,
+    receive_buffer: int | None = None,
 ) -> tuple[trio.SocketStream, trio.SocketStream]:
     """Station and CSMS after their handshake."""
     station = await connect(relay, receive_buffer)

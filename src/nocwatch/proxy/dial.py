@@ -47,6 +47,8 @@ class Upstream:
 
     Attributes:
         up: None until the first dial.
+        host_header: what a request's Host becomes; None leaves the station's.
+        prefix: path that goes before the request's own.
     """
 
     def __init__(
@@ -54,6 +56,10 @@ class Upstream:
     ) -> None:
         self.settings = settings
         self.up: bool | None = None
+        self.name = settings.name
+        self.host_header = None if settings.keep_host else settings.host_header
+        self.prefix = settings.prefix
+        self._matches = _patterns(settings)
         self._limits = limits
         self._changed = changed
         self._context = _context(settings) if settings.tls else None
@@ -61,14 +67,9 @@ class Upstream:
         self._resolved_at = float("-inf")
         self._resolving = trio.Lock()
 
-    @property
-    def name(self) -> str:
-        return self.settings.name
-
     def takes(self, request: RequestHead, listener: str) -> bool:
-        match = self.settings.match
-        pairs = ((match.path, request.path), (match.listener, listener), (match.station, request.station))
-        return all(pattern is None or fnmatchcase(value, pattern) for pattern, value in pairs)
+        values = (request.path, listener, request.station)
+        return all(fnmatchcase(values[index], pattern) for index, pattern in self._matches)
 
     async def dial(self) -> socket.socket | Failure:
         """A connected socket, TLS included, or why there is none. Never raises OSError."""
@@ -160,6 +161,15 @@ class Upstream:
             )
         reason = "upstream_refused" if number == errno.ECONNREFUSED else "upstream_unreachable"
         return Failure(502, reason, f"the central system {self.name} is not reachable")
+
+
+def _patterns(settings: UpstreamSettings) -> list[tuple[int, str]]:
+    match = settings.match
+    return [
+        (i, pattern)
+        for i, pattern in enumerate((match.path, match.listener, match.station))
+        if pattern is not None
+    ]
 
 
 def _context(settings: UpstreamSettings) -> ssl.SSLContext:

@@ -1,7 +1,8 @@
 """From an accepted socket to a pair that the pump carries, or to a refusal. One short-lived trio task a connection.
 
-The CSMS decides: it is dialled before the station hears anything, and its answer goes back as it came, whatever it is.
-The relay answers itself only where there is no CSMS to answer, or where the request cannot be handed on safely.
+The CSMS decides: it is dialled before the station hears anything, and its answer goes back as it came, whatever it is
+(``negotiation.py``). The relay answers itself only where there is no CSMS to answer, or where the request cannot be
+handed on safely.
 
 Always holds: what a station sends behind its head waits until the CSMS has said 101, so nothing can be smuggled behind a
 handshake; whatever ends a handshake, both sockets are closed or the pump's, and it is counted under a bounded reason.
@@ -12,14 +13,12 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 
-import msgspec
 import trio
 
 from nocwatch import clock
-from nocwatch.proxy import sockets
-from nocwatch.proxy.answers import INTERIM_MAX, AnswerHead, Body, find_answer, own_answer, parse_answer
+from nocwatch.proxy import negotiation, sockets
+from nocwatch.proxy.answers import AnswerHead, own_answer
 from nocwatch.proxy.counters import Counters
 from nocwatch.proxy.dial import Failure, Upstream
 from nocwatch.proxy.handshake import Flaw, RequestHead, find_head, parse_request
@@ -28,10 +27,12 @@ from nocwatch.proxy.pump import Link, Pump
 from nocwatch.proxy.recorder import Guard, LinkInfo
 from nocwatch.proxy.settings import Limits
 
-STATION_CHECK_S = 1.0
-"""While the CSMS thinks about its answer, this often it is looked whether the station still waits for it."""
+PARTINGS_MAX = 64
+"""Refused stations that are still given a moment to read why. They no longer count among the links, so that those who
+were refused cannot keep others out; beyond this many, the rest is closed without a word."""
 
-_LEFT = Failure(None, "station_left")
+_LATE = Failure(408, "handshake_timeout", "the request's head did not arrive in time")
+_LEFT = negotiation.LEFT
 _SENTENCES = {
     Flaw.TOO_LARGE: "the request's head is too large",
     Flaw.NOT_HTTP: "this is no HTTP request",
@@ -43,6 +44,25 @@ _SENTENCES = {
     Flaw.BODY: "a WebSocket handshake has no body",
     Flaw.HOSTS: "the request has several Host headers",
 }
+
+
+class _Arrival:
+    """One accepted connection.
+
+    Attributes:
+        sock: the plain socket, then the TLS one in its place; None once the pump has it.
+        speaks: something can be said on it: there is no TLS, or its handshake is done.
+        last: what to say before closing, when it gets no link; None for nothing at all.
+    """
+
+    __slots__ = ("address", "last", "listener", "sock", "speaks")
+
+    def __init__(self, sock: socket.socket, address: object, listener: Listener) -> None:
+        self.sock: socket.socket | None = sock
+        self.address = address
+        self.listener = listener
+        self.speaks = listener.context is None
+        self.last: bytes | None = None
 
 
 class Pairing:
@@ -69,56 +89,55 @@ class Pairing:
         self._counters = counters
         self._numbers = numbers
         self._links_max = links_max
+        self._partings = 0
 
     async def welcome(self, sock: socket.socket, address: object, listener: Listener) -> None:
         """Sees one connection through its handshake. Never raises OSError."""
-        counters = self._counters
-        counters.handshakes_open += 1
+        arrival = _Arrival(sock, address, listener)
         try:
-            if counters.handshakes_open + counters.links_open > self._links_max:
-                await self._refuse_unheard(sock, listener, Failure(503, "links_max", "the relay is full"))
-                return
-            sockets.tune(sock, self._limits)
-            request: RequestHead | Failure = _LEFT
-            rest = b""
-            with trio.move_on_after(self._limits.handshake_timeout) as hurry:
-                secured = await self._secured(sock, listener)
-                if secured is None:
-                    return
-                sock = secured
-                request, rest = await self._request(sock)
-            if hurry.cancelled_caught:
-                late = Failure(408, "handshake_timeout", "the request's head did not arrive in time")
-                await self._refuse_unheard(sock, listener, late)
-            elif isinstance(request, Failure):
-                await self._refuse_unheard(sock, listener, request)
-            else:
-                await self._pair(sock, address, listener, request, rest)
-        except OSError:
-            self._count(_LEFT.reason)
-            sock.close()
-        except BaseException:
-            sock.close()
-            raise
+            self._counters.handshakes_open += 1
+            try:
+                await self._meet(arrival, sock)
+            finally:
+                self._counters.handshakes_open -= 1
+            if arrival.sock is not None and arrival.last is not None and self._partings < PARTINGS_MAX:
+                self._partings += 1
+                try:
+                    await sockets.farewell(arrival.sock, arrival.last)
+                finally:
+                    self._partings -= 1
         finally:
-            counters.handshakes_open -= 1
+            if arrival.sock is not None:
+                arrival.sock.close()
 
-    async def _secured(self, sock: socket.socket, listener: Listener) -> socket.socket | None:
-        if listener.context is None:
-            return sock
+    async def _meet(self, arrival: _Arrival, sock: socket.socket) -> None:
+        outcome: tuple[RequestHead, bytes] | Failure = _LATE
         try:
-            return await sockets.secure(sock, listener.context)
+            sockets.tune(sock, self._limits)
+            if self._counters.handshakes_open + self._counters.links_open > self._links_max:
+                self._unheard(arrival, Failure(503, "links_max", "the relay is full"))
+                return
+            with trio.move_on_after(self._limits.handshake_timeout):
+                if arrival.listener.context is not None:
+                    arrival.sock = sock = await sockets.secure(sock, arrival.listener.context)
+                    arrival.speaks = True
+                outcome = await self._request(sock)
         except ssl.SSLError:
-            self._count("station_tls")
-            return None
+            outcome = Failure(None, "station_tls")
+        except OSError:
+            outcome = _LEFT
+        if isinstance(outcome, Failure):
+            self._unheard(arrival, outcome)
+        else:
+            await self._pair(arrival, sock, *outcome)
 
-    async def _request(self, sock: socket.socket) -> tuple[RequestHead | Failure, bytes]:
+    async def _request(self, sock: socket.socket) -> tuple[RequestHead, bytes] | Failure:
         received = bytearray()
         searched = 0
         while True:
             data = await sockets.receive(sock)
             if not data:
-                return Failure(None, "station_left" if received else "empty"), b""
+                return _LEFT if received else Failure(None, "empty")
             received += data
             found = find_head(received, self._limits.head_size_max, searched)
             searched = len(received)
@@ -126,183 +145,81 @@ class Pairing:
                 continue
             request = found if isinstance(found, Flaw) else parse_request(bytes(received[:found]))
             if isinstance(request, Flaw):
-                return Failure(
-                    431 if request is Flaw.TOO_LARGE else 400, request.value, _SENTENCES[request]
-                ), b""
+                status = 431 if request is Flaw.TOO_LARGE else 400
+                return Failure(status, request.value, _SENTENCES[request])
             return request, bytes(received[len(request.raw) :])
 
     async def _pair(
-        self, station: socket.socket, address: object, listener: Listener, request: RequestHead, rest: bytes
+        self, arrival: _Arrival, station: socket.socket, request: RequestHead, rest: bytes
     ) -> None:
-        info = _info(station, address, request)
-        upstream = next(
-            (each for each in self.upstreams if each.takes(request, listener.settings.label)), None
-        )
+        info = _info(station, arrival.address, request)
+        label = arrival.listener.settings.label
+        upstream = next((each for each in self.upstreams if each.takes(request, label)), None)
         if upstream is None:
             nowhere = Failure(502, "no_route", "no central system is configured for this path")
-            await self._refuse(station, info, nowhere)
+            self._refuse(arrival, info, nowhere)
             return
         info.upstream = upstream.name
         csms = await upstream.dial()
         if isinstance(csms, Failure):
-            await self._refuse(station, info, csms)
+            self._refuse(arrival, info, csms)
             return
         try:
-            settings = upstream.settings
-            host = None if settings.keep_host else settings.host_header
-            failure = await self._negotiate(
-                station, csms, request.rewritten(host, settings.prefix), rest, info
-            )
-        except OSError:
-            failure = _LEFT  # of the two, only sending to the station lets its errors out
+            head = request.rewritten(upstream.host_header, upstream.prefix)
+            outcome = await self._negotiate(station, csms, head, info)
         except BaseException:
             csms.close()
             raise
-        if failure is not None:
+        if isinstance(outcome, Failure):
             csms.close()
-            await self._refuse(station, info, failure)
+            self._refuse(arrival, info, outcome)
+            return
+        answer, glued = outcome
+        if answer.status == 101:
+            arrival.sock = None
+            self._pump.adopt(Link(next(self._numbers), info), station, csms, rest, glued)
+            return
+        csms.close()
+        arrival.last = b""
+        self._refused(info, "csms", "answer", f"answer_{answer.status}")
 
     async def _negotiate(
-        self, station: socket.socket, csms: socket.socket, head: bytes, rest: bytes, info: LinkInfo
-    ) -> Failure | None:
-        """Hands the head over and the answer back; the pair to the pump after a 101.
+        self, station: socket.socket, csms: socket.socket, head: bytes, info: LinkInfo
+    ) -> tuple[AnswerHead, bytes] | Failure:
+        """The CSMS's answer, which has been handed back to the station, and bytes that came behind a 101."""
+        name = info.upstream
+        silent = Failure(504, "upstream_silent", f"the central system {name} did not answer in time")
+        outcome: tuple[AnswerHead, bytes] | Failure = silent
+        try:
+            with trio.move_on_after(self._limits.answer_timeout) as hurry:
+                outcome = await negotiation.ask(station, csms, head, name, self._limits.head_size_max)
+                if not isinstance(outcome, Failure):
+                    answer, glued = outcome
+                    info.http_status = answer.status
+                    info.subprotocol, info.extensions = answer.subprotocol, answer.extensions
+                    await sockets.send_all(station, answer.raw)
+                    if answer.status != 101:
+                        limit = self._limits.answer_body_max
+                        await negotiation.hand_back_body(station, csms, answer, glued, limit)
+        except OSError:
+            return _LEFT  # negotiation lets out no errors but those of sending to the station
+        if hurry.cancelled_caught and not isinstance(outcome, Failure) and outcome[0].status == 101:
+            return _LEFT  # it did not even take the answer's head
+        return outcome
 
-        Returns:
-            Why the station must get an answer of ours; None when it got the CSMS's.
-        """
-        silent = Failure(504, "upstream_silent", f"the central system {info.upstream} did not answer in time")
-        answer: AnswerHead | Failure = silent
-        glued = b""
-        with trio.move_on_after(self._limits.answer_timeout) as hurry:
-            with suppress(
-                OSError
-            ):  # it may have answered before it broke, a 503 for example; reading will tell
-                await sockets.send_all(csms, head)
-            answer, glued = await self._answer(station, csms, info.upstream)
-            if isinstance(answer, AnswerHead) and answer.status != 101:
-                await self._hand_back(station, csms, answer, glued)
-        if isinstance(answer, Failure):
-            return answer
-        info.http_status, info.subprotocol, info.extensions = (
-            answer.status,
-            answer.subprotocol,
-            answer.extensions,
-        )
-        if answer.status == 101:
-            await self._join(station, csms, answer, rest, glued, info)
-            return None
-        csms.close()
-        self._refused(
-            info, "csms", "upstream_slow" if hurry.cancelled_caught else "answer", f"answer_{answer.status}"
-        )
-        await sockets.farewell(station)
-        return None
-
-    async def _join(
-        self,
-        station: socket.socket,
-        csms: socket.socket,
-        answer: AnswerHead,
-        rest: bytes,
-        glued: bytes,
-        info: LinkInfo,
-    ) -> None:
-        with trio.move_on_after(self._limits.answer_timeout) as hurry:
-            await sockets.send_all(station, answer.raw)
-        if hurry.cancelled_caught:
-            sockets.reset(csms)
-            self._refused(info, "relay", _LEFT.reason, _LEFT.reason)
-            station.close()
-            return
-        self._pump.adopt(Link(next(self._numbers), info), station, csms, rest, glued)
-
-    async def _answer(
-        self, station: socket.socket, csms: socket.socket, name: str
-    ) -> tuple[AnswerHead | Failure, bytes]:
-        """The final answer's head and what came behind it; interim answers are passed on."""
-        garbage = Failure(502, "upstream_garbage", f"the central system {name} gave no HTTP answer")
-        received = b""
-        interim = 0
-        while True:
-            try:
-                end = find_answer(received)
-            except ValueError:
-                return garbage, b""
-            if end is not None:
-                answer = parse_answer(received[:end])
-                if answer is None or end > self._limits.head_size_max:
-                    return garbage, b""
-                received = received[end:]
-                if not answer.interim:
-                    return answer, received
-                interim += 1
-                if interim > INTERIM_MAX:
-                    return garbage, b""
-                await sockets.send_all(station, answer.raw)
-                continue
-            if len(received) > self._limits.head_size_max:
-                return garbage, b""
-            data = await self._receive_while_it_waits(station, csms)
-            if isinstance(data, Failure):
-                return data, b""
-            if not data:
-                return Failure(
-                    502, "upstream_closed", f"the central system {name} closed without an answer"
-                ), b""
-            received += data
-
-    async def _receive_while_it_waits(self, station: socket.socket, csms: socket.socket) -> bytes | Failure:
-        while True:
-            with trio.move_on_after(STATION_CHECK_S):
-                try:
-                    return await sockets.receive(csms)
-                except OSError:
-                    return b""
-            if sockets.has_left(station):
-                return _LEFT
-
-    async def _hand_back(
-        self, station: socket.socket, csms: socket.socket, answer: AnswerHead, glued: bytes
-    ) -> None:
-        """A refusal of the CSMS: head and body as they came, until the body ends, or the limits do."""
-        body = Body(answer)
-        await sockets.send_all(station, answer.raw)
-        passed = 0
-        data = glued
-        while passed <= self._limits.answer_body_max:
-            try:
-                taken = body.feed(data)
-            except ValueError:
-                return  # a broken coding: the station sees as much of it as we understood, then the end
-            await sockets.send_all(station, data[:taken])
-            passed += taken
-            if body.done:
-                return
-            try:
-                data = await sockets.receive(csms)
-            except OSError:
-                return
-            if not data:
-                return
-
-    async def _refuse(self, station: socket.socket, info: LinkInfo, failure: Failure) -> None:
+    def _refuse(self, arrival: _Arrival, info: LinkInfo, failure: Failure) -> None:
         info.http_status = failure.status
         self._refused(info, "station" if failure is _LEFT else "relay", failure.reason, failure.reason)
-        await self._say(station, failure)
+        self._last_words(arrival, failure)
 
-    async def _refuse_unheard(self, station: socket.socket, listener: Listener, failure: Failure) -> None:
-        """A connection without an identity: counted, but no link event, which would be one of nobody."""
+    def _unheard(self, arrival: _Arrival, failure: Failure) -> None:
+        """Refuses a connection without an identity: counted, but no link event, which would be one of nobody."""
         self._count(failure.reason)
-        if listener.context is not None and not isinstance(station, ssl.SSLSocket):
-            station.close()  # TLS has not begun: an answer in the clear would be noise
-            return
-        await self._say(station, failure)
+        self._last_words(arrival, failure)
 
-    async def _say(self, station: socket.socket, failure: Failure) -> None:
-        if failure.status is None:
-            station.close()
-        else:
-            await sockets.farewell(station, own_answer(failure.status, failure.sentence))
+    def _last_words(self, arrival: _Arrival, failure: Failure) -> None:
+        if failure.status is not None and arrival.speaks:
+            arrival.last = own_answer(failure.status, failure.sentence)
 
     def _refused(self, info: LinkInfo, by: str, reason: str, counted: str) -> None:
         self._count(counted)
@@ -320,5 +237,7 @@ def _info(station: socket.socket, address: object, request: RequestHead) -> Link
     if isinstance(station, ssl.SSLSocket):
         info.tls = station.version()
         certificate = station.getpeercert(binary_form=True)
-        return msgspec.structs.replace(info, security_profile=3 if certificate else 2 if basic else None)
-    return msgspec.structs.replace(info, security_profile=1 if basic else 0)
+        info.security_profile = 3 if certificate else 2 if basic else None
+    else:
+        info.security_profile = 1 if basic else 0
+    return info
