@@ -148,7 +148,11 @@ def test_remote_start_authorize_and_transaction_are_one_session() -> None:
     play.wait(600)
     play.stop(transaction, 6000, "Remote")
     session = play.session
-    assert (session.outcome, session.start_source, session.connector) == (Outcome.SUCCESS, StartSource.REMOTE, 2)
+    assert (session.outcome, session.start_source, session.connector) == (
+        Outcome.SUCCESS,
+        StartSource.REMOTE,
+        2,
+    )
     assert session.start_confidence >= 0.9
 
 
@@ -201,9 +205,7 @@ def test_a_station_that_ignores_the_refusal_and_charges_is_one_session() -> None
     assert play.session.energy_wh == 5000
 
 
-@pytest.mark.parametrize(
-    ("token", "source"), [("", StartSource.FREE), ("TAG", StartSource.RFID)]
-)
+@pytest.mark.parametrize(("token", "source"), [("", StartSource.FREE), ("TAG", StartSource.RFID)])
 def test_a_start_without_an_act_before_it(token: str, source: StartSource) -> None:
     play = Play().begin()
     play.start(1, token)

@@ -14,7 +14,9 @@ def verdict(play: Play) -> tuple[Outcome, Reason | None, Blame | None]:
     return play.session.outcome, play.session.reason, play.session.blame
 
 
-def charged(play: Play, *, connector: int = 1, start: float = 1000, wh: float = 5000, seconds: float = 600) -> int:
+def charged(
+    play: Play, *, connector: int = 1, start: float = 1000, wh: float = 5000, seconds: float = 600
+) -> int:
     """A transaction that has charged, up to its stop."""
     play.status(connector, "Preparing")
     transaction = play.start(connector, "TAG", start)
@@ -185,7 +187,12 @@ def test_lost_stop_by_a_new_start_on_the_connector() -> None:
     play.wait(3600)
     play.start(1, "OTHER", 9000)
     lost, new = play.sessions
-    assert (lost.outcome, lost.reason, lost.blame, lost.energy_wh) == (Outcome.FAILED, Reason.LOST_STOP, Blame.CHARGER, 5000)
+    assert (lost.outcome, lost.reason, lost.blame, lost.energy_wh) == (
+        Outcome.FAILED,
+        Reason.LOST_STOP,
+        Blame.CHARGER,
+        5000,
+    )
     assert new.outcome is Outcome.ONGOING
 
 
@@ -332,7 +339,11 @@ def test_an_error_in_a_session_that_charged_to_its_end_is_no_failure() -> None:
 
 
 def test_an_mrec_code_in_the_vendors_field_counts_and_a_bit_string_does_not() -> None:
-    for code, reason in (("CX002", Reason.ELECTRICAL_SAFETY), ("0x0000", Reason.UNKNOWN), ("01001000", Reason.UNKNOWN)):
+    for code, reason in (
+        ("CX002", Reason.ELECTRICAL_SAFETY),
+        ("0x0000", Reason.UNKNOWN),
+        ("01001000", Reason.UNKNOWN),
+    ):
         play = Play().begin()
         transaction = play.start()
         play.wait(20)
@@ -440,7 +451,9 @@ def test_the_csms_errors_on_the_stop_and_the_station_retries_for_ever() -> None:
         play.wait(60)
     session = play.session
     assert (session.outcome, session.energy_wh, session.reason) == (Outcome.SUCCESS, 5000, None)
-    assert [issue.text for issue in session.issues] == ["The CSMS answered the stop with InternalError (csms)"]
+    assert [issue.text for issue in session.issues] == [
+        "The CSMS answered the stop with InternalError (csms)"
+    ]
     assert "completed" not in session.milestones
 
 
@@ -456,7 +469,9 @@ def test_a_retried_stop_is_counted_once() -> None:
     assert not any(change.revised for change in play.told(SessionChanged))
 
 
-@pytest.mark.parametrize(("second", "energy"), [(6400, 5400), (5200, 5000), (-1, 5000), (0, 5000), (9e12, 5000)])
+@pytest.mark.parametrize(
+    ("second", "energy"), [(6400, 5400), (5200, 5000), (-1, 5000), (0, 5000), (9e12, 5000)]
+)
 def test_of_several_stops_the_highest_that_can_be_holds(second: float, energy: float) -> None:
     play = Play().begin()
     transaction = charged(play)
@@ -493,9 +508,15 @@ def test_the_socket_drops_right_after_the_start_and_nothing_comes_of_it() -> Non
 
 @pytest.mark.parametrize(
     ("by", "code", "reason", "blame"),
-    [("csms", 1001, "fin", Blame.CSMS), ("station", 1000, "fin", Blame.CHARGER), ("station", None, "timeout", Blame.NETWORK)],
+    [
+        ("csms", 1001, "fin", Blame.CSMS),
+        ("station", 1000, "fin", Blame.CHARGER),
+        ("station", None, "timeout", Blame.NETWORK),
+    ],
 )
-def test_a_session_that_ended_while_the_socket_was_gone(by: str, code: int | None, reason: str, blame: Blame) -> None:
+def test_a_session_that_ended_while_the_socket_was_gone(
+    by: str, code: int | None, reason: str, blame: Blame
+) -> None:
     play = Play().begin()
     transaction = play.start()
     play.wait(60)

@@ -15,17 +15,32 @@ def play_201() -> Play:
     return Play(version="2.0.1").begin()
 
 
-def charge(play: Play, *, energy: float = 5000, start: float = 1000, token: str | None = "TAG", kind: str = "ISO14443") -> None:
+def charge(
+    play: Play,
+    *,
+    energy: float = 5000,
+    start: float = 1000,
+    token: str | None = "TAG",
+    kind: str = "ISO14443",
+) -> None:
     play.status(1, "Occupied")
     play.transaction("Started", trigger="CablePluggedIn", evse=1, state="EVConnected", register=start)
     play.wait(5)
-    play.transaction("Updated", trigger="Authorized", token=token, type=kind, status="Accepted", state="Charging")
+    play.transaction(
+        "Updated", trigger="Authorized", token=token, type=kind, status="Accepted", state="Charging"
+    )
     for part in range(1, 6):
         play.wait(120)
         play.transaction("Updated", trigger="MeterValuePeriodic", register=start + energy * part / 5)
 
 
-def end(play: Play, reason: str | None = "Local", *, register: float | None = 6000, trigger: str = "StopAuthorized") -> None:
+def end(
+    play: Play,
+    reason: str | None = "Local",
+    *,
+    register: float | None = 6000,
+    trigger: str = "StopAuthorized",
+) -> None:
     play.transaction("Ended", trigger=trigger, reason=reason, register=register)
 
 
@@ -36,7 +51,12 @@ def test_cable_first_card_second() -> None:
     play.wait(20)
     play.status(1, "Available")
     session = play.session
-    assert (session.outcome, session.energy_wh, session.transaction, session.evse) == (Outcome.SUCCESS, 5000, "T1", 1)
+    assert (session.outcome, session.energy_wh, session.transaction, session.evse) == (
+        Outcome.SUCCESS,
+        5000,
+        "T1",
+        1,
+    )
     assert (session.start_source, session.token) == (StartSource.RFID, "TAG")
     assert list(session.milestones) == ["created", "starting", "charging", "stopped", "completed", "released"]
 
@@ -69,7 +89,9 @@ def test_cable_first_then_authorize_is_one_session() -> None:
 def test_two_cables_first_and_each_card_finds_its_own() -> None:
     play = Play(version="2.0.1").begin(1, 2)
     for evse in (1, 2):
-        play.transaction("Started", f"T{evse}", trigger="CablePluggedIn", evse=evse, state="EVConnected", register=1000)
+        play.transaction(
+            "Started", f"T{evse}", trigger="CablePluggedIn", evse=evse, state="EVConnected", register=1000
+        )
     play.authorize("TWO")
     play.transaction("Updated", "T2", trigger="Authorized", token="TWO", status="Accepted", state="Charging")
     play.authorize("ONE", "Invalid")
@@ -94,7 +116,9 @@ def test_remote_start_is_joined_by_its_id() -> None:
     play = play_201()
     play.remote_start("APP", 1, remote_id=42)
     play.wait(30)
-    play.transaction("Started", trigger="RemoteStart", evse=1, remote_id=42, token="OTHER", type="Central", register=1000)
+    play.transaction(
+        "Started", trigger="RemoteStart", evse=1, remote_id=42, token="OTHER", type="Central", register=1000
+    )
     play.wait(600)
     end(play, "Remote", trigger="RemoteStop")
     session = play.session
@@ -106,7 +130,9 @@ def test_remote_start_of_a_plugged_vehicle() -> None:
     play = play_201()
     play.transaction("Started", trigger="CablePluggedIn", evse=1, state="EVConnected", register=1000)
     play.remote_start("APP", 1, remote_id=7)
-    play.transaction("Updated", trigger="RemoteStart", remote_id=7, token="APP", type="Central", state="Charging")
+    play.transaction(
+        "Updated", trigger="RemoteStart", remote_id=7, token="APP", type="Central", state="Charging"
+    )
     play.wait(600)
     end(play, "Remote", trigger="RemoteStop")
     assert play.session.start_source is StartSource.REMOTE
@@ -142,7 +168,9 @@ def test_nobody_plugged_in() -> None:
     )
 
 
-@pytest.mark.parametrize("reason", ["EnergyLimitReached", "SOCLimitReached", "StoppedByEV", "TimeLimitReached", "MasterPass", None])
+@pytest.mark.parametrize(
+    "reason", ["EnergyLimitReached", "SOCLimitReached", "StoppedByEV", "TimeLimitReached", "MasterPass", None]
+)
 def test_valid_stops(reason: str | None) -> None:
     play = play_201()
     charge(play)
@@ -181,7 +209,9 @@ def test_a_gap_in_seq_no_keeps_the_session_from_being_complete() -> None:
 def test_a_gap_of_updates_while_offline_is_legal() -> None:
     play = play_201()
     charge(play)
-    play.transaction("Ended", trigger="StopAuthorized", reason="Local", register=6000, number=20, offline=True)
+    play.transaction(
+        "Ended", trigger="StopAuthorized", reason="Local", register=6000, number=20, offline=True
+    )
     assert "completed" in play.session.milestones
     assert play.session.issues == ()
 
@@ -232,7 +262,9 @@ def test_the_same_message_again_changes_nothing() -> None:
     play.transaction("Updated", trigger="MeterValuePeriodic", register=6000, number=6)
     end(play)
     before = play.session
-    play.transaction("Ended", trigger="StopAuthorized", reason="Local", register=6000, number=play._sequence["T1"])
+    play.transaction(
+        "Ended", trigger="StopAuthorized", reason="Local", register=6000, number=play._sequence["T1"]
+    )
     after = play.session
     assert (after.energy_wh, after.outcome) == (before.energy_wh, before.outcome)
     assert not any(change.revised for change in play.told(SessionChanged))

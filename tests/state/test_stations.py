@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from nocwatch.frames import Direction, LinkEvent
 from nocwatch.network import ConnectorStatus
-from nocwatch.state.changes import ConnectorChanged, LinkClosed, LinkOpened, LinkRefused, StationChanged, UpstreamChanged
+from nocwatch.state.changes import (
+    ConnectorChanged,
+    LinkClosed,
+    LinkOpened,
+    LinkRefused,
+    StationChanged,
+    UpstreamChanged,
+)
 from nocwatch.state.fleet import Fleet
 from nocwatch.state.settings import StateSettings
 from tests.support.play import Play
@@ -37,7 +44,9 @@ def test_offline_shows_and_what_was_reported_comes_back() -> None:
     assert play.connector().status is ConnectorStatus.CHARGING
     assert play.connector().since_ns == play.now_ns, "the hole before is not filled with what was not heard"
     assert play.fleet.stations["CP1"].boots == 1, "a reconnect is no restart"
-    shown = [(change.now.status, change.before and change.before.status) for change in play.told(ConnectorChanged)][-2:]
+    shown = [
+        (change.now.status, change.before and change.before.status) for change in play.told(ConnectorChanged)
+    ][-2:]
     assert shown == [
         (ConnectorStatus.OFFLINE, ConnectorStatus.CHARGING),
         (ConnectorStatus.CHARGING, ConnectorStatus.OFFLINE),
@@ -151,7 +160,12 @@ def test_a_stranger_who_is_turned_away_is_no_station() -> None:
 
 def test_upstreams_are_told_once() -> None:
     play = Play()
-    for event in (LinkEvent.UPSTREAM_UP, LinkEvent.UPSTREAM_DOWN, LinkEvent.UPSTREAM_DOWN, LinkEvent.UPSTREAM_UP):
+    for event in (
+        LinkEvent.UPSTREAM_UP,
+        LinkEvent.UPSTREAM_DOWN,
+        LinkEvent.UPSTREAM_DOWN,
+        LinkEvent.UPSTREAM_UP,
+    ):
         play.link(event, upstream="main")
     assert [change.up for change in play.told(UpstreamChanged)] == [False, True]
     assert play.fleet.upstreams == {"main": True}
@@ -201,7 +215,9 @@ def test_presence_is_told_as_a_change_of_the_station() -> None:
     play = Play()
     play.open()
     play.close()
-    assert [(change.before and change.before.online, change.now.online) for change in play.told(StationChanged)] == [
+    assert [
+        (change.before and change.before.online, change.now.online) for change in play.told(StationChanged)
+    ] == [
         (None, True),
         (True, False),
     ]

@@ -108,7 +108,7 @@ def read(register: Register, value: float, at_ns: int, gate: Gate) -> str:
     if -JITTER_WH <= rise <= gate.allowance_wh(span_ns):
         _accept(register, value, at_ns)
         return ""
-    if rise < 0 and WRAP_WH - register.last_wh + value <= gate.allowance_wh(span_ns):
+    if rise < 0 and 0 <= WRAP_WH - register.last_wh <= gate.allowance_wh(span_ns) - value:
         register.banked_wh += WRAP_WH - register.base_wh
         register.base_wh, register.last_wh, register.last_at_ns = 0.0, value, at_ns
         register.doubtful_wh = None

@@ -21,11 +21,12 @@ from nocwatch.ocpp.events import (
 from nocwatch.sessions import Milestone
 from nocwatch.state import attempts, meter
 from nocwatch.state.register import no_reading
-from nocwatch.state.session import ACTS_MAX, SessionState, issue, near, sequence, step, token_of
+from nocwatch.state.session import ACTS_MAX, SessionState, issue, near, sequence, step, token_of, unstep
 from nocwatch.state.statuses import charging_state, release
 from nocwatch.state.tracker import Tracker, usable
 from nocwatch.state.verdict import CsmsError, Ending
 
+NO_START = "The start of the transaction was never seen"
 RETRY_WITHIN_S = 300.0
 """A start without a usable time stamp that is sent again unanswered is a retry for so long."""
 
@@ -49,6 +50,11 @@ def on_began(tracker: Tracker, event: TransactionBegan) -> None:
 def _begin(tracker: Tracker, session: SessionState, event: TransactionBegan) -> None:
     session.began = session.start_seen = True
     session.started_at_ns, session.began_event_at_ns = event.when_ns, event.event_at_ns
+    if session.stopped_at_ns is not None:
+        # The start came after the stop: queues overtake each other.
+        session.started_at_ns = min(session.started_at_ns, session.stopped_at_ns)
+        session.issues = [each for each in session.issues if each.text != NO_START]
+        unstep(session, "stop_without_start")
     session.late = session.late or tracker.late
     session.last_heard_ns = tracker.now_ns
     session.calls.append(_call(event))
@@ -335,7 +341,7 @@ def on_ended(tracker: Tracker, event: TransactionEnded) -> None:
             "A stop came, and no start was seen",
             (event.frame,),
         )
-        issue(session, "The start of the transaction was never seen", event.when_ns, event.frame)
+        issue(session, NO_START, event.when_ns, event.frame)
     attempts.claim_loose(tracker, session, event.token, stop=True)
     sequence(session, event.sequence_number, offline=event.offline)
     _keep(session.end_calls, _call(event))
