@@ -10,7 +10,6 @@ from nocwatch.ocpp.events import (
     AuthorizeAsked,
     BootAnswered,
     Booted,
-    Command,
     ConfigurationSeen,
     EndAnswered,
     FirmwareReported,
@@ -21,8 +20,9 @@ from nocwatch.ocpp.events import (
     TransactionBegan,
     TransactionEnded,
 )
-from nocwatch.ocpp.fields import Hearing, Payload, as_json
+from nocwatch.ocpp.fields import Hearing, Payload
 from nocwatch.ocpp.table import Events, Table, command_answers, command_calls, connector_status
+from nocwatch.ocpp.v16_commands import COMMANDS
 
 ACTIONS = frozenset({
     "Authorize", "BootNotification", "CancelReservation", "CertificateSigned", "ChangeAvailability", "ChangeConfiguration", "ClearCache",
@@ -201,87 +201,6 @@ def _quiet(hearing: Hearing) -> Hearing:
     return Hearing(hearing.stamp, hearing.message_id, hearing.version)
 
 
-def _remote_start(hearing: Hearing, payload: Payload) -> dict[str, Any]:
-    return {
-        "connector": hearing.integer(payload, "connectorId"),
-        "token": hearing.optional_text(payload, "idTag", required=True),
-        "text": as_json(payload.get("chargingProfile")),
-    }
-
-
-def _remote_stop(hearing: Hearing, payload: Payload) -> dict[str, Any]:
-    return {"transaction": hearing.integer(payload, "transactionId", required=True)}
-
-
-def _reset(hearing: Hearing, payload: Payload) -> dict[str, Any]:
-    return {"text": hearing.text(payload, "type", required=True)}
-
-
-def _unlock(hearing: Hearing, payload: Payload) -> dict[str, Any]:
-    return {"connector": hearing.integer(payload, "connectorId", required=True)}
-
-
-def _availability(hearing: Hearing, payload: Payload) -> dict[str, Any]:
-    connector = hearing.integer(payload, "connectorId", required=True)
-    return {"connector": connector, "text": hearing.text(payload, "type", required=True)}
-
-
-def _reserve(hearing: Hearing, payload: Payload) -> dict[str, Any]:
-    return {
-        "connector": hearing.integer(payload, "connectorId", required=True),
-        "token": hearing.optional_text(payload, "idTag", required=True),
-        "text": as_json({
-            "reservation": hearing.integer(payload, "reservationId", required=True),
-            "expires": hearing.text(payload, "expiryDate"),
-        }),
-    }  # fmt: skip
-
-
-def _cancel(hearing: Hearing, payload: Payload) -> dict[str, Any]:
-    return {"text": as_json({"reservation": hearing.integer(payload, "reservationId", required=True)})}
-
-
-def _set_profile(hearing: Hearing, payload: Payload) -> dict[str, Any]:
-    profile = hearing.object(payload, "csChargingProfiles", required=True)
-    return {
-        "connector": hearing.integer(payload, "connectorId", required=True),
-        "transaction": hearing.integer(profile, "transactionId"),
-        "text": as_json(profile),
-    }
-
-
-def _clear_profile(hearing: Hearing, payload: Payload) -> dict[str, Any]:
-    return {"connector": hearing.integer(payload, "connectorId"), "text": as_json(payload)}
-
-
-def _update_firmware(hearing: Hearing, payload: Payload) -> dict[str, Any]:
-    signed = hearing.object(payload, "firmware")
-    return {"text": hearing.text(signed or payload, "location", required=True)}
-
-
-def _trigger(hearing: Hearing, payload: Payload) -> dict[str, Any]:
-    return {
-        "connector": hearing.integer(payload, "connectorId"),
-        "text": hearing.text(payload, "requestedMessage", required=True),
-    }
-
-
-_COMMANDS = {
-    "RemoteStartTransaction": (Command.REMOTE_START, _remote_start),
-    "RemoteStopTransaction": (Command.REMOTE_STOP, _remote_stop),
-    "Reset": (Command.RESET, _reset),
-    "UnlockConnector": (Command.UNLOCK, _unlock),
-    "ChangeAvailability": (Command.CHANGE_AVAILABILITY, _availability),
-    "ReserveNow": (Command.RESERVE, _reserve),
-    "CancelReservation": (Command.CANCEL_RESERVATION, _cancel),
-    "SetChargingProfile": (Command.SET_PROFILE, _set_profile),
-    "ClearChargingProfile": (Command.CLEAR_PROFILE, _clear_profile),
-    "UpdateFirmware": (Command.UPDATE_FIRMWARE, _update_firmware),
-    "SignedUpdateFirmware": (Command.UPDATE_FIRMWARE, _update_firmware),
-    "TriggerMessage": (Command.TRIGGER, _trigger),
-    "ExtendedTriggerMessage": (Command.TRIGGER, _trigger),
-}
-
 TABLE = Table(
     name="1.6",
     actions=ACTIONS,
@@ -296,7 +215,7 @@ TABLE = Table(
         "SecurityEventNotification": security,
         "FirmwareStatusNotification": firmware,
         "SignedFirmwareStatusNotification": firmware,
-        **command_calls(_COMMANDS),
+        **command_calls(COMMANDS),
     },
     answers={
         "BootNotification": boot_answered,
@@ -305,9 +224,9 @@ TABLE = Table(
         "StopTransaction": _stopped,
         "ChangeConfiguration": _configuration_changed,
         "GetConfiguration": _configuration_read,
-        **command_answers(_COMMANDS),
+        **command_answers(COMMANDS),
     },
-    csms_actions=frozenset({*_COMMANDS, "ChangeConfiguration", "GetConfiguration"}),
+    csms_actions=frozenset({*COMMANDS, "ChangeConfiguration", "GetConfiguration"}),
     shapes={
         "BootNotification": frozenset({"chargePointVendor", "chargePointModel"}),
         "StatusNotification": frozenset({"errorCode", "status"}),

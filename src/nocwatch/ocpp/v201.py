@@ -12,7 +12,6 @@ from nocwatch.ocpp.events import (
     AuthorizeAnswered,
     AuthorizeAsked,
     Booted,
-    Command,
     EndAnswered,
     StatusReported,
     TransactionAnswered,
@@ -20,8 +19,9 @@ from nocwatch.ocpp.events import (
     TransactionEnded,
     TransactionUpdated,
 )
-from nocwatch.ocpp.fields import Hearing, Payload, as_json
+from nocwatch.ocpp.fields import Hearing, Payload
 from nocwatch.ocpp.table import Events, Table, command_answers, command_calls, connector_status
+from nocwatch.ocpp.v201_commands import COMMANDS, token_of
 from nocwatch.ocpp.v201_device import events_notified, report, variables_read, variables_set
 
 ACTIONS = frozenset({
@@ -76,20 +76,8 @@ def _meter_values(hearing: Hearing, payload: Payload) -> Events:
     return list(metering.metered(hearing, payload, "meterValue", evse=evse, connector=None, transaction=None))
 
 
-def _token(hearing: Hearing, payload: Payload, *, required: bool = False) -> tuple[str | None, str]:
-    """(key-hash, type). A plain text where the object belongs counts as the token."""
-    value = payload.get("idToken")
-    if isinstance(value, str):
-        hearing.fault("idToken", "no object")
-        return value, ""
-    token = hearing.object(payload, "idToken", required=required)
-    if not token:
-        return None, ""
-    return hearing.optional_text(token, "idToken", required=True), hearing.text(token, "type", required=True)
-
-
 def _authorize(hearing: Hearing, payload: Payload) -> Events:
-    token, kind = _token(hearing, payload, required=True)
+    token, kind = token_of(hearing, payload, required=True)
     return [AuthorizeAsked(token=token or "", token_type=kind, **hearing.stamp)]
 
 
@@ -101,7 +89,7 @@ def _token_info(hearing: Hearing, answer: Payload, *, required: bool) -> dict[st
 
 
 def _authorized(hearing: Hearing, call: Payload, answer: Payload) -> Events:
-    token, kind = _token(_quiet(hearing), call)
+    token, kind = token_of(_quiet(hearing), call)
     return [
         AuthorizeAnswered(
             token=token or "",
@@ -124,7 +112,7 @@ def _transaction(hearing: Hearing, payload: Payload) -> Events:
     transaction = hearing.optional_text(info, "transactionId", required=True)
     evse = hearing.integer(place, "id")
     connector = hearing.integer(place, "connectorId")
-    token, token_type = _token(hearing, payload)
+    token, token_type = token_of(hearing, payload)
     metered = metering.metered(
         hearing,
         payload,
@@ -204,92 +192,6 @@ def _quiet(hearing: Hearing) -> Hearing:
     return Hearing(hearing.stamp, hearing.message_id, hearing.version)
 
 
-def _place(hearing: Hearing, payload: Payload) -> dict[str, Any]:
-    place = hearing.object(payload, "evse")
-    return {"evse": hearing.integer(place, "id"), "connector": hearing.integer(place, "connectorId")}
-
-
-def _remote_start(hearing: Hearing, payload: Payload) -> dict[str, Any]:
-    return {
-        "evse": hearing.integer(payload, "evseId"),
-        "token": _token(hearing, payload, required=True)[0],
-        "remote_start_id": hearing.integer(payload, "remoteStartId", required=True),
-        "text": as_json(payload.get("chargingProfile")),
-    }
-
-
-def _remote_stop(hearing: Hearing, payload: Payload) -> dict[str, Any]:
-    return {"transaction": hearing.optional_text(payload, "transactionId", required=True)}
-
-
-def _reset(hearing: Hearing, payload: Payload) -> dict[str, Any]:
-    return {"evse": hearing.integer(payload, "evseId"), "text": hearing.text(payload, "type", required=True)}
-
-
-def _unlock(hearing: Hearing, payload: Payload) -> dict[str, Any]:
-    return {
-        "evse": hearing.integer(payload, "evseId", required=True),
-        "connector": hearing.integer(payload, "connectorId", required=True),
-    }
-
-
-def _availability(hearing: Hearing, payload: Payload) -> dict[str, Any]:
-    return {**_place(hearing, payload), "text": hearing.text(payload, "operationalStatus", required=True)}
-
-
-def _reserve(hearing: Hearing, payload: Payload) -> dict[str, Any]:
-    return {
-        "evse": hearing.integer(payload, "evseId"),
-        "token": _token(hearing, payload, required=True)[0],
-        "text": as_json({
-            "reservation": hearing.integer(payload, "id", required=True),
-            "expires": hearing.text(payload, "expiryDateTime"),
-        }),
-    }  # fmt: skip
-
-
-def _cancel(hearing: Hearing, payload: Payload) -> dict[str, Any]:
-    return {"text": as_json({"reservation": hearing.integer(payload, "reservationId", required=True)})}
-
-
-def _set_profile(hearing: Hearing, payload: Payload) -> dict[str, Any]:
-    profile = hearing.object(payload, "chargingProfile", required=True)
-    return {
-        "evse": hearing.integer(payload, "evseId", required=True),
-        "transaction": hearing.optional_text(profile, "transactionId"),
-        "text": as_json(profile),
-    }
-
-
-def _clear_profile(hearing: Hearing, payload: Payload) -> dict[str, Any]:
-    criteria = hearing.object(payload, "chargingProfileCriteria")
-    return {"evse": hearing.integer(criteria, "evseId"), "text": as_json(payload)}
-
-
-def _update_firmware(hearing: Hearing, payload: Payload) -> dict[str, Any]:
-    return {
-        "text": hearing.text(hearing.object(payload, "firmware", required=True), "location", required=True)
-    }
-
-
-def _trigger(hearing: Hearing, payload: Payload) -> dict[str, Any]:
-    return {**_place(hearing, payload), "text": hearing.text(payload, "requestedMessage", required=True)}
-
-
-_COMMANDS = {
-    "RequestStartTransaction": (Command.REMOTE_START, _remote_start),
-    "RequestStopTransaction": (Command.REMOTE_STOP, _remote_stop),
-    "Reset": (Command.RESET, _reset),
-    "UnlockConnector": (Command.UNLOCK, _unlock),
-    "ChangeAvailability": (Command.CHANGE_AVAILABILITY, _availability),
-    "ReserveNow": (Command.RESERVE, _reserve),
-    "CancelReservation": (Command.CANCEL_RESERVATION, _cancel),
-    "SetChargingProfile": (Command.SET_PROFILE, _set_profile),
-    "ClearChargingProfile": (Command.CLEAR_PROFILE, _clear_profile),
-    "UpdateFirmware": (Command.UPDATE_FIRMWARE, _update_firmware),
-    "TriggerMessage": (Command.TRIGGER, _trigger),
-}
-
 TABLE = Table(
     name="2.0.1",
     actions=ACTIONS,
@@ -304,7 +206,7 @@ TABLE = Table(
         "NotifyReport": report,
         "SecurityEventNotification": v16.security,
         "FirmwareStatusNotification": v16.firmware,
-        **command_calls(_COMMANDS),
+        **command_calls(COMMANDS),
     },
     answers={
         "BootNotification": v16.boot_answered,
@@ -312,9 +214,9 @@ TABLE = Table(
         "TransactionEvent": _transaction_answered,
         "GetVariables": variables_read,
         "SetVariables": variables_set,
-        **command_answers(_COMMANDS),
+        **command_answers(COMMANDS),
     },
-    csms_actions=frozenset({*_COMMANDS, "GetVariables", "SetVariables"}),
+    csms_actions=frozenset({*COMMANDS, "GetVariables", "SetVariables"}),
     shapes={
         "BootNotification": frozenset({"chargingStation"}),
         "StatusNotification": frozenset({"evseId", "connectorStatus"}),

@@ -229,7 +229,10 @@ class Gate:
         if isinstance(item, list):
             return [self._attributes(each, mode) for each in item]
         if isinstance(item, dict):
-            return {key: self._walk(each, mode if _normal(key) == "value" else _PLAIN) for key, each in item.items()}
+            return {
+                key: self._walk(each, mode if _normal(key) == "value" else _PLAIN)
+                for key, each in item.items()
+            }
         return self._walk(item, mode)
 
     def _mode(self, key: str) -> int:

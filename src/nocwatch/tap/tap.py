@@ -15,6 +15,7 @@ import msgspec
 
 from nocwatch.frames import Direction, Frame, Kind, Link, LinkEvent, Sighting, Tick
 from nocwatch.journal.record import Record, RecordKind
+from nocwatch.tap.connections import Connection, LinkRecord, link_event, new_connection
 from nocwatch.tap.gate import Gate
 from nocwatch.tap.inflate import negotiated
 from nocwatch.tap.websocket import Decoder, Message
@@ -26,43 +27,6 @@ INDEX_MAX = 0xFFFF
 
 _DIRECTIONS = (Direction.FROM_STATION, Direction.FROM_CSMS)
 _CHUNK, _LINK, _TICK, _GAP = RecordKind.CHUNK, RecordKind.LINK, RecordKind.TICK, RecordKind.GAP
-
-
-class _LinkRecord(msgspec.Struct):
-    """The JSON of a LINK record."""
-
-    event: str
-    station: str | None = None
-    upstream: str | None = None
-    remote_address: str | None = None
-    subprotocol: str | None = None
-    extensions: str | None = None
-    http_status: int | None = None
-    code: int | None = None
-    by: str | None = None
-    reason: str | None = None
-    tls: str | None = None
-    security_profile: int | None = None
-
-
-class Connection(msgspec.Struct):
-    """One connection as the tap knows it.
-
-    Attributes:
-        station: empty as long as nobody named it: its frames are decoded, so as to keep in step, and not given out.
-        close_code: of the first CLOSE frame that passed, in whichever direction.
-        confirmed: something was heard of it since the last gap of its lane.
-    """
-
-    lane: int
-    station: str
-    from_station: Decoder
-    from_csms: Decoder
-    upstream: str = ""
-    subprotocol: str | None = None
-    extensions: str = ""
-    close_code: int | None = None
-    confirmed: bool = True
 
 
 class _State(msgspec.Struct):
@@ -100,7 +64,7 @@ class Tap:
             return self._chunk(record)
         try:
             if kind == _LINK:
-                return self._link(record, msgspec.json.decode(record.data, type=_LinkRecord))
+                return self._link(record, msgspec.json.decode(record.data, type=LinkRecord))
             if kind == _TICK:
                 return self._tick(record, msgspec.json.decode(record.data, type=dict[str, int]))
         except (msgspec.MsgspecError, UnicodeDecodeError, ValueError):
@@ -190,13 +154,13 @@ class Tap:
             del self._connections[nameless[0]]
             self._count("unknown_connections_dropped")
         self._count("unknown_connections")
-        connection = _connection(record.lane, "", "", in_step=False)
+        connection = new_connection(record.lane, "", "", in_step=False)
         self._connections[record.connection] = connection
         return connection
 
     # --- links -------------------------------------------------------------------------------------------------------
 
-    def _link(self, record: Record, link: _LinkRecord) -> list[Sighting]:
+    def _link(self, record: Record, link: LinkRecord) -> list[Sighting]:
         if link.event in {"open", "live"}:
             return self._opened(record, link)
         event = LinkEvent(link.event)
@@ -210,9 +174,9 @@ class Tap:
             if not link.station:
                 self._count("unknown_connections_closed")
                 return []
-        return [_link(record, link, event, code)]
+        return [link_event(record, link, event, code)]
 
-    def _opened(self, record: Record, link: _LinkRecord) -> list[Sighting]:
+    def _opened(self, record: Record, link: LinkRecord) -> list[Sighting]:
         out: list[Sighting] = []
         known = self._connections.get(record.connection)
         if link.event == "live":
@@ -222,7 +186,7 @@ class Tap:
                 known.confirmed = True
                 return out
         out.extend(self._left_by_former_relay(record))
-        opened = _connection(
+        opened = new_connection(
             record.lane, link.station or "", link.extensions or "", in_step=link.event == "open"
         )
         if known is not None and link.event == "live":
@@ -233,7 +197,7 @@ class Tap:
         opened.upstream = link.upstream or ""
         opened.subprotocol = link.subprotocol
         self._connections[record.connection] = opened
-        out.append(_link(record, link, LinkEvent.OPEN, None))
+        out.append(link_event(record, link, LinkEvent.OPEN, None))
         return out
 
     def _left_by_former_relay(self, record: Record) -> Iterable[Sighting]:
@@ -321,40 +285,3 @@ class Tap:
     def _count(self, name: str, by: int = 1) -> None:
         counters = self._state.counters
         counters[name] = counters.get(name, 0) + by
-
-
-def _connection(lane: int, station: str, extensions: str, *, in_step: bool) -> Connection:
-    terms = negotiated(extensions) if extensions else None
-    station_terms, csms_terms = terms or (None, None)
-    connection = Connection(
-        lane=lane,
-        station=station,
-        from_station=Decoder(masked=True, deflate=station_terms),
-        from_csms=Decoder(masked=False, deflate=csms_terms),
-        extensions=extensions,
-    )
-    if not in_step:
-        connection.from_station.lose()
-        connection.from_csms.lose()
-    return connection
-
-
-def _link(record: Record, link: _LinkRecord, event: LinkEvent, code: int | None) -> Link:
-    return Link(
-        lane=record.lane,
-        sequence=record.sequence << 16,
-        received_at_ns=record.at_ns,
-        connection=record.connection,
-        station=link.station or "",
-        event=event,
-        upstream=link.upstream or "",
-        remote_address=link.remote_address or "",
-        subprotocol=link.subprotocol or None,
-        extensions=link.extensions or "",
-        tls=link.tls,
-        security_profile=link.security_profile,
-        http_status=link.http_status,
-        code=code,
-        by=link.by or "",
-        reason=link.reason or "",
-    )

@@ -15,10 +15,20 @@ from typing import NamedTuple
 import msgspec
 
 from nocwatch.frames import Kind
+from nocwatch.tap.heads import (
+    BINARY,
+    CLOSE,
+    CONTINUATION,
+    CONTROL_BYTES_MAX,
+    MESSAGE_BYTES_MAX,
+    PING,
+    PONG,
+    TEXT,
+    looks_like_start,
+    unmask,
+)
 from nocwatch.tap.inflate import TOO_LONG, Inflater, Terms
 
-MESSAGE_BYTES_MAX = 1 << 20
-"""A whole local list or a full report fits in a fraction of it; more is not looked at."""
 FRAME_BYTES_BELIEVED_MAX = 64 << 20
 """A length above it is taken for noise read as a header: waiting it out would leave the direction deaf."""
 STRIKES_MAX = 3
@@ -26,9 +36,7 @@ STRIKES_MAX = 3
 KEPT_BYTES_MAX = 256
 """Of a garbled message: what ``Frame.payload`` may hold."""
 
-CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 _KINDS = {TEXT: Kind.TEXT, BINARY: Kind.BINARY, CLOSE: Kind.CLOSE, PING: Kind.PING, PONG: Kind.PONG}
-_CONTROL_BYTES_MAX = 125
 
 # Reasons, beside those of inflate.py. Bounded: they are labels of a counter.
 RESERVED_BITS = "reserved_bits"
@@ -49,13 +57,6 @@ class Message(NamedTuple):
     payload: bytes
     code: int | None = None
     reason: str = ""
-
-
-def unmask(data: bytes, key: bytes) -> bytes:
-    """XOR with the repeated four-byte key (RFC 6455, 5.3), as one operation on long integers."""
-    size = len(data)
-    pad = (key * ((size + 3) >> 2))[:size]
-    return (int.from_bytes(data, "little") ^ int.from_bytes(pad, "little")).to_bytes(size, "little")
 
 
 class Decoder(msgspec.Struct):
@@ -177,7 +178,7 @@ class Decoder(msgspec.Struct):
         head, second = data[position], data[position + 1]
         length = second & 0x7F
         start = position + 2
-        if length > _CONTROL_BYTES_MAX:
+        if length > CONTROL_BYTES_MAX:
             width = 2 if length == 126 else 8
             if size - start < width:
                 return self._wait(data, position, 2 + width)
@@ -234,7 +235,7 @@ class Decoder(msgspec.Struct):
         elif opcode not in _KINDS:
             self.strikes += 1
             emit(Message(Kind.GARBLED, b"", None, RESERVED_OPCODE))
-        elif head & 0x70 or not head & 0x80 or len(payload) > _CONTROL_BYTES_MAX:
+        elif head & 0x70 or not head & 0x80 or len(payload) > CONTROL_BYTES_MAX:
             self.strikes += 1
             emit(Message(Kind.GARBLED, b"", None, BAD_CONTROL))
         else:
@@ -338,53 +339,3 @@ def _is_utf8(payload: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-def looks_like_start(data: bytes, *, masked: bool, deflate: bool) -> bool:
-    """Whether a chunk seems to begin with a frame: what a listener that lost its place goes by.
-
-    A plain text frame must open as an OCPP message does, ``[`` and a digit. Anything else must be a chain of frames that
-    ends exactly where the chunk ends.
-    """
-    position = 0
-    size = len(data)
-    while position < size:
-        head = _plausible_head(data, position, masked=masked, deflate=deflate)
-        if head is None:
-            return False
-        opcode, start, length = head
-        if opcode == TEXT and not data[position] & 0x70 and size - start >= 2 and length >= 2:
-            first = data[start : start + 2]
-            if masked:
-                first = unmask(first, data[start - 4 : start])
-            return first[:1] == b"[" and first[1:] in b" 23456\n\r\t"
-        position = start + length
-    return size > 0 and position == size
-
-
-def _plausible_head(
-    data: bytes, position: int, *, masked: bool, deflate: bool
-) -> tuple[int, int, int] | None:
-    """(opcode, position of the payload, its length), or None where these bytes are no header of a proper frame."""
-    if len(data) - position < 2:
-        return None
-    head, second = data[position], data[position + 1]
-    opcode = head & 0x0F
-    length = second & 0x7F
-    control = opcode >= CLOSE
-    bits = head & 0x70
-    if opcode > PONG or 2 < opcode < CLOSE or bool(second & 0x80) != masked:
-        return None
-    if bits and (bits != 0x40 or not deflate or opcode not in {TEXT, BINARY}):
-        return None
-    if control and (not head & 0x80 or length > _CONTROL_BYTES_MAX):
-        return None
-    start = position + 2
-    if length > _CONTROL_BYTES_MAX:
-        width, least = (2, 126) if length == 126 else (8, 1 << 16)
-        length = int.from_bytes(data[start : start + width], "big")
-        start += width
-        if not least <= length <= MESSAGE_BYTES_MAX:
-            return None
-    start += 4 if masked else 0
-    return (opcode, start, length) if start <= len(data) else None

@@ -1,0 +1,84 @@
+"""What the tap knows of one connection, and what a LINK record says of it."""
+
+from __future__ import annotations
+
+import msgspec
+
+from nocwatch.frames import Link, LinkEvent
+from nocwatch.journal.record import Record
+from nocwatch.tap.inflate import negotiated
+from nocwatch.tap.websocket import Decoder
+
+
+class LinkRecord(msgspec.Struct):
+    """The JSON of a LINK record."""
+
+    event: str
+    station: str | None = None
+    upstream: str | None = None
+    remote_address: str | None = None
+    subprotocol: str | None = None
+    extensions: str | None = None
+    http_status: int | None = None
+    code: int | None = None
+    by: str | None = None
+    reason: str | None = None
+    tls: str | None = None
+    security_profile: int | None = None
+
+
+class Connection(msgspec.Struct):
+    """One connection as the tap knows it.
+
+    Attributes:
+        station: empty as long as nobody named it: its frames are decoded, so as to keep in step, and not given out.
+        close_code: of the first CLOSE frame that passed, in whichever direction.
+        confirmed: something was heard of it since the last gap of its lane.
+    """
+
+    lane: int
+    station: str
+    from_station: Decoder
+    from_csms: Decoder
+    upstream: str = ""
+    subprotocol: str | None = None
+    extensions: str = ""
+    close_code: int | None = None
+    confirmed: bool = True
+
+
+def new_connection(lane: int, station: str, extensions: str, *, in_step: bool) -> Connection:
+    terms = negotiated(extensions) if extensions else None
+    station_terms, csms_terms = terms or (None, None)
+    connection = Connection(
+        lane=lane,
+        station=station,
+        from_station=Decoder(masked=True, deflate=station_terms),
+        from_csms=Decoder(masked=False, deflate=csms_terms),
+        extensions=extensions,
+    )
+    if not in_step:
+        connection.from_station.lose()
+        connection.from_csms.lose()
+    return connection
+
+
+def link_event(record: Record, link: LinkRecord, event: LinkEvent, code: int | None) -> Link:
+    return Link(
+        lane=record.lane,
+        sequence=record.sequence << 16,
+        received_at_ns=record.at_ns,
+        connection=record.connection,
+        station=link.station or "",
+        event=event,
+        upstream=link.upstream or "",
+        remote_address=link.remote_address or "",
+        subprotocol=link.subprotocol or None,
+        extensions=link.extensions or "",
+        tls=link.tls,
+        security_profile=link.security_profile,
+        http_status=link.http_status,
+        code=code,
+        by=link.by or "",
+        reason=link.reason or "",
+    )
