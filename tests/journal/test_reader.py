@@ -23,7 +23,7 @@ from nocwatch.journal.cursor import Cursor
 from nocwatch.journal.reader import SILENCE_NS_MAX, Reader
 from nocwatch.journal.record import HEADER_SIZE, RecordKind, encode_block
 from nocwatch.journal.retention import delete_below
-from nocwatch.journal.segments import lane_folder, segment_path
+from nocwatch.journal.segments import Segment, lane_folder, lane_is_held, list_segments, segment_path
 from nocwatch.journal.writer import Writer
 
 BLOCK = HEADER_SIZE + 21  # of a record without data
@@ -182,6 +182,72 @@ def test_a_clock_that_steps_back_does_not_turn_a_lane_round(tmp_path: Path) -> N
     assert chunks(read_all(reader)) == [b"b", b"c", b"y"], "a restart in between must not change the order"
 
 
+def test_a_clock_that_steps_back_within_a_block_does_not_hide_the_other_lane(tmp_path: Path) -> None:
+    with Writer(tmp_path, 0, SMALL) as one, Writer(tmp_path, 1, SMALL) as two:
+        for at_ns in (30, 100, 40, 60):
+            chunk(one, b"one", at_ns)
+        chunk(two, b"two", 70)
+    assert [r.at_ns for r in journal_of(tmp_path)] == [30, 70, 100, 40, 60]
+
+
+def test_a_restarted_reader_still_knows_how_far_a_lane_was(tmp_path: Path) -> None:
+    with Writer(tmp_path, 0, SMALL) as one, Writer(tmp_path, 1, SMALL) as two:
+        write(one, b"1", at_ns=50)
+        write(two, b"2", at_ns=10)
+        with Reader(tmp_path) as before:
+            assert chunks(read_all(before)) == [b"2"]
+            write(two, b"3", at_ns=60)
+            assert chunks(read_all(before)) == [b"1"]
+            cursor = before.cursor
+        write(one, b"4", at_ns=55)
+        with Reader(tmp_path, cursor) as after:
+            assert chunks(read_all(after)) == [b"4"]
+        write(two, b"5", at_ns=70)
+        with Reader(tmp_path, cursor) as after:
+            assert chunks(read_all(after)) == [b"4"], "lane 0 may still bring something before 60"
+
+
+def test_what_a_dying_relay_wrote_last_is_not_passed_by(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It writes and dies between the reader's look at its records and the look at its lock."""
+    dying = Writer(tmp_path, 1, SMALL)
+
+    def last_words(folder: Path) -> bool:
+        if dying._fd >= 0 and folder.name == "lane-1":
+            write(dying, b"last words", at_ns=20)
+            crash(dying)
+        return lane_is_held(folder)
+
+    with Writer(tmp_path, 0, SMALL) as one, Reader(tmp_path) as reader:
+        write(dying, b"before", at_ns=10)
+        write(one, b"after", at_ns=30)
+        monkeypatch.setattr("nocwatch.journal.reader.lane_is_held", last_words)
+        assert chunks(read_all(reader)) == [b"before", b"last words", b"after"]
+
+
+def test_what_was_written_just_before_a_new_segment_is_not_passed_by(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The writer fills a segment and begins the next between the reader's look at the end and its look at the folder."""
+    looks = 0
+    with Writer(tmp_path, 0, SMALL) as writer, Reader(tmp_path) as reader:
+        write(writer, b"0" * 40_000)
+
+        def look(folder: Path) -> list[Segment]:
+            nonlocal looks
+            looks += 1
+            if looks == 2:  # the first one finds where to begin
+                write(writer, *[b"%d" % turn * 40_000 for turn in (1, 2, 3)])
+            return list_segments(folder)
+
+        monkeypatch.setattr("nocwatch.journal.follow.list_segments", look)
+        found = read_all(reader)
+    assert looks >= 2
+    assert [data[:1] for data in chunks(found)] == [b"0", b"1", b"2", b"3"]
+    assert gaps(found) == []
+
+
 def test_a_flipped_bit_costs_one_block_and_says_where(tmp_path: Path) -> None:
     with Writer(tmp_path, 0, SMALL) as writer:
         write(writer, *[b"%d" % turn for turn in range(5)])
@@ -302,7 +368,7 @@ def test_the_spool_is_emptied_behind_its_reader(tmp_path: Path) -> None:
             assert spool.flush_sync(durable=True)
         assert len(segments(tmp_path)) == 3
         assert delete_below(tmp_path, Cursor()) == (0, 0)
-        taken = reader.read(5)
+        taken = reader.read(3)
         assert delete_below(tmp_path, reader.cursor).segments == 1
         rest = read_all(Reader(tmp_path, reader.cursor))
         assert [r.at_ns for r in taken + rest] == list(range(9))

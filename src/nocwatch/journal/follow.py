@@ -108,7 +108,7 @@ class LaneFollower:
         while True:
             if self._file is None and not self._open_first():
                 return False
-            assert self._file is not None  # noqa: S101 - opened just now
+            assert self._file is not None
             try:
                 block = self._file.next()
             except BlockError:
@@ -164,7 +164,7 @@ class LaneFollower:
         return self._gap_record(self.expected, at_ns, missing, self._missing, block)
 
     def _gap_record(self, sequence: int, at_ns: int, missing: int, reason: str, block: Block) -> Record:
-        assert self._file is not None  # noqa: S101 - the block came from it
+        assert self._file is not None
         damage = self._damage or _Damage(self._file.segment.path, block.offset, 0)
         gap = Gap(
             records=missing,
@@ -191,7 +191,7 @@ class LaneFollower:
                         wanted = each
             if not self._open(wanted):
                 continue  # deleted between the two calls
-            assert self._file is not None  # noqa: S101 - opened just now
+            assert self._file is not None
             header = self._file.header_here()
             if wanted != segments[0] and header is not None and self.identity not in (None, header.identity):
                 self._file.close()  # another lane in the old one's place: all of it is new

@@ -190,7 +190,7 @@ class Writer:
 
         What it refused stays in memory and is tried again by the next call. Not to be mixed with ``run``.
         """
-        assert not self._closed, "the writer is closed"  # noqa: S101 - a programmer's error
+        assert not self._closed, "the writer is closed"
         self._begin_segment_if_due()
         return self._flush() and (not durable or self.sync())
 
