@@ -36,7 +36,8 @@ RECORD_BYTES_MAX = 256 * 1024
 """Lines are gathered into records of about this size: small enough for any batch, large enough to cost nothing each."""
 QUARANTINE_BYTES_MAX = 16 * 1024 * 1024
 """Refused points are kept for a person to look at; beyond this they are only counted, or a broken schema fills the disk."""
-SPOOL_KEPT_S = 366 * 86400.0
+SPOOL_KEPT_FOR = "366d"
+"""An outage that is longer than a year is none."""
 
 _REFUSED = frozenset({400, 413, 422})
 _MISCONFIGURED = frozenset({401, 403, 404})
@@ -49,9 +50,8 @@ class Spool:
 
     def __init__(self, settings: InfluxSettings) -> None:
         path = Path(settings.spool)
-        self._kept = JournalSettings(
-            path=path, keep_for=SPOOL_KEPT_S, size_max=settings.spool_size_max, segment_size=16 << 20
-        )
+        bounds = {"keep_for": SPOOL_KEPT_FOR, "size_max": f"{settings.spool_size_max}B", "segment_size": "16MiB"}
+        self._kept = JournalSettings.model_validate({"path": path, **bounds})
         self._writer = Writer(path, 0, self._kept)
 
     @property

@@ -127,7 +127,7 @@ def import_traces(files: Sequence[Path], journal: Path) -> int:
     if journal.exists() and any(journal.iterdir()):
         raise NocwatchError(f"{journal}: there is something already; name a folder that does not exist")
     written = 0
-    with Writer(journal, 0, JournalSettings(path=journal, keep_for=100 * 366 * 86400.0)) as writer:
+    with Writer(journal, 0, JournalSettings.model_validate({"path": journal, "keep_for": "36600d"})) as writer:
         for sighting in read_traces(files, OpenGate()):
             kind, data, direction, connection = _record(sighting)
             writer.add(sighting.received_at_ns, kind, connection, direction, data)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -70,8 +70,10 @@ class News:
                 self._stations[change.station] = None
             elif isinstance(change, SessionChanged):
                 self._things[change.now.id] = change.now
-        for thing in (*step.flags, *step.alerts):
-            self._things[thing.id] = thing
+        for flag in step.flags:
+            self._things[flag.id] = flag
+        for alert in step.alerts:
+            self._things[alert.id] = alert
 
     def publish(self, stations: Mapping[str, Station]) -> None:
         for name in self._stations:
@@ -100,9 +102,11 @@ class Follower:
         store: Store,
         spool: Spool | None,
         hub: Hub,
+        wake_dispatcher: Callable[[], None],
     ) -> None:
         self._journal, self._snapshot_file = journal, snapshot_file
         self._tap, self._store, self._spool, self._hub = tap, store, spool, hub
+        self._wake_dispatcher = wake_dispatcher
         self.pipeline = pipeline
         self._maker = LineMaker(pipeline.place)
         self._usage = Usage(self._maker.tags)
@@ -262,4 +266,6 @@ class Follower:
                 await trio.sleep(STORE_PAUSE_S)
             else:
                 self.trouble = ""
+                if batch.alerts:
+                    self._wake_dispatcher()
                 return

@@ -25,4 +25,4 @@ async def serve_http(
     config.include_server_header = False
     config.errorlog = logging.getLogger("nocwatch.http")
     config.accesslog = None
-    await serve(app, config, shutdown_trigger=stopping.wait)  # type: ignore[arg-type]
+    await serve(app, config, shutdown_trigger=stopping.wait)

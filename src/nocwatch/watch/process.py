@@ -9,7 +9,9 @@ import structlog
 import trio
 
 from nocwatch import clock
+from nocwatch.alerts.channels import build
 from nocwatch.alerts.dispatcher import Dispatcher
+from nocwatch.alerts.rendering import Renderer
 from nocwatch.config import Configuration, privacy_key
 from nocwatch.console.app import make_app
 from nocwatch.console.live import Hub
@@ -17,7 +19,6 @@ from nocwatch.pipeline import Pipeline
 from nocwatch.proxy.listener import bind, bound_address
 from nocwatch.sinks.influx import InfluxSink, Spool
 from nocwatch.sinks.metrics import exposition
-from nocwatch.store.retention import Retention
 from nocwatch.store.store import Store
 from nocwatch.tap.gate import Gate
 from nocwatch.tap.tap import Tap
@@ -55,7 +56,13 @@ class Watch:
         listen = configuration.metrics.listen
         self._metrics = bind(listen, "metrics.listen") if listen else None
         self.metrics_address = bound_address(self._metrics) if self._metrics else None
+        alerts = configuration.alerts
+        channels = build(alerts)
+        renderer = Renderer(
+            Path(alerts.templates) if alerts.templates else None, f"http://{self.console_address}"
+        )
         self.store = Store.open(configuration.store)
+        self.dispatcher = Dispatcher(self.store, channels, renderer)
         influx = configuration.influx
         self._spool = Spool(influx) if influx.url else None
         self._sink = InfluxSink(influx, clock.now_ns) if influx.url else None
@@ -79,7 +86,14 @@ class Watch:
         pipeline = Pipeline(self._rules, self._places, configuration.alerts)
         snapshot = Path(configuration.data) / "watch.snapshot"
         return Follower(
-            configuration.journal.path, snapshot, self._tap, pipeline, self.store, self._spool, self.hub
+            configuration.journal.path,
+            snapshot,
+            self._tap,
+            pipeline,
+            self.store,
+            self._spool,
+            self.hub,
+            self.dispatcher.wake,
         )
 
     async def run(
@@ -98,8 +112,7 @@ class Watch:
                     servers.start_soon(serve_http, app, self._metrics, stopping)
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(self.follower.run)
-                    nursery.start_soon(self._dispatcher().run)
-                    nursery.start_soon(Retention(self.store).run)
+                    nursery.start_soon(self.dispatcher.run)
                     if self._sink is not None:
                         nursery.start_soon(self._sink.run)
                     if signals:
@@ -116,9 +129,6 @@ class Watch:
                     await trio.to_thread.run_sync(self._spool.close)
                 await trio.to_thread.run_sync(self.store.close)
         log.info("the watch has ended")
-
-    def _dispatcher(self) -> Dispatcher:
-        return Dispatcher(self.store, self._configuration.alerts)
 
 
 async def _stop_at_signal(scope: trio.CancelScope) -> None:
