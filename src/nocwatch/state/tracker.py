@@ -309,13 +309,13 @@ class Tracker:
         rejudge(session, self.state.holes, self.state.orders, self.settings)
         _last_steps(session, self.settings)
         over = session.ending is not None
-        if over and session.told_verdict is not None and because and _differs(session):
-            session.revised_because = because
+        revised = over and session.told_verdict is not None and _differs(session)
+        if revised:
+            session.revised_because = because or "a message that came after the end told more"
         before = session.told
         now = record(session, self.now_ns, self.settings)
         if before is not None and _same(before, now):
             return False
-        revised = over and session.told_verdict is not None and _differs(session)
         session.told = now
         if over:
             session.told_verdict, session.told_energy_wh = session.verdict, now.energy_wh

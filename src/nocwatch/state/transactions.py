@@ -439,7 +439,7 @@ def _guess(tracker: Tracker, event: TransactionEnded) -> SessionState | None:
     best: SessionState | None = None
     best_score = (-1, 0)
     for session in tracker.newest_first():
-        if not session.began or (not session.start_seen and session.open is False):
+        if not session.began:
             continue
         if session.ending is Ending.STOP:
             again = session.end_event_at_ns == event.event_at_ns and session.meter_stop_wh in (
