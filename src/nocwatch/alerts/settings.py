@@ -215,6 +215,17 @@ class AlertSettings(Part):
     file: str | None = "data/alerts.jsonl"
     reopen_for: Duration = 600.0
 
+    @field_validator("receivers", mode="before")
+    @classmethod
+    def _shape(cls, value: object) -> object:
+        # Said here and not by pydantic, which would repeat the value, addresses and all.
+        if not isinstance(value, dict):
+            raise ValueError("receivers is a mapping of names, such as {noc: {apprise: \"mailto://…\"}}")  # noqa: TRY004
+        for name, receiver in value.items():
+            if not isinstance(receiver, dict | ReceiverSettings):
+                raise ValueError(f"receiver {name}: write what it is, such as {{apprise: \"mailto://…\"}}")  # noqa: TRY004
+        return value
+
     @model_validator(mode="after")
     def _names(self) -> AlertSettings:
         if len(self.receivers) > RECEIVERS_MAX:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 import re
 import threading
+import warnings
+from functools import lru_cache
 from typing import Any
 
 import apprise
@@ -51,6 +53,9 @@ _LOGGER = logging.getLogger("apprise")
 # Without a handler of ours these would go to standard error, addresses and all.
 _LOGGER.addHandler(_EARS)
 _LOGGER.propagate = False
+_LOGGER.setLevel(logging.WARNING)
+# Below warnings urllib3 logs paths, and the path of a web hook is its secret.
+logging.getLogger("urllib3").setLevel(logging.WARNING)
 
 
 class AppriseChannel:
@@ -100,11 +105,11 @@ class AppriseChannel:
             plugin = _plugin(url, alert.id)
             if plugin is None:
                 return Failed("The address is none that apprise knows.")
-            sender = apprise.Apprise()
-            sender.add(plugin)
             html = _speaks_html(plugin)
             over = alert.state is AlertState.RESOLVED
-            taken = sender.notify(
+            # The plugin itself, and not ``Apprise.notify``: that shares one pool of threads among all, and a few addresses
+            # that hang would hold up the rest.
+            taken = plugin.notify(
                 title=notification.subject,
                 body=notification.html if html else notification.text,
                 body_format=apprise.NotifyFormat.HTML if html else apprise.NotifyFormat.TEXT,
@@ -121,8 +126,17 @@ def _speaks_html(plugin: Any) -> bool:
     return bool((formats[0] if isinstance(formats, tuple) else formats) == apprise.NotifyFormat.HTML)
 
 
+@lru_cache(maxsize=1)
+def _load_plugins() -> None:
+    """Has apprise import its plugins (a second, once): some import modules that Python means to remove, and warn."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        apprise.Apprise.instantiate("json://127.0.0.1", suppress_exceptions=True)
+
+
 def _plugin(url: str, alert_id: str) -> Any:
     """The address's plugin, so that trigger and resolve of one alert share a key where the service has one."""
+    _load_plugins()
     plugin = apprise.Apprise.instantiate(url, suppress_exceptions=True)
     if plugin is None or not alert_id:
         return plugin
