@@ -54,7 +54,10 @@ class BackOffice:
             self._nursery = nursery
             if self.settings.chores_every:
                 nursery.start_soon(self._chores, self.settings.chores_every)
-            await trio.sleep_forever()
+            try:
+                await trio.sleep_forever()
+            finally:
+                self._nursery = None  # the CSMS may outlive the office by a moment, and tell it of links that end
 
     def _heard(self, station: CsmsStation, what: str) -> None:
         if what == "BootNotification":

@@ -97,7 +97,7 @@ class SimCsms:
         self._remember = remember
         self._rng = random.Random(f"{self.settings.seed}/csms/faults")
         self._ids = itertools.count(1)
-        self._started_s = self.pace.now()
+        self._started_s = 0.0
         self._numbers = itertools.count(1)
         self._news = trio.Event()
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 import random
 import ssl
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
+import structlog
 import trio
 
 from nocwatch.sim.drivers import draw_plan, visit_rng, weighted, within
@@ -22,6 +23,8 @@ from nocwatch.sim.station import SimStation
 from nocwatch.sim.steps import play
 from nocwatch.sim.truth import Truth
 from nocwatch.sim.visit import no_show, visit
+
+log = structlog.get_logger(__name__)
 
 TRUTHS_MAX = 100_000
 """Sessions remembered for comparison; a demo of 24 stations needs a week for as many."""
@@ -37,6 +40,7 @@ class Fleet:
     Attributes:
         stations: identity → station.
         truths: every session and attempt that is over, oldest first.
+        crashes: lives that ended by a mistake of the simulator's own.
     """
 
     def __init__(
@@ -55,6 +59,7 @@ class Fleet:
         self.seed = seed
         self.pace = Pace(speed)
         self.truths: deque[Truth] = deque(maxlen=TRUTHS_MAX)
+        self.crashes = 0
         self._on_truth = on_truth
         self._url, self._saw, self._ssl_context = url, saw, ssl_context
         self._specs = _specs(scenario, count, seed)
@@ -65,13 +70,21 @@ class Fleet:
         """Until cancelled."""
         async with trio.open_nursery() as nursery:
             for spec in self._specs:
-                nursery.start_soon(self._run_station, spec, nursery)
+                nursery.start_soon(self._guarded, self._run_station, spec, nursery)
             for number, step in enumerate(self.scenario.steps):
                 if step.station in self.stations:
-                    nursery.start_soon(self._run_step, step, number)
+                    nursery.start_soon(self._guarded, self._run_step, step, number)
             if self.scenario.random_faults and self.stations:
                 nursery.start_soon(self._random_faults, nursery)
             task_status.started(self)
+
+    async def _guarded(self, task: Callable[..., Awaitable[None]], *args: object) -> None:
+        """One station's or driver's crash is this simulator's own mistake: it shows, and the others live on."""
+        try:
+            await task(*args)
+        except Exception:
+            self.crashes += 1
+            log.exception("a simulated life crashed", task=task.__name__)
 
     def _station(self, spec: StationSpec, index: int) -> SimStation:
         profile = _profile(spec, index, self.seed)
@@ -103,7 +116,7 @@ class Fleet:
         await self.pace.sleep(spec.start_after)
         station = self.stations[spec.id]
         for connector in station.connectors:
-            nursery.start_soon(self._live, station, connector, max(0.0, spec.life_after - spec.start_after))
+            nursery.start_soon(self._guarded, self._live, station, connector, max(0.0, spec.life_after - spec.start_after))
         await station.run()
 
     async def _live(self, station: SimStation, connector: Connector, after_s: float) -> None:
@@ -162,7 +175,7 @@ class Fleet:
             await self.pace.sleep(rng.expovariate(1.0 / faults.every))
             verb, identity = weighted(rng, faults.kinds), rng.choice(identities)
             step = Step.model_validate({"at": 0, "station": identity, verb: {}})
-            nursery.start_soon(self._play, step, random.Random(f"{self.seed}/{identity}/{rng.random()}"))
+            nursery.start_soon(self._guarded, self._play, step, random.Random(f"{self.seed}/{identity}/{rng.random()}"))
 
 
 def _specs(scenario: Scenario, count: int | None, seed: int) -> list[StationSpec]:

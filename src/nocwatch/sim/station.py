@@ -113,12 +113,15 @@ class SimStation:
             self._nursery = nursery
             task_status.started(self)
             nursery.start_soon(self._heartbeats)
-            await self.uplink.run()
+            try:
+                await self.uplink.run()
+            finally:
+                self._nursery = None
 
     def spawn(self, task: Callable[..., Awaitable[object]], *args: object) -> None:
-        """Runs something beside the station's own life, for as long as the station lives."""
-        assert self._nursery is not None, "the station is not running"
-        self._nursery.start_soon(task, *args)
+        """Runs something beside the station's own life, for as long as the station lives; nothing once that is over."""
+        if self._nursery is not None:
+            self._nursery.start_soon(task, *args)
 
     def acted(self, agent: str, what: str) -> None:
         self.actions.append((agent, what))

@@ -17,6 +17,9 @@ from nocwatch.sim.station import SimStation
 from nocwatch.sim.visit import Plan, visit
 from nocwatch.sim.wire import LinkLost
 
+ROLLBACK_SAMPLES = 4
+"""Readings for which a rolled-back register stays below its height; one alone could be a slip."""
+
 Player = Callable[[SimStation, Step, random.Random], Awaitable[None]]
 
 
@@ -102,7 +105,7 @@ async def _register_rollback(station: SimStation, step: Step, rng: random.Random
         token=_token(station, connector, rng, what.token),
         vehicle=_car(station, connector, rng),
         phases=(("charge", what.charge * stretch),),
-        rollback_wh=what.drop_wh + _flowing_wh(connector, what.charge * stretch),
+        rollback_wh=what.drop_wh + _flowing_wh(connector, ROLLBACK_SAMPLES * station.meter_interval_s),
         rollback_after_s=what.after * stretch,
         cause="register_rollback",
     )
@@ -110,7 +113,7 @@ async def _register_rollback(station: SimStation, step: Step, rng: random.Random
 
 
 def _flowing_wh(connector: Connector, seconds: float) -> float:
-    """What can flow meanwhile: added to the drop, so that the register stays below where it was."""
+    """What can flow meanwhile: added to the drop, so that it takes that long until the register is where it was."""
     return connector.socket.power_w * seconds / 3600
 
 

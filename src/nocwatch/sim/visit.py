@@ -285,8 +285,9 @@ class _Play:
 
     def _reading(self) -> Reading:
         now_s, meter, plan = self.pace.now(), self.connector.meter, self.plan
-        if plan.rollback_wh and now_s - self.started_s >= plan.rollback_after_s and meter.offset_wh == 0.0:
-            meter.offset_wh = -plan.rollback_wh
+        if plan.rollback_wh and now_s - self.started_s >= plan.rollback_after_s:
+            meter.offset_wh -= plan.rollback_wh
+            self.plan = plan = dataclasses.replace(plan, rollback_wh=0.0)
         if plan.dip_after_s and now_s - self.started_s >= plan.dip_after_s:
             meter.dip, self.plan = True, _without_dip(plan)
         return meter.reading(now_s)
@@ -353,7 +354,6 @@ class _Play:
             station.enqueue([Message(messages[-1].action, messages[-1].build)])
         if self.plan.late_values:
             station.enqueue(self.dialect.tx_meter(tx, reading, "Transaction.End"))
-        meter.offset_wh = 0.0 if self.plan.rollback_wh else meter.offset_wh
         self.connector.transaction = None
 
     def _truth(self, reason: str, reading: Reading) -> Truth:

@@ -120,6 +120,7 @@ class Peer:
         self._delayed = 0
         self._nursery: trio.Nursery | None = None
         self._over = False
+        self._closing: trio.Event | None = None
 
     @property
     def over(self) -> bool:
@@ -139,6 +140,8 @@ class Peer:
                     if not self.deaf:
                         await self._receive(text)
                 nursery.cancel_scope.cancel()
+            if self._closing is not None:
+                await self._closing.wait()  # who runs us ends the reader with us, and the peer's Close is still to be read
         finally:
             self._over = True
             for pending in self._pending.values():
@@ -190,8 +193,10 @@ class Peer:
 
     async def close(self, code: int = 1000, reason: str | None = None) -> None:
         """Closes in good order, within ``CLOSE_S_MAX``."""
+        self._closing = trio.Event()
         with trio.move_on_after(CLOSE_S_MAX):
             await self.websocket.aclose(code, reason)
+        self._closing.set()
 
     async def _receive(self, text: str | bytes) -> None:
         if self._saw:
