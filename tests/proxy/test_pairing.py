@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import socket
+from contextlib import suppress
 
 import pytest
 import trio
-
 from tests.support.relaying import (
     ANSWER,
     PATIENCE_S,
@@ -62,7 +62,7 @@ async def test_a_head_that_drips_in_byte_by_byte_is_the_same_head() -> None:
     ],
 )
 @pytest.mark.parametrize("whole", [True, False])
-async def test_a_refusal_of_the_csms_comes_back_as_it_was(refusal: bytes, whole: bool) -> None:  # noqa: FBT001
+async def test_a_refusal_of_the_csms_comes_back_as_it_was(refusal: bytes, whole: bool) -> None:
     async with listening_csms() as csms, running(settings_for(csms.port)) as (relay, journal):
         station = await connect(relay)
         await station.send_all(REQUEST)
@@ -165,10 +165,8 @@ async def test_an_upstream_that_answers_garbage_is_a_502(answer: bytes | None, r
         if answer is None:
             await far.aclose()
         else:
-            try:
+            with suppress(trio.BrokenResourceError):
                 await far.send_all(answer)
-            except trio.BrokenResourceError:
-                pass
         assert b"HTTP/1.1 502 Bad Gateway\r\n" in await read_all(station)
         assert (await journal.event("refused"))["reason"] == reason
 

@@ -1,5 +1,7 @@
 """What goes in comes out: bytes, ends, and the journal's copy, on real sockets."""
 
+# ruff: noqa: S311, ARG002 - test data has to be repeatable, not secret
+
 from __future__ import annotations
 
 import hashlib
@@ -8,7 +10,6 @@ import struct
 
 import pytest
 import trio
-
 from tests.support.relaying import (
     ANSWER,
     PATIENCE_S,

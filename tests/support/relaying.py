@@ -1,3 +1,4 @@
+# ruff: noqa: ARG002 - the fakes have the signatures of what they stand for
 """A relay between raw sockets: the test is the station and the CSMS, byte for byte, and reads the journal in memory."""
 
 from __future__ import annotations
@@ -158,7 +159,11 @@ async def connect(relay: Relay, receive_buffer: int | None = None, listener: int
     sock = trio.socket.socket()
     if receive_buffer:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-    await sock.connect((host, int(port)))
+    try:
+        await sock.connect((host, int(port)))
+    except BaseException:
+        sock.close()
+        raise
     stream = trio.SocketStream(sock)
     _opened.append(stream)
     return stream

@@ -116,14 +116,15 @@ def _no_password() -> str:
 def _context(tls: ListenerTls, address: str) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    reading = tls.certificate
+    reading = str(tls.certificate)
     try:
         for path in (tls.certificate, tls.key):
-            reading = path
+            reading = str(path)
             path.open("rb").close()
+        reading = f"{tls.certificate} with {tls.key}"
         context.load_cert_chain(tls.certificate, tls.key, password=_no_password)
         if tls.client_ca is not None:
-            reading = tls.client_ca
+            reading = str(tls.client_ca)
             context.load_verify_locations(tls.client_ca)
             context.verify_mode = ssl.CERT_REQUIRED
     except ssl.SSLError as error:

@@ -21,7 +21,6 @@ import select
 import socket
 import ssl
 from collections.abc import Callable
-from typing import TypeVar
 
 import structlog
 import trio
@@ -43,10 +42,6 @@ _CALM = _IN | _OUT
 _SIDES = ("station", "csms")
 _DEAD = frozenset({errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN})
 _RESET = frozenset({errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED, errno.ENOTCONN})
-
-
-_A = TypeVar("_A")
-_R = TypeVar("_R")
 
 
 class Link:
@@ -119,24 +114,13 @@ class _End:
         self.eof = self.stopped = self.queued = False
         self.recv: Callable[[int], bytes] = sock.recv
         self.send: Callable[[bytes], int] = sock.send
-        self.plain = self.calm = not isinstance(sock, ssl.SSLSocket)
-        if not self.plain:
-            self.recv, self.send = _blocking_alike(sock.recv), _blocking_alike(sock.send)
+        self.plain = self.calm = True
+        if isinstance(sock, ssl.SSLSocket):
+            self.plain = self.calm = False
+            self.recv, self.send = sockets.plain_calls(sock)
 
     def settle(self) -> None:
         self.calm = self.plain and self.out is None and not (self.eof or self.stopped or self.queued)
-
-
-def _blocking_alike(call: Callable[[_A], _R]) -> Callable[[_A], _R]:
-    """TLS's two ways to say "would block", as the one that plain sockets have."""
-
-    def called(argument: _A) -> _R:
-        try:
-            return call(argument)
-        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            raise BlockingIOError from None
-
-    return called
 
 
 class Pump:
@@ -382,11 +366,11 @@ class Pump:
 
     def _end_of(self, end: _End) -> None:
         """A side ended its sending. Nothing of it can be waiting, or it would not have been read."""
-        end.eof = True
-        end.calm = False
         link, peer = end.link, end.peer
         if peer is None:
             return
+        end.eof = True
+        end.calm = False
         link.ended(_SIDES[end.side], "fin")
         try:
             sockets.end_sending(peer.sock)

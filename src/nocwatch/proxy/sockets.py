@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 import ssl
 import struct
+from collections.abc import Callable
 
 import trio
 
@@ -151,6 +152,32 @@ def _has_unread(sock: socket.socket) -> bool:
         return bool(socket.socket.recv(sock, 1, socket.MSG_PEEK))
     except BlockingIOError:
         return False
+
+
+def plain_calls(sock: ssl.SSLSocket) -> tuple[Callable[[int], bytes], Callable[[bytes], int]]:
+    """``recv`` and ``send`` of a TLS socket that behave as those of a plain one.
+
+    Both say BlockingIOError where TLS wants to read or write first. Python's ssl reports a RST as an orderly end; so the
+    kernel is asked before OpenSSL is, which also makes the usual "nothing there" cheaper than OpenSSL's.
+    """
+    peek = super(ssl.SSLSocket, sock).recv
+    pending, read, write = sock.pending, sock.recv, sock.send
+
+    def receive_some(size: int) -> bytes:
+        if not pending():
+            peek(1, socket.MSG_PEEK)
+        try:
+            return read(size)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise BlockingIOError from None
+
+    def send_some(data: bytes) -> int:
+        try:
+            return write(data)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise BlockingIOError from None
+
+    return receive_some, send_some
 
 
 def reset(sock: socket.socket) -> None:

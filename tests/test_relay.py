@@ -1,0 +1,238 @@
+"""The relay as a process: its journal on disk, its ticks, its status pages, its end."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import socket
+from pathlib import Path
+from typing import Any
+
+import h11
+import msgspec
+import pytest
+import trio
+from tests.support.relaying import (
+    PATIENCE_S,
+    connect,
+    is_reset,
+    listening_csms,
+    paired,
+    read_all,
+    read_exactly,
+    running,
+    settings_for,
+)
+
+from nocwatch.errors import NocwatchError
+from nocwatch.journal.reader import Reader
+from nocwatch.journal.record import Record, RecordKind
+from nocwatch.journal.settings import JournalSettings
+from nocwatch.proxy.listener import Listener
+from nocwatch.proxy.settings import ListenerSettings
+from nocwatch.relay import Relay, connection_numbers, serve
+
+
+async def get(address: str, path: str) -> tuple[int, bytes]:
+    host, port = address.rsplit(":", 1)
+    stream = await trio.open_tcp_stream(host, int(port))
+    async with stream:
+        await stream.send_all(b"GET %s HTTP/1.1\r\nHost: x\r\n\r\n" % path.encode())
+        raw = await read_all(stream)
+    parser = h11.Connection(h11.CLIENT)
+    parser.send(h11.Request(method="GET", target=path, headers=[("Host", "x")]))
+    parser.receive_data(raw)
+    response = parser.next_event()
+    assert isinstance(response, h11.Response)
+    body = parser.next_event()
+    return response.status_code, bytes(body.data) if isinstance(body, h11.Data) else b""
+
+
+def records_of(path: Path) -> list[Record]:
+    reader, records = Reader(path), []
+    while batch := reader.read():
+        records += batch
+    return records
+
+
+async def test_all_that_passed_is_in_the_journal_on_disk_when_the_relay_has_ended(tmp_path: Path) -> None:
+    journal = JournalSettings(path=tmp_path / "journal")
+    async with listening_csms() as csms:
+        async with trio.open_nursery() as nursery:
+            relay: Relay = await nursery.start(
+                lambda task_status: serve(
+                    settings_for(csms.port), journal, signals=False, task_status=task_status
+                )
+            )
+            station, far = await paired(relay, csms)
+            await station.send_all(b"up" * 5000)
+            assert await read_exactly(far, 10_000) == b"up" * 5000
+            await far.send_all(b"down")
+            assert await read_exactly(station, 4) == b"down"
+            relay.stop()
+        assert not await is_reset(station)
+        assert not await is_reset(far)
+    records = records_of(journal.path)
+    links = [msgspec.json.decode(each.data) for each in records if each.kind is RecordKind.LINK]
+    assert [link["event"] for link in links] == ["open", "closed"]
+    assert (links[1]["by"], links[1]["reason"]) == ("relay", "shutdown")
+    chunks = [each for each in records if each.kind is RecordKind.CHUNK]
+    assert b"".join(each.data for each in chunks if each.direction == 0) == b"up" * 5000
+    assert b"".join(each.data for each in chunks if each.direction == 1) == b"down"
+    ticks = [msgspec.json.decode(each.data) for each in records if each.kind is RecordKind.TICK]
+    assert ticks[-1]["links"] == 1
+    assert ticks[-1]["bytes_from_station"] == 10_000
+    assert ticks[-1]["upstream_up_main"] == 1
+    assert "journal_records" in ticks[-1]
+    assert len({each.connection for each in chunks}) == 1
+
+
+async def test_a_tick_each_second_holds_the_counters() -> None:
+    async with listening_csms() as csms, running(settings_for(csms.port)) as (relay, journal):
+        await paired(relay, csms)
+        with trio.fail_after(PATIENCE_S):
+            while len(journal.ticks) < 2:  # noqa: ASYNC110
+                await trio.sleep(0.01)
+        assert journal.ticks[-1]["links_open"] == 1
+
+
+async def test_status_pages_say_alive_ready_and_count() -> None:
+    async with listening_csms() as csms:
+        settings = settings_for(csms.port, status="127.0.0.1:0")
+        async with running(settings) as (relay, _):
+            address = relay.status_address
+            assert address is not None
+            await paired(relay, csms)
+            stranger = await connect(relay)
+            await stranger.send_all(b"\x16\x03\x01")
+            await read_all(stranger)
+            assert await get(address, "/healthz") == (200, b'{"alive":true}')
+            status, body = await get(address, "/readyz")
+            assert (status, msgspec.json.decode(body)) == (200, {"ready": True, "reasons": [], "remarks": []})
+            status, body = await get(address, "/metrics?x=y")
+            lines = body.decode().splitlines()
+            assert "nocwatch_relay_links_open 1" in lines
+            assert "nocwatch_relay_links_total 1" in lines
+            assert 'nocwatch_relay_refused_total{reason="not_http"} 1' in lines
+            assert 'nocwatch_relay_upstream_up{upstream="main"} 1' in lines
+            assert "# TYPE nocwatch_relay_links_open gauge" in lines
+            assert (await get(address, "/nothing"))[0] == 404
+
+
+async def test_nonsense_on_the_status_port_ends_nothing() -> None:
+    async with listening_csms() as csms:
+        async with running(settings_for(csms.port, status="127.0.0.1:0")) as (relay, _):
+            assert relay.status_address is not None
+            host, port = relay.status_address.rsplit(":", 1)
+            for nonsense in (b"\x00\x01\r\n\r\n", b"", b"GET /x HTTP/9.9\r\n\r\n"):
+                stream = await trio.open_tcp_stream(host, int(port))
+                await stream.send_all(nonsense)
+                await stream.aclose()
+            assert (await get(relay.status_address, "/healthz"))[0] == 200
+
+
+async def test_sigterm_stops_accepting_says_so_and_lets_links_live_for_their_grace() -> None:
+    async with listening_csms() as csms:
+        settings = settings_for(csms.port, status="127.0.0.1:0", grace="1m")
+        async with running(settings, signals=True) as (relay, journal):
+            assert relay.status_address is not None
+            station, far = await paired(relay, csms)
+            os.kill(os.getpid(), signal.SIGTERM)
+            with trio.fail_after(PATIENCE_S):
+                while (await get(relay.status_address, "/readyz"))[0] != 503:
+                    pass
+                while True:
+                    try:
+                        stream = await connect(relay)
+                    except OSError:
+                        break
+                    stream.socket.close()
+            await station.send_all(b"still here")
+            assert await read_exactly(far, 10) == b"still here"
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert not await is_reset(station)
+            assert not await is_reset(far)
+            closed = await journal.event("closed")
+            assert (closed["by"], closed["reason"]) == ("relay", "shutdown")
+
+
+async def test_the_grace_is_over_when_the_last_link_is() -> None:
+    async with listening_csms() as csms:
+        async with running(settings_for(csms.port, grace="10m")) as (relay, journal):
+            station, far = await paired(relay, csms)
+            relay.stop()
+            await station.aclose()
+            await far.aclose()
+            await journal.event("closed")
+            with trio.fail_after(PATIENCE_S):
+                while not relay._pump._epoll.closed:  # noqa: ASYNC110 - closed as the last thing of all
+                    await trio.sleep(0.01)
+
+
+def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        for change in ({"listen": [{"address": address}]}, {"status": address}):
+            with pytest.raises(NocwatchError, match="another program listens there") as raised:
+                Relay(settings_for(1, **change), JournalSettings(path=tmp_path))
+            assert address in str(raised.value)
+            assert "\n" not in str(raised.value)
+
+
+def test_connection_numbers_never_repeat_over_lanes_and_restarts() -> None:
+    second = 10**9
+    made = [
+        next(numbers)
+        for start, lane in ((100, 0), (100, 1), (101, 0))
+        for numbers in [connection_numbers(start * second, lane)]
+        for _ in range(3)
+    ]
+    assert len(set(made)) == 9
+    assert made[0] >> 32 == 100
+    assert made[3] >> 28 & 15 == 1
+    assert made[0] < 1 << 62
+
+
+class ExhaustedSocket:
+    """A listening socket in a process that is out of descriptors for a while."""
+
+    def __init__(self, real: socket.socket, errors: list[int]) -> None:
+        self._real = real
+        self._errors = errors
+
+    def fileno(self) -> int:
+        return self._real.fileno()
+
+    def accept(self) -> Any:
+        if self._errors:
+            number = self._errors.pop(0)
+            raise OSError(number, os.strerror(number))
+        return self._real.accept()
+
+    def close(self) -> None:
+        self._real.close()
+
+
+async def test_an_accept_that_fails_is_tried_again() -> None:
+    async with listening_csms() as csms, running(settings_for(csms.port)) as (relay, _):
+        listener = Listener(ListenerSettings(address="127.0.0.1:0"))
+        listener._sock = ExhaustedSocket(listener._sock, [errno.EMFILE, errno.ECONNABORTED, errno.ENFILE])  # type: ignore[assignment]
+        accepted = trio.Event()
+
+        def welcome(sock: socket.socket, address: object, _: Listener) -> None:
+            sock.close()
+            accepted.set()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(listener.accept, relay.counters, welcome)
+            host, port = listener.address.rsplit(":", 1)
+            stream = await trio.open_tcp_stream(host, int(port))
+            with trio.fail_after(PATIENCE_S):
+                await accepted.wait()
+            await stream.aclose()
+            nursery.cancel_scope.cancel()
+        listener.close()
+        assert relay.counters.accept_errors == 3
