@@ -168,6 +168,19 @@ def test_the_register_is_overall_or_the_sum_of_phases_never_both(sampled, regist
     assert metering.register_wh(events, metering.END) == register
 
 
+def test_without_a_context_the_register_is_the_first_at_the_start_and_the_last_at_the_end():
+    payload = {
+        "meterValue": [
+            {"sampledValue": [sample(1)]},
+            {"sampledValue": [sample(2)]},
+            {"sampledValue": [sample(3, "L1")]},
+        ]
+    }
+    events = metering.metered(hearing(), payload, "meterValue", evse=1, connector=None, transaction="t")
+    assert metering.register_wh(events, metering.BEGIN) == 1
+    assert metering.register_wh(events, metering.END) == 2
+
+
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),

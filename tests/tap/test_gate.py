@@ -113,7 +113,7 @@ def test_an_escaped_key_does_not_slip_through():
 @pytest.mark.parametrize(
     "text",
     [
-        b'{"idTag": "Geheim7Qx"', b'[3,"idTag":"Geheim7Qx"]', b"idTag=Geheim7Qx&x=", b'[{"idTag":"Geheim7Qx","a":"b"}, NaN]',
+        b'{"idTag": "Geheim7Qx"', b'[3,"idTag":"Geheim7Qx"]', b'[3,"idTag":"Geheim7Qx","a"]', b"idTag=Geheim7Qx&x=", b'[{"idTag":"Geheim7Qx","a":"b"}, NaN]',
         b'[2,"1","Authorize",{"idTag":"Geheim7Qx"}', b"[" * 5000 + b'"idTag":"Geheim7Qx"',
     ],
 )  # fmt: skip

@@ -270,6 +270,8 @@ def test_what_is_left_of_a_message_after_a_gap_is_told_once():
         (frame(b"", 9) + frame(CALL), True, True),
         (frame(b"", 9) + b"x", True, False),
         (frame(b"\x03\xe8", 8), True, True),
+        (frame(b"", 11), True, False),
+        (frame(b"", 3), True, False),
         (b"", True, False),
         (b"\x81", True, False),
     ],
