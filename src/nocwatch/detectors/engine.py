@@ -14,6 +14,7 @@ taken and restored in between.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -66,7 +67,8 @@ class Engine:
         """
         board = self._board
         now_ns = max(now_ns, board.now_ns)
-        for event in events:
+        # Changes that came due between two records have their own times, and stand after what the record itself said.
+        for event in sorted(events, key=_at_ns) if len(events) > 1 else events:
             kind = type(event)
             listeners = self._table.get(kind)
             if listeners is None:
@@ -298,6 +300,9 @@ class Engine:
     def _take(self) -> list[Flag]:
         flags, self._board.out = self._board.out, []
         return flags
+
+
+_at_ns = attrgetter("at_ns")
 
 
 def _facts(station: Station) -> tuple[str, str, str]:

@@ -84,8 +84,8 @@ class Flapping(Detector[FlappingSettings, Links]):
     numbers: ClassVar[dict[str, str]] = {"reconnects": "reconnects within the window"}
 
     def on(self, event: Any, context: Context[Links]) -> None:
-        restart = self._unrest(event.station, event.upstream, context)
         links = context.state(event.station)
+        restart = self._unrest(event.station, event.upstream, context) if links.seen else False
         if isinstance(event, LinkClosed):
             code = f", code {event.code}" if event.code is not None else ""
             links.by = event.by
@@ -95,6 +95,8 @@ class Flapping(Detector[FlappingSettings, Links]):
             return
         probe = context.now_ns - links.opened_at_ns < PROBE_NS
         first, links.seen, links.opened_at_ns = not links.seen, True, context.now_ns
+        if first and event.upstream:
+            context.state(f"upstream {event.upstream}").members[event.station] = True
         if first or probe or restart:
             return
         links.reconnects = [

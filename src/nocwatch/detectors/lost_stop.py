@@ -10,6 +10,7 @@ from pydantic import Field
 from nocwatch.clock import SECOND_NS
 from nocwatch.detectors import wording
 from nocwatch.detectors.base import Context, Detector, Hears, Settings
+from nocwatch.detectors.reading import began
 from nocwatch.flags import Blame, Category, Evidence, Severity
 from nocwatch.network import ConnectorStatus
 from nocwatch.quantities import Duration
@@ -102,7 +103,7 @@ class LostStop(Detector[LostStopSettings, Open]):
             return
         if now.reported is ConnectorStatus.AVAILABLE:
             for session in context.sessions(event.station):
-                if session.transaction is not None and _on(session, now.evse, now.connector):
+                if began(session) and _on(session, now.evse, now.connector):
                     self._free(session, event, context)
         elif now.reported in _BUSY and (index := context.peek(_index(event.station))) is not None:
             for key in list(index.sessions):
@@ -136,16 +137,14 @@ class LostStop(Detector[LostStopSettings, Open]):
             if state is not None:
                 self._drop(session.id, state, context)
             context.clear_flag(session.id, "the Stop came after all")
-        elif event.ended and (state is None or not state.told):
+        elif event.ended and not context.raised(session.id):
             self._given_up(event, state, context)
 
     def _given_up(self, event: SessionChanged, state: Open | None, context: Context[Open]) -> None:
         """The session was closed as lost: at once where the next transaction has begun, else when this rule's own wait is over."""
         session = event.now
         successor = any(
-            other.id != session.id
-            and other.transaction is not None
-            and _on(other, session.evse, session.connector)
+            other.id != session.id and began(other) and _on(other, session.evse, session.connector)
             for other in context.sessions(session.station)
         )
         if state is not None and not successor:

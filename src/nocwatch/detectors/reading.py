@@ -5,23 +5,27 @@ from __future__ import annotations
 from nocwatch.network import Connector, Station
 from nocwatch.sessions import Milestone, Session
 
-_PLUG_STEPS = frozenset({"plugged", "plugged_in", "cable_plugged_in", "ev_connected"})
-_TOKEN_STEPS = frozenset({"authorised", "authorized"})
+
+def began(session: Session) -> bool:
+    """Whether a transaction was begun, be it without an id: 1.6 gives one only with the answer."""
+    return session.transaction is not None or any(step.name == "started" for step in session.steps)
 
 
 def ready_ns(session: Session) -> int | None:
     """When authorisation and plug were both there; None where the session never came that far.
 
-    In 1.6 a transaction begins when both are there. In 2.x it may begin with either one, and the timeline tells the other.
+    In 1.6 a transaction begins when both are there. In 2.x it may begin with either one (TxStartPoint), and the timeline tells the
+    other: *starting* the authorisation, *ev_connected* the plug.
     """
-    milestones = session.milestones
-    starting = milestones.get(Milestone.STARTING.value)
-    later = [step.at_ns for step in session.steps if step.name in _PLUG_STEPS or step.name in _TOKEN_STEPS]
-    moments = [each for each in (starting, session.started_at_ns) if each is not None] + later
-    before_stop = [each for each in moments if session.stopped_at_ns is None or each <= session.stopped_at_ns]
-    if starting is None and session.transaction is None:
+    if not began(session):
         return None
-    return max(before_stop, default=None)
+    starting = session.milestones.get(Milestone.STARTING.value)
+    if starting is None and session.token is None:
+        return None
+    plugged = next(
+        (step.at_ns for step in session.steps if step.name == "ev_connected"), session.started_at_ns
+    )
+    return max(session.started_at_ns, starting or 0, plugged)
 
 
 def was_suspended_by_evse(session: Session) -> bool:

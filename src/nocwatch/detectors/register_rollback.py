@@ -170,6 +170,7 @@ class RegisterRollback(Detector[RegisterRollbackSettings, Meters]):
             return
         booted_since = series.last_at_ns < context.state(f"station {event.station}").booted_at_ns
         series.samples += 1
+        series.last_at_ns, series.last_wh = at_ns, value_wh
         fall_wh = series.high_wh - value_wh
         if fall_wh <= self.settings.fall_wh_min or self._allowed(
             series, meters, fall_wh, booted_since, event.station, context
@@ -181,11 +182,10 @@ class RegisterRollback(Detector[RegisterRollbackSettings, Meters]):
             if not series.below:
                 series.below_since_ns = at_ns
             series.below += 1
-            series.below_wh = value_wh
+            series.below_wh = min(value_wh, series.below_wh) if series.below > 1 else value_wh
             series.frames = [*series.frames[-3:], event.frame]
             if series.below >= self.settings.samples_min:
                 self._tell(session, meters, key, series, event, context)
-        series.last_at_ns, series.last_wh = at_ns, value_wh
 
     def _allowed(
         self,
@@ -227,7 +227,7 @@ class RegisterRollback(Detector[RegisterRollbackSettings, Meters]):
                     session=session,
                 ),
                 Evidence(
-                    text=f"{wording.count(series.below, 'sample')} below it since {wording.moment(series.below_since_ns)}, the last {series.below_wh:.0f} Wh.",
+                    text=f"{wording.count(series.below, 'sample')} below it since {wording.moment(series.below_since_ns)}, the lowest {series.below_wh:.0f} Wh.",
                     at_ns=series.below_since_ns,
                     frames=tuple(series.frames),
                     session=session,
@@ -237,5 +237,5 @@ class RegisterRollback(Detector[RegisterRollbackSettings, Meters]):
             numbers={"fall_wh": fall_wh, "high_wh": series.high_wh, "low_wh": series.below_wh},
         )
         # From here on the register is measured against where it fell to: another fall is another piece of evidence.
-        series.high_wh, series.high_at_ns, series.high_frame = series.below_wh, event.when_ns, event.frame
+        series.high_wh, series.high_at_ns, series.high_frame = series.last_wh, event.when_ns, event.frame
         series.below, series.frames = 0, []

@@ -114,6 +114,7 @@ class SuccessRateDrop(Detector[SuccessRateSettings, Rates]):
             rates = context.state(key)
             if before is not None and change.before is not None:
                 _add(rates, _hour(change.before, context), before, -1)
+                _forgive(rates, change.before)
             if now is not None:
                 hour = _hour(change.now, context)
                 _add(rates, hour, now, 1)
@@ -292,6 +293,15 @@ def _failed(rates: Rates, session: Session, hour: int) -> None:
     reason = str(session.reason or "unknown")
     if reason in rates.reasons or len(rates.reasons) < REASONS_MAX:
         rates.reasons[reason] = rates.reasons.get(reason, 0) + 1
+
+
+def _forgive(rates: Rates, session: Session) -> None:
+    """The verdict is being revised: its reason does not count any more."""
+    reason = str(session.reason or "unknown")
+    if rates.reasons.get(reason, 0) > 1:
+        rates.reasons[reason] -= 1
+    else:
+        rates.reasons.pop(reason, None)
 
 
 def _sum(buckets: dict[int, list[int]]) -> tuple[int, int]:

@@ -20,7 +20,7 @@ TOKENS_MAX = 256
 """Refused tokens remembered for one station within the window: far above any threshold. The oldest is forgotten."""
 STATIONS_MAX = 4096
 """Stations remembered for one provider's refusals; more than that is an outage anyway."""
-_NOT_REFUSED = frozenset({"Accepted", "ConcurrentTx", ""})
+_NOT_REFUSED = frozenset({"Accepted", ""})
 
 
 class TokenBruteForceSettings(Settings):
@@ -61,7 +61,7 @@ class TokenBruteForce(Detector[TokenBruteForceSettings, Refusals]):
 
     A provider's outage is none: refusals of one provider's tokens on `outage_stations_min` stations or more within the window do not count.
     Tokens of no known provider count as an outage only where most of them were refused elsewhere. The same token again and again
-    is one token; ConcurrentTx is no refusal of the token.
+    is one token.
     """
 
     name = "token_brute_force"

@@ -79,7 +79,6 @@ class ZeroEnergySession(Detector[ZeroEnergySettings, Profiles]):
         if (
             energy_wh is None
             or ready is None
-            or session.transaction is None
             or energy_wh >= self.settings.energy_kwh_max * 1000
             or session.outcome in (Outcome.CANCELLED, Outcome.REJECTED)
             or session.reason is Reason.LOST_STOP
