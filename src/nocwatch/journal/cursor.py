@@ -16,12 +16,10 @@ class Cursor(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         lanes: lane → sequence of the next record wanted.
         identities: lane → which lane it was, to notice that a journal was deleted and begun anew.
-        times_ns: lane → the highest time delivered; with it the merge goes on in the same order after a restart.
     """
 
     lanes: dict[int, int] = {}
     identities: dict[int, int] = {}
-    times_ns: dict[int, int] = {}
 
 
 def load_cursor(path: Path) -> Cursor:

@@ -47,19 +47,18 @@ class LaneFollower:
         lane: int,
         expected: int | None,
         identity: int | None,
-        time_ns: int,
         count: Callable[[str, int], None],
     ) -> None:
         self.lane = lane
         self.folder = lane_folder(root, lane)
         self.expected = expected
         self.identity = identity
-        self.key_ns = time_ns
+        self.key_ns = 0
         self.live = False
         self.silent_since_ns: int | None = None
         self._root = root
         self._count = count
-        self._delivered_ns = time_ns
+        self._delivered_ns = 0
         self._records: list[Record] = []
         self._keys: list[int] = []
         self._head = 0

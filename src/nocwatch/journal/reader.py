@@ -54,7 +54,7 @@ class Reader:
         self._now_ns = now_ns
         self._start = cursor or Cursor()
         self._lanes: dict[int, LaneFollower] = {}
-        self._highest_ns = max(self._start.times_ns.values(), default=0)
+        self._highest_ns = 0
         self.counters: dict[str, int] = dict.fromkeys(COUNTERS, 0)
 
     def __enter__(self) -> Self:
@@ -70,18 +70,13 @@ class Reader:
     @property
     def cursor(self) -> Cursor:
         """Behind what ``read`` gave out last; reading from here gives what comes next."""
-        lanes, identities, times_ns = (
-            dict(self._start.lanes),
-            dict(self._start.identities),
-            dict(self._start.times_ns),
-        )
+        lanes, identities = dict(self._start.lanes), dict(self._start.identities)
         for number, lane in self._lanes.items():
             if lane.next_sequence is not None:
                 lanes[number] = lane.next_sequence
-                times_ns[number] = lane.delivered_ns
             if lane.identity is not None:
                 identities[number] = lane.identity
-        return Cursor(lanes=lanes, identities=identities, times_ns=times_ns)
+        return Cursor(lanes=lanes, identities=identities)
 
     def read(self, records_max: int = 4096) -> list[Record]:
         """What comes next, at most ``records_max`` records; an empty list where there is nothing new (yet)."""
@@ -119,10 +114,7 @@ class Reader:
     def _is_waited_for(self, lane: LaneFollower) -> bool:
         held = lane_is_held(lane.folder)
         if held and not lane.live:
-            lane.key_ns = max(
-                lane.key_ns, self._highest_ns
-            )  # what a writer that has just come brings is later
-            lane.silent_since_ns = None
+            lane.silent_since_ns = None  # its writer has just come
         lane.live = held
         if lane.fill():
             lane.silent_since_ns = None
@@ -138,7 +130,6 @@ class Reader:
             number,
             start.lanes.get(number),
             start.identities.get(number),
-            start.times_ns.get(number, 0),
             self._count,
         )
         self._lanes[number] = lane
