@@ -50,7 +50,11 @@ class Spool:
 
     def __init__(self, settings: InfluxSettings) -> None:
         path = Path(settings.spool)
-        bounds = {"keep_for": SPOOL_KEPT_FOR, "size_max": f"{settings.spool_size_max}B", "segment_size": "16MiB"}
+        bounds = {
+            "keep_for": SPOOL_KEPT_FOR,
+            "size_max": f"{settings.spool_size_max}B",
+            "segment_size": "16MiB",
+        }
         self._kept = JournalSettings.model_validate({"path": path, **bounds})
         self._writer = Writer(path, 0, self._kept)
 

@@ -141,25 +141,35 @@ class FleetCollector:
         yield from (sessions, energy, flags, raised, firing)
 
     def _ours(self) -> Iterable[Metric]:
-        for name, value in sorted(self._figures.relay_counters().items()):
-            if name.endswith("_now"):
-                yield GaugeMetricFamily(
-                    f"nocwatch_relay_{name.removesuffix('_now')}", f"The relay's {name}.", value=value
-                )
-            else:
-                yield CounterMetricFamily(
-                    f"nocwatch_relay_{name.removesuffix('_total')}",
-                    f"The relay's {name}, since its start.",
-                    value=value,
-                )
+        yield from _relay(self._figures.relay_counters())
         for name, value in sorted(self._figures.own_counters().items()):
-            yield CounterMetricFamily(
-                f"nocwatch_watch_{name.removesuffix('_total')}",
-                f"The watch's {name}, since its start.",
-                value=value,
-            )
+            text = f"The watch's {name}, since its start."
+            yield CounterMetricFamily(f"nocwatch_watch_{name.removesuffix('_total')}", text, value=value)
         for name, number in sorted(self._figures.own_gauges().items()):
             yield GaugeMetricFamily(f"nocwatch_watch_{name}", f"The watch's {name}.", value=number)
+
+
+_RELAY_GAUGES = frozenset({"links_open", "handshakes_open", "draining"})
+_RELAY_LABELS = {"refused_": "reason", "closed_": "how", "upstream_up_": "upstream"}
+"""Counters that stand for a table: what follows the prefix is a label, not part of the name."""
+
+
+def _relay(counters: Mapping[str, int]) -> Iterable[Metric]:
+    tables: dict[str, Metric] = {}
+    for name, value in sorted(counters.items()):
+        prefix = next((each for each in _RELAY_LABELS if name.startswith(each)), None)
+        if prefix is None:
+            family = GaugeMetricFamily if name in _RELAY_GAUGES else CounterMetricFamily
+            yield family(f"nocwatch_seen_relay_{name}", f"The relay's {name}, by its last tick.", value=value)
+            continue
+        if prefix not in tables:
+            family = GaugeMetricFamily if prefix == "upstream_up_" else CounterMetricFamily
+            table = f"nocwatch_seen_relay_{prefix.rstrip('_')}"
+            tables[prefix] = family(
+                table, f"The relay's {prefix.rstrip('_')}, by its last tick.", labels=[_RELAY_LABELS[prefix]]
+            )
+        tables[prefix].add_metric([name.removeprefix(prefix)], value)  # type: ignore[attr-defined]
+    yield from tables.values()
 
 
 def exposition(figures: Figures, tally: Tally) -> Callable[[], bytes]:

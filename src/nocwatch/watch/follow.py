@@ -230,6 +230,7 @@ class Follower:
         self.read_at_ns = records[-1].at_ns
         age_ns = clock.now_ns() - self.read_at_ns
         self.behind_s = max(0.0, age_ns / 1e9)
+        self.caught_up = age_ns < FRESH_NS
         if age_ns < FRESH_NS:
             news.publish(self.pipeline.stations)
 

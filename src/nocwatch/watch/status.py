@@ -59,8 +59,11 @@ class Status:
     def own_gauges(self) -> Mapping[str, float]:
         return {
             "behind_seconds": self._follower.behind_s,
+            "caught_up": float(self._follower.caught_up),
+            "read_timestamp_seconds": self._follower.read_at_ns / 1e9,
             "relay_silent_seconds": self.relay_silent_s(),
             "influx_behind_seconds": self.sink_behind_s(),
+            "influx_waiting": float(self._sink is not None and not self._sink.caught_up),
             "start_time_seconds": self._started_ns / 1e9,
         }
 
@@ -111,8 +114,12 @@ class Status:
             found.append(
                 f"{dropped} observations could not be written to the journal (disk full or slow); what passed then was not seen."
             )
-        if relay.get("upstreams_down_now", 0):
-            found.append("The CSMS cannot be reached by the relay; stations that connect are answered 502.")
+        for name, up in sorted(relay.items()):
+            if name.startswith("upstream_up_") and not up:
+                upstream = name.removeprefix("upstream_up_")
+                found.append(
+                    f"The relay cannot reach the CSMS {upstream}; stations that connect are answered 502."
+                )
         if self._sink is not None and self._sink.trouble:
             found.append(f"{self._sink.trouble}; {self.sink_behind_s():.0f} s of points wait in the spool.")
         return found
