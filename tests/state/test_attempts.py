@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from tests.support.play import Play
 
 from nocwatch.flags import Blame
 from nocwatch.frames import Direction
 from nocwatch.sessions import Outcome, Reason, StartSource
 from nocwatch.state.changes import SessionChanged
-from tests.support.play import Play
 
 
 def verdict(play: Play) -> tuple[Outcome, Reason | None, Blame | None]:

@@ -18,7 +18,7 @@ def test_overall_wins_over_the_phases_and_they_are_never_added() -> None:
             Sample(POWER, 1000, "W", "L1"),
             Sample(POWER, 1100, "W", "L2"),
             Sample(POWER, 1200, "W", "L3"),
-        )  # fmt: skip
+        )
     )
     assert (chosen.register_wh, chosen.register_key, chosen.power_w) == (310, "Outlet/", 3300)
 
@@ -50,7 +50,7 @@ def test_current_is_the_largest_phase_and_voltage_the_mean() -> None:
             Sample("Voltage", 230, "V", "L1-N"),
             Sample("Voltage", 232, "V", "L2-N"),
             Sample("Current.Import", 1, "A", "N"),
-        )  # fmt: skip
+        )
     )
     assert (chosen.current_a, chosen.voltage_v, chosen.soc_percent) == (16, 231, 41)
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from tests.support.play import T0_NS, Play
 
 from nocwatch.flags import Blame
 from nocwatch.sessions import Outcome, Reason, StartSource
 from nocwatch.state.changes import SessionChanged
-from tests.support.play import T0_NS, Play
 
 
 def verdict(play: Play) -> tuple[Outcome, Reason | None, Blame | None]:

@@ -1,14 +1,15 @@
 """Sessions of OCPP 2.0.1, one story a rule."""
 
+# ruff: noqa: S107 - tokens of a play are no passwords
 from __future__ import annotations
 
 import pytest
+from tests.support.play import Play
 
 from nocwatch.flags import Blame
 from nocwatch.network import ConnectorStatus
 from nocwatch.sessions import Outcome, Reason, StartSource
 from nocwatch.state.changes import SessionChanged
-from tests.support.play import Play
 
 
 def play_201() -> Play:
@@ -27,7 +28,7 @@ def charge(
     play.transaction("Started", trigger="CablePluggedIn", evse=1, state="EVConnected", register=start)
     play.wait(5)
     play.transaction(
-        "Updated", trigger="Authorized", token=token, type=kind, status="Accepted", state="Charging"
+        "Updated", trigger="Authorized", token=token, token_type=kind, status="Accepted", state="Charging"
     )
     for part in range(1, 6):
         play.wait(120)
@@ -117,7 +118,13 @@ def test_remote_start_is_joined_by_its_id() -> None:
     play.remote_start("APP", 1, remote_id=42)
     play.wait(30)
     play.transaction(
-        "Started", trigger="RemoteStart", evse=1, remote_id=42, token="OTHER", type="Central", register=1000
+        "Started",
+        trigger="RemoteStart",
+        evse=1,
+        remote_id=42,
+        token="OTHER",
+        token_type="Central",
+        register=1000,
     )
     play.wait(600)
     end(play, "Remote", trigger="RemoteStop")
@@ -131,7 +138,7 @@ def test_remote_start_of_a_plugged_vehicle() -> None:
     play.transaction("Started", trigger="CablePluggedIn", evse=1, state="EVConnected", register=1000)
     play.remote_start("APP", 1, remote_id=7)
     play.transaction(
-        "Updated", trigger="RemoteStart", remote_id=7, token="APP", type="Central", state="Charging"
+        "Updated", trigger="RemoteStart", remote_id=7, token="APP", token_type="Central", state="Charging"
     )
     play.wait(600)
     end(play, "Remote", trigger="RemoteStop")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tests.support.play import Play
+
 from nocwatch.frames import Direction, LinkEvent
 from nocwatch.network import ConnectorStatus
 from nocwatch.state.changes import (
@@ -14,7 +16,6 @@ from nocwatch.state.changes import (
 )
 from nocwatch.state.fleet import Fleet
 from nocwatch.state.settings import StateSettings
-from tests.support.play import Play
 
 
 def test_a_half_open_old_socket_takes_nobody_offline() -> None:

@@ -14,6 +14,7 @@ Time is the play's own: ``wait`` passes it, with a tick at its end. Answers come
 Time stamps in payloads are the play's time unless ``at`` (seconds of the play) says otherwise.
 """
 
+# ruff: noqa: S107 - tokens of a play are no passwords
 from __future__ import annotations
 
 import json
@@ -85,14 +86,23 @@ class Play:
         self.changes += moved.changes
         return moved
 
-    def open(self, *, subprotocol: str | None = "", address: str = "203.0.113.7:50000", upstream: str = "main") -> int:
+    def open(
+        self, *, subprotocol: str | None = "", address: str = "203.0.113.7:50000", upstream: str = "main"
+    ) -> int:
         """A new connection, from now on the one that is spoken on. Returns its number."""
         self.connection = self._number() if self.connection else 1
         chosen = f"ocpp{self.version}" if subprotocol == "" else subprotocol
         self.link(LinkEvent.OPEN, upstream=upstream, remote_address=address, subprotocol=chosen)
         return self.connection
 
-    def close(self, *, connection: int | None = None, by: str = "station", code: int | None = None, reason: str = "reset") -> None:
+    def close(
+        self,
+        *,
+        connection: int | None = None,
+        by: str = "station",
+        code: int | None = None,
+        reason: str = "reset",
+    ) -> None:
         self.link(LinkEvent.CLOSED, connection=connection, by=by, code=code, reason=reason)
 
     def link(self, event: LinkEvent, *, connection: int | None = None, **fields: Any) -> None:
@@ -110,7 +120,9 @@ class Play:
 
     # --- messages -----------------------------------------------------------------------------------------------------
 
-    def text(self, text: str, direction: Direction = Direction.FROM_STATION, *, connection: int | None = None) -> None:
+    def text(
+        self, text: str, direction: Direction = Direction.FROM_STATION, *, connection: int | None = None
+    ) -> None:
         self.feed(
             Frame(
                 lane=0,
@@ -125,30 +137,51 @@ class Play:
         )
 
     def call(
-        self, action: str, payload: dict[str, Any], *, by: Direction = Direction.FROM_STATION, id: str | None = None
-    ) -> str:  # noqa: A002
+        self,
+        action: str,
+        payload: dict[str, Any],
+        *,
+        by: Direction = Direction.FROM_STATION,
+        message_id: str | None = None,
+    ) -> str:
         """A CALL; returns its message id."""
-        message_id = id or f"m{self._number()}"
+        message_id = message_id or f"m{self._number()}"
         self.text(json.dumps([2, message_id, action, payload]), by)
         return message_id
 
-    def answer(self, message_id: str, payload: dict[str, Any], *, by: Direction = Direction.FROM_CSMS, after: float = ANSWER_S) -> None:
+    def answer(
+        self,
+        message_id: str,
+        payload: dict[str, Any],
+        *,
+        by: Direction = Direction.FROM_CSMS,
+        after: float = ANSWER_S,
+    ) -> None:
         self.clock[0] += after
         self.text(json.dumps([3, message_id, payload]), by)
 
     def error(
-        self, message_id: str, code: str = "InternalError", *, by: Direction = Direction.FROM_CSMS, after: float = ANSWER_S
+        self,
+        message_id: str,
+        code: str = "InternalError",
+        *,
+        by: Direction = Direction.FROM_CSMS,
+        after: float = ANSWER_S,
     ) -> None:
         self.clock[0] += after
         self.text(json.dumps([4, message_id, code, "", {}]), by)
 
-    def ask(self, action: str, payload: dict[str, Any], answer: dict[str, Any], *, after: float = ANSWER_S) -> str:
+    def ask(
+        self, action: str, payload: dict[str, Any], answer: dict[str, Any], *, after: float = ANSWER_S
+    ) -> str:
         """A call of the station's with its answer."""
         message_id = self.call(action, payload)
         self.answer(message_id, answer, after=after)
         return message_id
 
-    def command(self, action: str, payload: dict[str, Any], status: str | None = "Accepted", **answer: Any) -> str:
+    def command(
+        self, action: str, payload: dict[str, Any], status: str | None = "Accepted", **answer: Any
+    ) -> str:
         """A call of the CSMS's with the station's answer; without one where ``status`` is None."""
         message_id = self.call(action, payload, by=Direction.FROM_CSMS)
         if status is not None:
@@ -170,30 +203,68 @@ class Play:
         self.wait(30)
         return self
 
-    def boot(self, status: str = "Accepted", *, interval: int = 300, reason: str = "PowerUp", **facts: str) -> None:
+    def boot(
+        self, status: str = "Accepted", *, interval: int = 300, reason: str = "PowerUp", **facts: str
+    ) -> None:
         if self.old:
-            payload: dict[str, Any] = {"chargePointVendor": "ACME", "chargePointModel": "One", "firmwareVersion": "1.0", **facts}
+            payload: dict[str, Any] = {
+                "chargePointVendor": "ACME",
+                "chargePointModel": "One",
+                "firmwareVersion": "1.0",
+                **facts,
+            }
         else:
-            payload = {"reason": reason, "chargingStation": {"vendorName": "ACME", "model": "Two", "firmwareVersion": "2.0", **facts}}
-        self.ask("BootNotification", payload, {"status": status, "currentTime": self.stamp(), "interval": interval})
+            payload = {
+                "reason": reason,
+                "chargingStation": {"vendorName": "ACME", "model": "Two", "firmwareVersion": "2.0", **facts},
+            }
+        self.ask(
+            "BootNotification", payload, {"status": status, "currentTime": self.stamp(), "interval": interval}
+        )
 
     def heartbeat(self) -> None:
         self.ask("Heartbeat", {}, {"currentTime": self.stamp()})
 
-    def status(self, connector: int, status: str, error: str = "NoError", *, at: float | str | None = None, evse: int | None = None, **more: str) -> None:
+    def status(
+        self,
+        connector: int,
+        status: str,
+        error: str = "NoError",
+        *,
+        at: float | str | None = None,
+        **more: str,
+    ) -> None:
         """In 2.x ``connector`` is the EVSE, and its connector 1 is meant."""
         if self.old:
-            payload: dict[str, Any] = {"connectorId": connector, "status": status, "errorCode": error, "timestamp": self.stamp(at), **more}
+            payload: dict[str, Any] = {
+                "connectorId": connector,
+                "status": status,
+                "errorCode": error,
+                "timestamp": self.stamp(at),
+                **more,
+            }
         else:
-            payload = {"evseId": connector, "connectorId": 1 if connector else 0, "connectorStatus": status, "timestamp": self.stamp(at)}
+            payload = {
+                "evseId": connector,
+                "connectorId": 1 if connector else 0,
+                "connectorStatus": status,
+                "timestamp": self.stamp(at),
+            }
         self.ask("StatusNotification", payload, {})
 
-    def authorize(self, token: str, status: str | None = "Accepted", *, after: float = ANSWER_S, type: str = "ISO14443") -> str:  # noqa: A002
+    def authorize(
+        self,
+        token: str,
+        status: str | None = "Accepted",
+        *,
+        after: float = ANSWER_S,
+        token_type: str = "ISO14443",
+    ) -> str:
         """``status`` None: never answered."""
         if self.old:
             payload, name = {"idTag": token}, "idTagInfo"
         else:
-            payload, name = {"idToken": {"idToken": token, "type": type}}, "idTokenInfo"  # type: ignore[dict-item]
+            payload, name = {"idToken": {"idToken": token, "type": token_type}}, "idTokenInfo"  # type: ignore[dict-item]
         message_id = self.call("Authorize", payload)
         if status is not None:
             self.answer(message_id, {name: {"status": status}}, after=after)
@@ -207,16 +278,27 @@ class Play:
         else:
             component, variable = name.split(".")
             named = {"component": {"name": component}, "variable": {"name": variable}}
-            answer = {"getVariableResult": [{"attributeStatus": "Accepted", "attributeValue": value, **named}]}
+            answer = {
+                "getVariableResult": [{"attributeStatus": "Accepted", "attributeValue": value, **named}]
+            }
             message_id = self.call("GetVariables", {"getVariableData": [named]}, by=Direction.FROM_CSMS)
         self.answer(message_id, answer, by=Direction.FROM_STATION)
 
-    def remote_start(self, token: str, connector: int | None = None, status: str | None = "Accepted", *, remote_id: int = 1) -> str:
+    def remote_start(
+        self, token: str, connector: int | None = None, status: str | None = "Accepted", *, remote_id: int = 1
+    ) -> str:
         if self.old:
-            payload: dict[str, Any] = {"idTag": token, **({} if connector is None else {"connectorId": connector})}
+            payload: dict[str, Any] = {
+                "idTag": token,
+                **({} if connector is None else {"connectorId": connector}),
+            }
             return self.command("RemoteStartTransaction", payload, status)
         payload = {"remoteStartId": remote_id, "idToken": {"idToken": token, "type": "Central"}}
-        return self.command("RequestStartTransaction", {**payload, **({} if connector is None else {"evseId": connector})}, status)
+        return self.command(
+            "RequestStartTransaction",
+            {**payload, **({} if connector is None else {"evseId": connector})},
+            status,
+        )
 
     def remote_stop(self, transaction: int | str, status: str = "Accepted") -> str:
         action = "RemoteStopTransaction" if self.old else "RequestStopTransaction"
@@ -234,11 +316,11 @@ class Play:
         status: str = "Accepted",
         answered: bool = True,
         at: float | str | None = None,
-        id: str | None = None,  # noqa: A002
+        message_id: str | None = None,
     ) -> int:
         """StartTransaction; returns the id that the CSMS gives (0 where it does not answer)."""
         payload = {"connectorId": connector, "idTag": token, "meterStart": meter, "timestamp": self.stamp(at)}
-        message_id = self.call("StartTransaction", payload, id=id)
+        message_id = self.call("StartTransaction", payload, message_id=message_id)
         if not answered:
             return 0
         if transaction is None:
@@ -258,7 +340,11 @@ class Play:
         at: float | str | None = None,
         data: list[dict[str, Any]] | None = None,
     ) -> str:
-        payload: dict[str, Any] = {"transactionId": transaction, "meterStop": meter, "timestamp": self.stamp(at)}
+        payload: dict[str, Any] = {
+            "transactionId": transaction,
+            "meterStop": meter,
+            "timestamp": self.stamp(at),
+        }
         payload |= {} if reason is None else {"reason": reason}
         payload |= {} if token is None else {"idTag": token}
         payload |= {} if data is None else {"transactionData": data}
@@ -279,7 +365,12 @@ class Play:
     ) -> None:
         """MeterValues: the overall register in Wh, or the samples as given."""
         if samples is None:
-            samples = [{"value": str(register) if self.old else register, **({} if context is None else {"context": context})}]
+            samples = [
+                {
+                    "value": str(register) if self.old else register,
+                    **({} if context is None else {"context": context}),
+                }
+            ]
         value = {"timestamp": self.stamp(at), "sampledValue": samples}
         if self.old:
             payload: dict[str, Any] = {"connectorId": connector, "meterValue": [value]}
@@ -299,7 +390,7 @@ class Play:
         evse: int | None = None,
         state: str | None = None,
         token: str | None = None,
-        type: str = "ISO14443",  # noqa: A002
+        token_type: str = "ISO14443",
         register: float | None = None,
         context: str | None = None,
         reason: str | None = None,
@@ -314,7 +405,12 @@ class Play:
         if number is None:
             number = self._sequence.get(transaction, -1) + 1
         self._sequence[transaction] = number
-        info = {"transactionId": transaction, "chargingState": state, "stoppedReason": reason, "remoteStartId": remote_id}
+        info = {
+            "transactionId": transaction,
+            "chargingState": state,
+            "stoppedReason": reason,
+            "remoteStartId": remote_id,
+        }
         payload: dict[str, Any] = {
             "eventType": kind,
             "timestamp": self.stamp(at),
@@ -325,7 +421,7 @@ class Play:
         if evse is not None:
             payload["evse"] = {"id": evse, "connectorId": 1}
         if token is not None:
-            payload["idToken"] = {"idToken": token, "type": type}
+            payload["idToken"] = {"idToken": token, "type": token_type}
         if offline:
             payload["offline"] = True
         if register is not None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from nocwatch.network import Connector, ConnectorStatus, Station
+from nocwatch.state.facts import Authorization, Hole, Order
 from nocwatch.state.session import SessionState
-from nocwatch.state.verdict import Authorization, Hole, Order
 
 NUMBER_MAX = 0xFFFF
 """Highest number of an EVSE or connector that is believed: numbers from the wire have no bound of their own."""

@@ -96,9 +96,11 @@ def end(meter: Meter, value: float | None, at_ns: int, gate: Gate) -> str:
         return ""
     if why := registers.no_reading(value):
         return why
-    if meter.stop_wh is not None and not (value > meter.stop_wh and _can_end(meter, value, at_ns, gate)):
-        if value == meter.stop_wh or _can_end(meter, meter.stop_wh, meter.stop_at_ns, gate):
-            return "" if value == meter.stop_wh else "other_stop"
+    if meter.stop_wh == value:
+        return ""
+    known_can = meter.stop_wh is not None and _can_end(meter, meter.stop_wh, meter.stop_at_ns, gate)
+    if known_can and (value < (meter.stop_wh or 0.0) or not _can_end(meter, value, at_ns, gate)):
+        return "other_stop"
     meter.stop_wh, meter.stop_at_ns = value, at_ns
     track = meter.best
     if track is None:

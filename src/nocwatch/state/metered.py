@@ -10,16 +10,15 @@ from nocwatch.clock import SECOND_NS
 from nocwatch.ocpp.events import Metered
 from nocwatch.state import meter
 from nocwatch.state.changes import SessionMetered
+from nocwatch.state.endings import heard_after_end, resumed
+from nocwatch.state.lookup import adopt, sessions_on
 from nocwatch.state.readings import choose
 from nocwatch.state.session import SessionState
 from nocwatch.state.statuses import charging
 from nocwatch.state.tracker import Tracker, usable
-from nocwatch.state.transactions import adopt, heard_after_end, resumed, sessions_on
 
 BEFORE_START_NS = 60 * SECOND_NS
 """Samples this much older than the start are of another time: stations flood their backlog at the first connect."""
-AFTER_STOP_NS = 60 * SECOND_NS
-"""Closing values without a transaction id belong to the session that stopped there this recently."""
 
 
 def on_metered(tracker: Tracker, event: Metered) -> None:
@@ -38,7 +37,7 @@ def on_metered(tracker: Tracker, event: Metered) -> None:
         energy = meter.energy_wh(session.meter, gate)
         _goes_on(tracker, session, event, when_ns)
         if session.open:
-            _numbers(tracker, session, readings.soc_percent, power, event)
+            _numbers(tracker, session, readings.soc_percent, power)
             if energy is not None and energy >= settings.charging_wh_min and not session.charged:
                 charging(tracker, session, when_ns, f"{energy:.0f} Wh have flowed", event.frame)
             if (
@@ -78,43 +77,43 @@ def _key(event: Metered, register_key: str) -> str:
 
 
 def _session(tracker: Tracker, event: Metered) -> SessionState | None:
-    transaction = event.transaction
-    state = tracker.state
-    if usable(transaction):
-        for session_id in state.under_way:
-            session = state.sessions[session_id]
-            if session.transaction == transaction:
-                return session
-        for session in tracker.newest_first():
-            if session.transaction == transaction or transaction in session.other_transactions:
-                return session
-        there = [
-            each
-            for each in sessions_on(tracker.under_way(), event.evse, event.connector)
-            if each.began and each.transaction is None
-        ]
-        if there:
-            # The answer to the start was not seen, but the station has it.
-            there[-1].transaction = transaction
-            tracker.touch(there[-1])
-            return there[-1]
-        if tracker.late:
-            return None  # a backlog of old samples is no transaction under way
-        return adopt(
-            tracker, transaction, event.evse, event.connector, event.at_ns, event.when_ns, event.frame
-        )
-    if not event.connector and not event.evse:
-        return None  # connector 0 is the main meter
+    if usable(event.transaction):
+        return _named(tracker, event)
+    if event.connector or event.evse:
+        return _there(tracker, event)
+    return None  # connector 0 is the main meter
+
+
+def _named(tracker: Tracker, event: Metered) -> SessionState | None:
+    """By the transaction's id."""
+    transaction, state = event.transaction, tracker.state
+    for session_id in state.under_way:
+        session = state.sessions[session_id]
+        if session.transaction == transaction:
+            return session
+    for session in tracker.newest_first():
+        if session.transaction == transaction or transaction in session.other_transactions:
+            return session
+    began = [each for each in sessions_on(tracker.under_way(), event.evse, event.connector) if each.began]
+    nameless = [each for each in began if each.transaction is None]
+    if nameless:
+        # The answer to the start was not seen, but the station has it.
+        nameless[-1].transaction = transaction
+        tracker.touch(nameless[-1])
+        return nameless[-1]
+    if tracker.late:
+        return None  # a backlog of old samples is no transaction under way
+    return adopt(tracker, transaction, event.evse, event.connector, event.at_ns, event.when_ns, event.frame)
+
+
+def _there(tracker: Tracker, event: Metered) -> SessionState | None:
+    """By the place: the transaction under way, or the one that these are the closing values of."""
     there = [each for each in sessions_on(tracker.under_way(), event.evse, event.connector) if each.began]
     if there:
         fitting = [each for each in there if each.started_at_ns <= event.when_ns + BEFORE_START_NS]
         return fitting[-1] if fitting else None
-    for session in tracker.newest_first():
-        if (
-            session.began
-            and session.stopped_at_ns is not None
-            and session in sessions_on([session], event.evse, event.connector)
-        ):
+    for session in sessions_on(tracker.newest_first(), event.evse, event.connector):
+        if session.began and session.stopped_at_ns is not None:
             return session if session.started_at_ns <= event.when_ns <= session.stopped_at_ns else None
     return None
 
@@ -131,9 +130,7 @@ def _goes_on(tracker: Tracker, session: SessionState, event: Metered, when_ns: i
         tracker.touch(session)
 
 
-def _numbers(
-    tracker: Tracker, session: SessionState, soc: float | None, power: float | None, event: Metered
-) -> None:
+def _numbers(tracker: Tracker, session: SessionState, soc: float | None, power: float | None) -> None:
     if soc is not None:
         session.soc_percent = soc
     if power is None or tracker.late:

@@ -12,10 +12,10 @@ from nocwatch.network import ConnectorStatus
 from nocwatch.ocpp.events import BootAnswered, Booted, Command, CommandAnswered, ConfigurationSeen, Spoke
 from nocwatch.sessions import Milestone
 from nocwatch.state.changes import LinkClosed, LinkOpened
+from nocwatch.state.facts import Ending, Hole, Order
 from nocwatch.state.memory import LinkState
 from nocwatch.state.session import step
 from nocwatch.state.tracker import Tracker
-from nocwatch.state.verdict import Ending, Hole, Order
 
 HOLES_MAX = 32
 """Times without a link that are remembered: enough for the sessions of a day on a flapping station."""

@@ -6,25 +6,17 @@ A ``SessionState`` is changed in place by the tracker of its station and is part
 
 from __future__ import annotations
 
+import msgspec
+
 from nocwatch.clock import SECOND_NS
 from nocwatch.flags import Evidence, derived_id
 from nocwatch.sessions import Milestone, Session, SessionStep
 from nocwatch.state import meter
-from nocwatch.state.meter import Meter
+from nocwatch.state.facts import Facts, Hole, Order, Verdict
 from nocwatch.state.register import SLACK_WH, UNTIMED_SLACK_WH, Gate
 from nocwatch.state.settings import StateSettings
 from nocwatch.state.start_source import start_source
-from nocwatch.state.verdict import (
-    Authorization,
-    Ending,
-    ErrorSeen,
-    Facts,
-    Hole,
-    Order,
-    RemoteStart,
-    Verdict,
-    judge,
-)
+from nocwatch.state.verdict import judge
 
 ACTS_MAX = 16
 """Authorisations, errors, issues and message ids of a session; a retry loop must not fill the memory."""
@@ -43,7 +35,7 @@ class SessionState(Facts, kw_only=True):
         end_calls: as ``calls``, of the stops; ``complete_at_ns`` when a stop was answered.
         other_transactions: further ids that the CSMS gave to retries of the start.
         sequence_high, sequence_missing: 2.x seqNo: the highest seen, and those below it that were not.
-        sequence_excused: missing ones that were Updated messages of an offline time (E04.FR.07–08).
+        sequence_excused: missing ones that were Updated messages of an offline time (E04.FR.07, FR.08).
         verdict: as last judged; ``told`` is the record as last given off, ``told_verdict`` its verdict at its first end.
     """
 
@@ -53,27 +45,27 @@ class SessionState(Facts, kw_only=True):
     connector: int | None = None
     upstream: str = ""
     created_at_ns: int
-    calls: list[str] = []
-    begin_frames: list[str] = []
-    end_frames: list[str] = []
+    calls: list[str] = msgspec.field(default_factory=list)
+    begin_frames: list[str] = msgspec.field(default_factory=list)
+    end_frames: list[str] = msgspec.field(default_factory=list)
     began_event_at_ns: int | None = None
     closed_at_ns: int | None = None
     last_heard_ns: int = 0
     sequence_low: int | None = None
     sequence_high: int | None = None
-    sequence_excused: list[int] = []
+    sequence_excused: list[int] = msgspec.field(default_factory=list)
     complete_at_ns: int | None = None
-    end_calls: list[str] = []
+    end_calls: list[str] = msgspec.field(default_factory=list)
     end_event_at_ns: int | None = None
-    other_transactions: list[int | str] = []
+    other_transactions: list[int | str] = msgspec.field(default_factory=list)
     power_w: float | None = None
     power_w_max: float | None = None
     soc_percent: float | None = None
     suspended_by: str | None = None
     interrupted: bool = False
-    steps: list[SessionStep] = []
+    steps: list[SessionStep] = msgspec.field(default_factory=list)
     steps_dropped: int = 0
-    issues: list[Evidence] = []
+    issues: list[Evidence] = msgspec.field(default_factory=list)
     late: bool = False
     verdict: Verdict = Verdict()
     told: Session | None = None
@@ -200,7 +192,7 @@ def token_of(state: SessionState, token: str | None, token_type: str) -> None:
         state.token_type = token_type or state.token_type
 
 
-def gate_of(untimed: bool, settings: StateSettings) -> Gate:  # noqa: FBT001 - it is the meter's own field
+def gate_of(untimed: bool, settings: StateSettings) -> Gate:
     """What is believed of a session's registers."""
     return Gate(settings.power_w_max, UNTIMED_SLACK_WH if untimed else SLACK_WH)
 
@@ -219,25 +211,3 @@ def _phase(state: SessionState) -> Milestone:
     """The furthest milestone: Failed and Completed come after Stopped, Released after all."""
     reached = [each.name for each in state.steps if each.milestone]
     return Milestone(max(reached, key=_ORDER.__getitem__)) if reached else Milestone.CREATED
-
-
-__all__ = [
-    "ACTS_MAX",
-    "Authorization",
-    "Ending",
-    "ErrorSeen",
-    "Hole",
-    "Meter",
-    "Order",
-    "RemoteStart",
-    "SessionState",
-    "issue",
-    "near",
-    "record",
-    "rejudge",
-    "sequence",
-    "session_id",
-    "step",
-    "token_of",
-    "unstep",
-]

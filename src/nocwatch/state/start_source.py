@@ -6,7 +6,7 @@ Sources: IdTokenEnumType of 2.0.1 (part 2 §3.43) and 2.1; in 1.6 only the order
 from __future__ import annotations
 
 from nocwatch.sessions import StartSource
-from nocwatch.state.verdict import Facts
+from nocwatch.state.facts import Facts
 
 _BY_TYPE: dict[str, tuple[StartSource, float]] = {
     "ISO14443": (StartSource.RFID, 0.98),

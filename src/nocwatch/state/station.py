@@ -7,7 +7,7 @@ from typing import Any
 
 from nocwatch.ocpp import events
 from nocwatch.ocpp.events import CallRefused, CallUnanswered, Event
-from nocwatch.state import attempts, metered, presence, statuses, transactions
+from nocwatch.state import attempts, endings, metered, presence, statuses, transactions
 from nocwatch.state.changes import AnyChange
 from nocwatch.state.tracker import Tracker
 
@@ -41,7 +41,7 @@ def _unanswered(tracker: Tracker, event: CallUnanswered) -> None:
 
 
 _MOMENTS: dict[str, Callable[[Tracker, str], None]] = {
-    "free": transactions.on_free,
+    "free": endings.on_free,
     "attempt": attempts.on_patience_ended,
     "loose": attempts.on_loose_ended,
 }
@@ -62,8 +62,8 @@ _HANDLERS: dict[type[Event], Callable[[Tracker, Any], None]] = {
     events.TransactionBegan: transactions.on_began,
     events.TransactionAnswered: transactions.on_answered,
     events.TransactionUpdated: transactions.on_updated,
-    events.TransactionEnded: transactions.on_ended,
-    events.EndAnswered: transactions.on_end_answered,
+    events.TransactionEnded: endings.on_ended,
+    events.EndAnswered: endings.on_end_answered,
     events.Metered: metered.on_metered,
 }
 """What is not here (Heartbeat, Misspoke, SecurityReported, FirmwareReported) changes nothing but when the station was last seen."""

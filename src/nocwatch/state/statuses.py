@@ -10,11 +10,11 @@ from nocwatch.clock import SECOND_NS
 from nocwatch.network import ConnectorStatus
 from nocwatch.ocpp.events import ComponentReported, StatusReported
 from nocwatch.sessions import Milestone
+from nocwatch.state.facts import ErrorSeen
 from nocwatch.state.faults import codes_of, family
 from nocwatch.state.memory import ConnectorState
 from nocwatch.state.session import ACTS_MAX, SessionState, step
 from nocwatch.state.tracker import Tracker
-from nocwatch.state.verdict import ErrorSeen
 
 _MICRO = {
     ConnectorStatus.PREPARING: "preparing",

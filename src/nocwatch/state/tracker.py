@@ -16,12 +16,12 @@ from nocwatch.ocpp.events import Event
 from nocwatch.sessions import Outcome, Session
 from nocwatch.state import meter
 from nocwatch.state.changes import AnyChange, ConnectorChanged, SessionChanged, StationChanged
+from nocwatch.state.facts import Ending, Verdict
 from nocwatch.state.memory import ConnectorState, StationState, connector_key
 from nocwatch.state.meter import Meter
 from nocwatch.state.register import Gate
 from nocwatch.state.session import SessionState, gate_of, record, rejudge, session_id, step, unstep
 from nocwatch.state.settings import StateSettings
-from nocwatch.state.verdict import Ending, Verdict
 from nocwatch.timers import Timers
 
 TimerKey = tuple[str, str, str]
@@ -311,7 +311,9 @@ class Tracker:
         over = session.ending is not None
         revised = over and session.told_verdict is not None and _differs(session)
         if revised:
-            session.revised_because = because or "a message that came after the end told more"
+            session.revised_because = (
+                because or session.revised_because or "a message that came after the end told more"
+            )
         before = session.told
         now = record(session, self.now_ns, self.settings)
         if before is not None and _same(before, now):
@@ -338,12 +340,12 @@ class Tracker:
     def _tell_station(self) -> None:
         now = station_record(self.state)
         before = self.state.told
-        if (
-            before is not None
-            and msgspec.structs.replace(now, last_seen_ns=before.last_seen_ns, connectors=before.connectors)
-            == before
-        ):
-            if len(now.connectors) == len(before.connectors):
+        if before is not None and len(now.connectors) == len(before.connectors):
+            # What moves with every message, and what connectors do, is told elsewhere.
+            same = msgspec.structs.replace(
+                now, last_seen_ns=before.last_seen_ns, connectors=before.connectors
+            )
+            if msgspec.structs.replace(same, controller=before.controller) == before:
                 return
         self.state.told = now
         self.out.append(
@@ -357,7 +359,7 @@ class Tracker:
 
 
 def usable(transaction: int | str | None) -> bool:
-    """Whether the id names one transaction: 0 and −1 are said where there is none [OCPP 1.6 errata 3.18]."""
+    """Whether the id names one transaction: 0 and -1 are said where there is none [OCPP 1.6 errata 3.18]."""
     return transaction is not None and transaction not in (0, -1, "")
 
 

@@ -1,0 +1,240 @@
+"""How transactions end: by a stop, a stop that comes late, twice or without a start, or by none at all.
+
+What always holds: of several stops one counts, a lost stop is opened again by the one that comes after all, and none is discarded.
+"""
+
+from __future__ import annotations
+
+from nocwatch.clock import SECOND_NS
+from nocwatch.network import ConnectorStatus
+from nocwatch.ocpp.events import EndAnswered, TransactionEnded
+from nocwatch.sessions import Milestone
+from nocwatch.state import joining, meter
+from nocwatch.state.facts import Ending
+from nocwatch.state.lookup import adopt, by_transaction, call_name, keep, same_moment, same_place
+from nocwatch.state.session import SessionState, issue, sequence, step
+from nocwatch.state.statuses import release
+from nocwatch.state.tracker import Tracker, usable
+
+NO_START = "The start of the transaction was never seen"
+
+# --- ended -------------------------------------------------------------------------------------------------------------
+
+
+def on_ended(tracker: Tracker, event: TransactionEnded) -> None:
+    session = _stopped_session(tracker, event)
+    if session is None:
+        session = adopt(
+            tracker, event.transaction, event.evse, event.connector, event.at_ns, event.when_ns, event.frame
+        )
+        step(
+            session,
+            tracker.settings,
+            event.when_ns,
+            "stop_without_start",
+            "A stop came, and no start was seen",
+            (event.frame,),
+        )
+        issue(session, NO_START, event.when_ns, event.frame)
+    joining.claim_loose(tracker, session, event.token, stop=True)
+    sequence(session, event.sequence_number, offline=event.offline)
+    keep(session.end_calls, call_name(event))
+    if session.ending is Ending.STOP:
+        _stopped_again(tracker, session, event)
+        return
+    because = "the stop came after all" if not session.open else ""
+    if because:
+        tracker.reopen(session, because)
+    _stop(tracker, session, event, because)
+
+
+def _stop(tracker: Tracker, session: SessionState, event: TransactionEnded, because: str) -> None:
+    session.end_frames.append(event.frame)
+    session.stop_frame, session.end_event_at_ns = event.frame, event.event_at_ns
+    session.stop_reason, session.stop_token, session.end_trigger = event.reason, event.token, event.trigger
+    session.late = session.late or tracker.late
+    session.evse = session.evse if session.evse is not None else event.evse
+    session.connector = session.connector if session.connector is not None else event.connector
+    if event.meter_wh is not None and event.meter_wh != -1:
+        session.meter_stop_wh = event.meter_wh
+    if why := meter.end(session.meter, event.meter_wh, event.when_ns, tracker.gate(session, event)):
+        issue(
+            session,
+            f"The register at the stop ({event.meter_wh:.0f} Wh) does not count: {why}",
+            event.when_ns,
+            event.frame,
+        )
+    text = f"Stopped: {event.reason or 'Local'}" + (f" ({event.trigger})" if event.trigger else "")
+    tracker.close(session, Ending.STOP, event.when_ns, because)
+    stopped_at_ns = session.stopped_at_ns
+    assert stopped_at_ns is not None
+    step(session, tracker.settings, stopped_at_ns, Milestone.STOPPED.value, text, (event.frame,))
+    _after_stop(tracker, session, event, stopped_at_ns)
+
+
+def _after_stop(tracker: Tracker, session: SessionState, event: TransactionEnded, stopped_at_ns: int) -> None:
+    """The connector after a stop: free already, or waiting for the vehicle to leave."""
+    connector = tracker.connector_of(session)
+    if connector is None:
+        return
+    if event.trigger == "EVDeparted":
+        release(tracker, session, stopped_at_ns, event.frame)
+    elif connector.reported is ConnectorStatus.AVAILABLE:
+        if not tracker.late or connector.reported_at_ns >= stopped_at_ns:
+            release(tracker, session, max(stopped_at_ns, connector.reported_at_ns), event.frame)
+    elif not tracker.late and not tracker.on_connector(connector):
+        connector.unreleased = session.id
+        connector.charging_state = "Idle" if session.version.startswith("2") else ""
+        tracker.touch_connector(connector, stopped_at_ns)
+
+
+def _stopped_again(tracker: Tracker, session: SessionState, event: TransactionEnded) -> None:
+    """A retried stop changes nothing; one with another register may be the better one."""
+    if event.frame in session.end_frames:
+        return
+    keep(session.end_frames, event.frame)
+    same = event.meter_wh is None or event.meter_wh in (-1, session.meter_stop_wh)
+    if same:
+        step(
+            session, tracker.settings, event.at_ns, "stop_retried", "The stop was sent again", (event.frame,)
+        )
+        tracker.touch(session)
+        return
+    assert event.meter_wh is not None
+    why = meter.end(session.meter, event.meter_wh, event.when_ns, tracker.gate(session, event))
+    said = f"a second stop came with {event.meter_wh:.0f} Wh instead of {session.meter_stop_wh or 0:.0f} Wh"
+    if not why and session.meter.stop_wh == event.meter_wh:
+        session.meter_stop_wh = event.meter_wh
+    issue(session, said[0].upper() + said[1:], event.at_ns, event.frame)
+    tracker.touch(session, said)
+
+
+def _stopped_session(tracker: Tracker, event: TransactionEnded) -> SessionState | None:
+    if event.transaction is None or not usable(event.transaction):
+        return _guess(tracker, event)
+    found = by_transaction(tracker, event.transaction, event.when_ns)
+    if found is not None or isinstance(event.transaction, str):
+        return found
+    # The start's answer was not seen (the watch began later): the only provisional transaction is the one.
+    waiting = [
+        each
+        for each in tracker.under_way()
+        if each.began and each.transaction is None and each.started_at_ns <= event.when_ns
+    ]
+    if len(waiting) == 1 and waiting[0].start_answered_at_ns is None and waiting[0].calls:
+        waiting[0].transaction = event.transaction
+        return waiting[0]
+    return None
+
+
+def _guess(tracker: Tracker, event: TransactionEnded) -> SessionState | None:
+    """A stop with id 0, -1 or none: of the sessions that may be meant, by its own words, the likeliest."""
+    call = call_name(event)
+    best: SessionState | None = None
+    best_score = (-1, 0)
+    for session in tracker.newest_first():
+        if not session.began:
+            continue
+        if session.ending is Ending.STOP:
+            again = session.end_event_at_ns == event.event_at_ns and session.meter_stop_wh in (
+                event.meter_wh,
+                None,
+            )
+            if call in session.end_calls or (again and event.event_at_ns is not None):
+                return session
+            continue
+        if session.started_at_ns > event.when_ns:
+            continue
+        score = _likeness(session, event)
+        if (score, session.started_at_ns) > best_score:
+            best, best_score = session, (score, session.started_at_ns)
+    return best
+
+
+def _likeness(session: SessionState, event: TransactionEnded) -> int:
+    score = 0
+    if session.transaction == event.transaction and event.transaction is not None:
+        score += 8  # the CSMS did give that id
+    elif session.start_answered_at_ns is None:
+        score += 6  # -1 is what a station says that never got the answer
+    if session.open:
+        score += 2
+    if event.token is not None and event.token == session.token:
+        score += 3
+    if (
+        event.meter_wh is not None
+        and session.meter.start_wh is not None
+        and event.meter_wh >= session.meter.start_wh
+    ):
+        score += 1
+    return score
+
+
+# --- no stop -----------------------------------------------------------------------------------------------------------
+
+
+def supersede(tracker: Tracker, session: SessionState, frame: str) -> None:
+    """A connector has one transaction: an older one that is still open has lost its stop."""
+    there = [
+        each
+        for each in tracker.under_way()
+        if each.began and each is not session and same_place(each, session)
+    ]
+    if not there:
+        return
+    for older in there:
+        if older.started_at_ns <= session.started_at_ns and not same_moment(older, session):
+            _lose(tracker, older, session.started_at_ns, "A new transaction began on the connector", frame)
+    there = [each for each in there if each.open]
+    for extra in there[: max(len(there) + 1 - tracker.settings.open_sessions_max, 0)]:
+        tracker.count("state_sessions_closed_early")
+        _lose(tracker, extra, tracker.now_ns, "Too many transactions are open on the connector", frame)
+
+
+def _lose(tracker: Tracker, session: SessionState, at_ns: int, text: str, frame: str) -> None:
+    connector = tracker.connector_of(session)
+    if (
+        connector is not None
+        and connector.reported is ConnectorStatus.AVAILABLE
+        and session.started_at_ns <= connector.reported_at_ns
+    ):
+        at_ns = min(at_ns, connector.reported_at_ns)
+    step(session, tracker.settings, at_ns, "lost_stop", text, (frame,) if frame else ())
+    tracker.close(session, Ending.LOST_STOP, at_ns)
+
+
+def on_free(tracker: Tracker, session_id: str) -> None:
+    """A connector has been Available for ten minutes, and its transaction is still open."""
+    session = tracker.state.sessions.get(session_id)
+    if session is None or not session.open or not tracker.state.links:
+        return  # offline: the stop may be in the station's queue; the wait begins anew when it is back
+    quiet_until_ns = session.last_heard_ns + int(tracker.settings.lost_stop_after * SECOND_NS)
+    if quiet_until_ns > tracker.now_ns:
+        tracker.wait("free", session_id, quiet_until_ns)
+        return
+    _lose(tracker, session, tracker.now_ns, "The connector is free, and no stop came", "")
+
+
+def on_end_answered(tracker: Tracker, event: EndAnswered) -> None:
+    call = call_name(event)
+    session = next((each for each in tracker.newest_first() if call in each.end_calls), None)
+    if session is None or session.complete_at_ns is not None:
+        return
+    session.complete_at_ns = max(event.at_ns, session.stopped_at_ns or 0)
+    tracker.touch(session)
+
+
+def resumed(tracker: Tracker, session: SessionState, at_ns: int, frame: str) -> None:
+    """The transaction goes on after a boot."""
+    session.interrupted = False
+    step(session, tracker.settings, at_ns, "resumed", "The transaction goes on after the boot", (frame,))
+    tracker.touch(session)
+
+
+def heard_after_end(tracker: Tracker, session: SessionState, when_ns: int) -> None:
+    """A sign of a transaction that was given up: it goes on, unless it is old or another one is there now."""
+    if tracker.late or session.ending not in (Ending.LOST_STOP, Ending.ABANDONED):
+        return
+    taken = any(each.began and same_place(each, session) for each in tracker.under_way())
+    if when_ns > (session.stopped_at_ns or 0) and not taken:
+        tracker.reopen(session, "the transaction was heard of again")

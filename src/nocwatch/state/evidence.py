@@ -1,0 +1,143 @@
+"""Sentences with their numbers and frames, and whose fault they point to: what a verdict shows for itself."""
+
+from __future__ import annotations
+
+from nocwatch.clock import SECOND_NS
+from nocwatch.flags import Blame, Evidence
+from nocwatch.sessions import Outcome, Reason
+from nocwatch.state.facts import Facts, Hole, Verdict
+from nocwatch.state.settings import StateSettings
+
+DROP_AFTER_START_NS = 10 * SECOND_NS
+"""A socket that is lost this soon after the answer to the start was dropped over it (seen: 0.8 s, 77 times in 89)."""
+
+
+def slow_authorisation(facts: Facts, settings: StateSettings) -> tuple[Blame, tuple[Evidence, ...]] | None:
+    """The last authorisation was not answered, or too late."""
+    if not facts.authorizations:
+        return None
+    last = facts.authorizations[-1]
+    if last.answered_at_ns is None:
+        if last.failed_by == "link_lost" or (not last.failed_by and facts.began):
+            return None
+        text = "Authorize was never answered"
+    elif last.answered_at_ns - last.asked_at_ns > settings.answer_slow * SECOND_NS:
+        text = f"Authorize was answered after {seconds_text(last.answered_at_ns, last.asked_at_ns)}"
+    else:
+        return None
+    return Blame.CSMS, (
+        Evidence(text=text, at_ns=last.asked_at_ns, frames=refs(last.frame, last.answer_frame)),
+    )
+
+
+def loss(facts: Facts, hole: Hole | None) -> tuple[Blame, tuple[Evidence, ...]]:
+    if hole is None:
+        return Blame.UNKNOWN, (Evidence(text="The socket was lost before an answer came"),)
+    who = {"station": "the station", "csms": "the CSMS"}.get(hole.by, "neither side")
+    how = f"close code {hole.code}" if hole.code is not None else hole.reason or "no close frame"
+    evidence = [
+        Evidence(
+            text=f"The socket was lost, ended by {who} ({how})", at_ns=hole.from_ns, frames=refs(hole.frame)
+        )
+    ]
+    answered = facts.start_answered_at_ns
+    if answered is not None and 0 <= hole.from_ns - answered <= DROP_AFTER_START_NS and hole.by != "csms":
+        text = f"That was {seconds_text(hole.from_ns, answered)} after the answer to the start"
+        evidence.append(Evidence(text=text, at_ns=answered, frames=refs(facts.start_answer_frame)))
+        return Blame.CHARGER, tuple(evidence)
+    if hole.by == "csms":
+        return Blame.CSMS, tuple(evidence)
+    if hole.by == "station" and (hole.code is not None or hole.reason == "fin"):
+        return Blame.CHARGER, tuple(evidence)
+    return Blame.NETWORK, tuple(evidence)
+
+
+def hole_at_end(facts: Facts, holes: list[Hole]) -> Hole | None:
+    """The time without a link in which the transaction ended."""
+    if facts.stopped_at_ns is None:
+        return None
+    for hole in holes:
+        if hole.from_ns <= facts.stopped_at_ns and (
+            hole.until_ns is None or facts.stopped_at_ns < hole.until_ns
+        ):
+            # A transaction that was offline from its first to its last moment did not end by the loss of the socket.
+            return hole if facts.started_at_ns < hole.from_ns else None
+    return None
+
+
+def hole_after_start(facts: Facts, holes: list[Hole]) -> Hole | None:
+    since_ns = facts.start_answered_at_ns or facts.started_at_ns
+    return next((hole for hole in holes if 0 <= hole.from_ns - since_ns <= DROP_AFTER_START_NS), None)
+
+
+def hole_between(holes: list[Hole], from_ns: int, until_ns: int | None) -> Hole | None:
+    return next(
+        (
+            hole
+            for hole in holes
+            if hole.from_ns >= from_ns and (until_ns is None or hole.from_ns <= until_ns)
+        ),
+        None,
+    )
+
+
+def gaps(facts: Facts) -> tuple[Evidence, ...]:
+    """Messages of the transaction that never came."""
+    missing = facts.sequence_missing
+    if not missing:
+        return ()
+    named = ", ".join(map(str, missing[:5])) + (" …" if len(missing) > 5 else "")
+    return (Evidence(text=f"seqNo {named} of the transaction never came", at_ns=facts.stopped_at_ns or 0),)
+
+
+def issues_of(facts: Facts, holes: list[Hole]) -> tuple[Evidence, ...]:
+    """What went wrong in a success, each with whose fault it was."""
+    found = [
+        Evidence(
+            text=f"The CSMS answered {'the stop' if each.action == 'end' else each.action} with {each.code} (csms)",
+            at_ns=each.at_ns,
+            frames=refs(each.frame),
+        )
+        for each in facts.csms_errors
+    ]
+    for hole in holes:
+        if (
+            hole.until_ns is not None
+            and facts.stopped_at_ns is not None
+            and facts.started_at_ns <= hole.from_ns <= facts.stopped_at_ns
+        ):
+            blame, _ = loss(facts, hole)
+            found.append(
+                Evidence(
+                    text=f"The socket was lost for {seconds_text(hole.until_ns, hole.from_ns)} meanwhile ({blame})",
+                    at_ns=hole.from_ns,
+                    frames=refs(hole.frame),
+                )
+            )
+    return tuple(found)
+
+
+def failed(facts: Facts, reason: Reason, blame: Blame, text: str) -> Verdict:
+    return Verdict(Outcome.FAILED, reason, blame, (stop_evidence(facts, text),))
+
+
+def stop_evidence(facts: Facts, text: str) -> Evidence:
+    return Evidence(
+        text=text, at_ns=facts.stopped_at_ns or facts.started_at_ns, frames=refs(facts.stop_frame)
+    )
+
+
+def refs(*frames: str) -> tuple[str, ...]:
+    return tuple(frame for frame in frames if frame)
+
+
+def seconds_text(later_ns: int | None, earlier_ns: int) -> str:
+    return "no time known" if later_ns is None else f"{(later_ns - earlier_ns) / SECOND_NS:.1f} s"
+
+
+def duration_text(facts: Facts) -> str:
+    return seconds_text(facts.stopped_at_ns, facts.started_at_ns)
+
+
+def energy_text(facts: Facts) -> str:
+    return "an unknown energy" if facts.energy_wh is None else f"{facts.energy_wh / 1000:.3f} kWh"
