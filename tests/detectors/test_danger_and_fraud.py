@@ -259,10 +259,10 @@ def two_cities(second: dict[str, float], **tokens: TokenFacts) -> Watched:
     return Watched("cloned_token_overlap", places=known)
 
 
-def start(watched: Watched, station: str, token: str = "TAG") -> tuple[Play, int]:
+def start(watched: Watched, station: str) -> tuple[Play, int]:
     play = watched.play(station).begin()
     play.status(1, "Preparing")
-    transaction = play.start(1, token)
+    transaction = play.start(1, "TAG")
     play.status(1, "Charging")
     return play, transaction
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.rules.stories import STORIES
-from tests.support.play import T0_NS
+from tests.support.play import T0_NS, Play
 from tests.support.watched import Watched, place, places, window
 
 from nocwatch.clock import HOUR_NS, SECOND_NS
@@ -379,16 +379,22 @@ KNOWN = places(
 )
 
 
+class _Prefixed(Watched):
+    """The same fleet, with the story's name before its stations'."""
+
+    def __init__(self, watched: Watched, name: str) -> None:
+        self.__dict__ = watched.__dict__
+        self._name = name
+
+    def play(self, station: str, version: str = "1.6") -> Play:
+        return super().play(f"{self._name}-{station}", version)
+
+
 def recorded() -> Watched:
     """All stories one after another, on stations of their own, with all detectors."""
     watched = Watched(*default_rules(), places=KNOWN)
     for name, story in STORIES.items():
-        before = set(watched.plays)
-        original = watched.play
-        watched.play = lambda station, version="1.6", name=name: original(f"{name}-{station}", version)  # type: ignore[method-assign, misc]
-        story(watched)
-        watched.play = original  # type: ignore[method-assign]
-        assert set(watched.plays) > before
+        story(_Prefixed(watched, name))
     watched.wait(1200)
     return watched
 

@@ -399,3 +399,20 @@ def test_hole_in_which_nothing_changed_is_none() -> None:
     cp1.open()
     watched.wait(600)
     assert not watched.raised
+
+
+def test_site_that_a_person_has_resolved_takes_its_stations_along() -> None:
+    watched = Watched("station_offline", places=places(*DEPOT, *HARBOUR))
+    plays = fleet(watched, 1, 2, 3, 4, 5)
+    for name in ("CP1", "CP2", "CP3"):
+        plays[name].close()
+    watched.wait(240)
+    site = latest(watched)["site depot"]
+    watched.flags += watched.engine.resolve(site.id, watched.now_ns, "grid work")
+    watched.wait(900)
+    assert latest(watched)["CP1"].severity is Severity.CRITICAL
+    assert {latest(watched)[name].inhibited_by for name in ("CP1", "CP2", "CP3")} == {site.id}
+    assert latest(watched)["site depot"].state is FlagState.CLEARED
+    for name in ("CP1", "CP2", "CP3"):
+        plays[name].open()
+    assert not watched.standing

@@ -41,8 +41,11 @@ class FleetView(Protocol):
     @property
     def stations(self) -> Mapping[str, Station]: ...
 
-    def sessions(self, station: str) -> tuple[Session, ...]:
+    def sessions(self, station_id: str) -> tuple[Session, ...]:
         """The station's sessions under way."""
+
+    def session_by_id(self, session_id: str) -> Session | None:
+        """A session under way, or one that is still remembered."""
 
 
 class Board:
@@ -84,13 +87,13 @@ class Board:
         else:
             self._places.pop(station, None)
 
-    def session(self, station: str, session: str | None) -> Session | None:
-        """A session by its id: the one at hand, or one under way."""
+    def session(self, session: str | None) -> Session | None:
+        """A session by its id: the one at hand, or one that the fleet remembers."""
         if session is None:
             return None
         if self.session_at_hand is not None and self.session_at_hand.id == session:
             return self.session_at_hand
-        return next((each for each in self.fleet.sessions(station) if each.id == session), None)
+        return self.fleet.session_by_id(session)
 
     def timers_of(self, rule: str, *kinds: TimerKind) -> list[tuple[str, TimerKind, str]]:
         """Pending timers of a rule, of those kinds or of all."""

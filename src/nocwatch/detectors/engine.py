@@ -190,7 +190,6 @@ class Engine:
             running = self._running.get(name)
             if running is None or not each.fingerprint.startswith(f"{running.rule.detector.name} "):
                 self._forget_kept(each)
-                kept[name] = each
         for name, running in self._running.items():
             mine = kept.get(name)
             if (

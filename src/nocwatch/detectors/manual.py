@@ -11,7 +11,7 @@ from typing import Any
 
 from nocwatch.detectors.base import Detector
 from nocwatch.detectors.catalogue import CATALOGUE
-from nocwatch.quantities import Duration
+from nocwatch.quantities import parse_duration
 
 _HEAD = """# Detectors
 
@@ -57,9 +57,7 @@ def _section(detector: type[Detector[Any, Any]]) -> str:
     lines += ["| setting | default | |", "|---|---|---|"]
     for name, field in detector.Settings.model_fields.items():
         default = field.default
-        is_duration = (
-            field.annotation is float and field.metadata[:1] and field.metadata[0] in Duration.__metadata__
-        )  # type: ignore[attr-defined]
+        is_duration = any(getattr(each, "func", None) is parse_duration for each in field.metadata)
         shown = _duration(default) if is_duration else _plain(default)
         lines.append(f"| `{name}` | {shown} | {field.description} |")
     lines += ["", "| number in a template | |", "|---|---|"]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -51,7 +51,7 @@ class Kept(msgspec.Struct):
     states: msgspec.Raw
     pending: dict[str, Found]
     raised: dict[str, Found]
-    ended: dict[str, bool]
+    ended: dict[str, str]
     cooldown: dict[str, int]
     counters: dict[str, int]
 
@@ -65,7 +65,7 @@ class Running:
         self.states: dict[str, Any] = {}
         self.pending: dict[str, Found] = {}
         self.raised_flags: dict[str, Found] = {}
-        self.ended: dict[str, bool] = {}  # id → whether a person ended it
+        self.ended: dict[str, str] = {}  # id → its key where a person ended it, else empty
         self.cooldown: dict[str, int] = {}
         self.counters: Counter[str] = Counter()
         self._coverage: dict[str, bool] = {}
@@ -221,7 +221,7 @@ class Running:
         )
         board.out.append(flag)
         self.counters["cleared"] += 1
-        self.ended[flag.id] = by_person
+        self.ended[flag.id] = key if by_person else ""
         if len(self.ended) > ENDED_MAX:
             del self.ended[next(iter(self.ended))]
         if not found.event:
@@ -245,11 +245,11 @@ class Running:
 
     def _fresh(self, found: Found) -> bool:
         """Whether it may become a flag under its id; a person's word holds until the trouble has another onset."""
-        by_person = self.ended.get(found.flag.id)
-        if by_person:
+        ended = self.ended.get(found.flag.id)
+        if ended:
             self.counters["resolved_by_person"] += 1
             return False
-        if by_person is not None:
+        if ended is not None:
             now_ns = self.board.now_ns
             found.flag = msgspec.structs.replace(
                 found.flag, id=derived_id(self.rule.name, found.flag.key, now_ns), onset_at_ns=now_ns
@@ -330,11 +330,10 @@ class Running:
         flag, template = found.flag, self.rule.summary
         if template is None:
             return flag.summary
-        session = None
-        place = station = None
+        session = self.board.session(flag.session)
+        place, station = Place(station=flag.subject), None
         if flag.station is not None:
             place, station = self.board.place(flag.station), self.station(flag.station)
-            session = self.board.session(flag.station, flag.session)
         try:
             return template.fill(flag, place, station, session, found.numbers)
         except Exception as error:  # noqa: BLE001 - an operator's template must not cost the flag: its own sentence stands
@@ -349,8 +348,12 @@ class Running:
             self.board.timers.set((self.rule.name, TimerKind.COOLDOWN, key), until_ns)
 
     def _id_of(self, key: str) -> str:
-        found = self.raised_flags.get(key) if key else None
-        return found.flag.id if found else ""
+        if not key:
+            return ""
+        if (found := self.raised_flags.get(key)) is not None:
+            return found.flag.id
+        # A person has resolved it, and what hangs below it is known as well.
+        return next((id_ for id_, ended in reversed(self.ended.items()) if ended == key), "")
 
     # --- snapshots --------------------------------------------------------------------------------------------------
 
@@ -371,16 +374,21 @@ class Running:
         self.raised_flags, self.ended, self.cooldown = kept.raised, kept.ended, kept.cooldown
         self.pending = kept.pending
         self.counters = Counter(kept.counters)
-        if kept.fingerprint == self.rule.fingerprint:
-            try:
-                self.states = msgspec.msgpack.decode(kept.states, type=dict[str, self.rule.detector.State])  # type: ignore[name-defined]
-            except msgspec.ValidationError:
-                pass  # the detector's state has another shape since an upgrade: dropped and counted like other settings
-            else:
-                return True
-        return self.drop_states(len(msgspec.msgpack.decode(kept.states)))
+        if kept.fingerprint == self.rule.fingerprint and (states := self._decoded(kept.states)) is not None:
+            self.states = states
+            return True
+        self.drop_states(len(msgspec.msgpack.decode(kept.states)))
+        return False
 
-    def drop_states(self, count: int) -> bool:
+    def _decoded(self, states: msgspec.Raw) -> dict[str, Any] | None:
+        """States of the detector; None where their shape has changed since, by an upgrade of nocwatch."""
+        shape: Any = dict[str, self.rule.detector.State]  # type: ignore[name-defined]
+        try:
+            return cast("dict[str, Any]", msgspec.msgpack.decode(states, type=shape))
+        except msgspec.ValidationError:
+            return None
+
+    def drop_states(self, count: int) -> None:
         """Forgets what the detector knew and what waits; raised flags stay until the detector says that it is well."""
         self.counters["states_dropped"] += count
         self.states = {}
@@ -388,7 +396,6 @@ class Running:
             self.clear_flag(key, "the rule's settings changed")
         for timer in self.board.timers_of(self.rule.name, TimerKind.WAKE):
             self.board.timers.cancel(timer)
-        return False
 
 
 def _cooldown_key(flag: Flag) -> str:

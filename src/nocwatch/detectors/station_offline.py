@@ -117,7 +117,7 @@ class StationOffline(Detector[StationOfflineSettings, Presence]):
             if self._wave(kind, state, context) is None:
                 self._group_back(key, state, context)
                 return
-        if not context.raised(key):
+        if not _stands(key, state, context):
             self._look_at_group(kind, name, context)
         else:
             self._tell_group(kind, name, state, context)
@@ -207,7 +207,11 @@ class StationOffline(Detector[StationOfflineSettings, Presence]):
         """The group's flag that explains the station's: it must have dropped with the group and not long before."""
         for key in _groups(state):
             group = context.peek(key)
-            if group is not None and context.raised(key) and self._with(group, state.offline_since_ns):
+            if (
+                group is not None
+                and _stands(key, group, context)
+                and self._with(group, state.offline_since_ns)
+            ):
                 return key
         return ""
 
@@ -232,7 +236,7 @@ class StationOffline(Detector[StationOfflineSettings, Presence]):
         group = context.state(key)
         if event.up:
             group.down_since_ns = 0
-            if context.raised(key):
+            if _stands(key, group, context):
                 group.settle_at_ns = context.now_ns + self._ns(self.settings.after)
             self._rest(key, group, context)
         elif not group.down_since_ns:
@@ -250,7 +254,7 @@ class StationOffline(Detector[StationOfflineSettings, Presence]):
         """Raises the group's flag where the group is gone; True where it stands."""
         key = f"{kind} {name}"
         group = context.state(key)
-        if context.raised(key):
+        if _stands(key, group, context):
             return True
         wave = self._wave(kind, group, context)
         if wave is None:
@@ -346,7 +350,7 @@ class StationOffline(Detector[StationOfflineSettings, Presence]):
         """The first station of a gone group is back: give the others time, so that nobody is paged for the last ones."""
         for key in _groups(state):
             group = context.peek(key)
-            if group is None or not context.raised(key):
+            if group is None or not _stands(key, group, context):
                 continue
             if not group.gone:
                 self._group_back(key, group, context)
@@ -386,6 +390,11 @@ _GROUP_ADVICE = {
     "site": "One cause for all: power or uplink of the site. Call the site, then its network provider; no need to look at single stations.",
     "upstream": "The CSMS or the way to it is gone. Check from this machine that its address answers, and tell the team that runs it.",
 }
+
+
+def _stands(key: str, group: Presence, context: Context[Presence]) -> bool:
+    """The group is gone: also where a person has resolved its flag."""
+    return bool(group.onset_ns) or context.raised(key)
 
 
 def _groups(state: Presence) -> list[str]:

@@ -71,12 +71,15 @@ class Summary:
     def fill(
         self,
         flag: Flag,
-        place: Place | None,
+        place: Place,
         station: Station | None,
         session: Session | None,
         numbers: Mapping[str, float | int | str],
     ) -> str:
-        """The sentence for one flag; raises whatever the template raises."""
+        """The sentence for one flag; raises whatever the template raises.
+
+        Of a flag about the fleet, ``station`` and ``place`` have the flag's subject as their name.
+        """
         names: dict[str, Any] = {
             "rule": flag.rule,
             "key": flag.key,
@@ -86,10 +89,9 @@ class Summary:
             "evse": flag.evse,
             "connector": flag.connector,
             "numbers": numbers,
+            "place": place,
+            "station": _words(place, station),
         }
-        if place is not None:
-            names["place"] = place
-            names["station"] = _words(place, station)
         if session is not None:
             names["session"] = session
         return self._template.render(names)[:LENGTH_MAX]
