@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 
 import pytest
+from tests.support.alerts import alert_settings
+from tests.support.hooks import hook
 
 from nocwatch.alerts.channels import AppriseChannel, build
 from nocwatch.alerts.channels import apprise as apprise_channel
@@ -13,8 +15,6 @@ from nocwatch.alerts.rendering import Renderer, samples
 from nocwatch.alerts.settings import AlertSettings
 from nocwatch.documents import parse
 from nocwatch.errors import ConfigurationError
-from tests.support.alerts import alert_settings
-from tests.support.hooks import hook
 
 SECRET = "s3cr3tt0k3nthatmustnotshow"
 

@@ -12,6 +12,8 @@ import textwrap
 import pytest
 import trio
 from structlog.testing import capture_logs
+from tests.support.alerts import MINUTE, PLACES, SECOND, a_flag, alert_settings, cleared
+from tests.support.hooks import hook
 
 from nocwatch import clock
 from nocwatch.alerts.alert import Alert
@@ -22,8 +24,6 @@ from nocwatch.alerts.notification import Delivered, Retry
 from nocwatch.alerts.rendering import Renderer
 from nocwatch.flags import Flag, Severity
 from nocwatch.store import Batch, Store
-from tests.support.alerts import MINUTE, PLACES, SECOND, a_flag, alert_settings, cleared
-from tests.support.hooks import hook
 
 
 @pytest.fixture

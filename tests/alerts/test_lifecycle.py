@@ -6,12 +6,12 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.alerts import HOUR, MINUTE, NOON, PLACES, SECOND, a_flag, alert_settings, cleared
 
 from nocwatch.alerts.acts import Act, ActKind, Silence
 from nocwatch.alerts.alert import Alert, AlertState, Notice
 from nocwatch.alerts.lifecycle import AlertBook
 from nocwatch.flags import Category, Flag, Severity
-from tests.support.alerts import HOUR, MINUTE, NOON, PLACES, SECOND, a_flag, alert_settings, cleared
 
 PHONE = {"phone": {"apprise": "json://127.0.0.1/x"}, "mail": {"apprise": "json://127.0.0.1/y"}}
 

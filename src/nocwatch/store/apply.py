@@ -197,6 +197,17 @@ def moment_text(alert: Alert) -> str:
     return alert.summary
 
 
+def rebuild_hours(writer: sqlite3.Connection) -> None:
+    """Makes the hourly sums anew from the sessions and states that are kept: after a repair, and to check them by."""
+    writer.execute("DELETE FROM hours")
+    sums = Sums()
+    for row in writer.execute(f"SELECT {SESSION_PART} FROM sessions"):  # noqa: S608
+        sums.session(SessionPart(*row), 1)
+    for row in writer.execute("SELECT station, evse, connector, from_ns, until_ns, status FROM states"):
+        sums.band(BandPart(*row), 1)
+    add_sums(writer, sums)
+
+
 def add_sums(writer: sqlite3.Connection, sums: Sums) -> None:
     names = ", ".join(COLUMNS)
     marks = ",".join("?" * (4 + len(COLUMNS)))

@@ -7,7 +7,7 @@ long it has lasted, so that this stays cheap.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
@@ -81,13 +81,27 @@ def _hour_rows(
     rows: list[tuple[int, ...]] = []
     for station in stations:
         # One walk for each connector: the hour is the last part of the key.
-        for evse, connector in reader.execute("SELECT DISTINCT evse, connector FROM hours WHERE station = ?", (station,)).fetchall():
+        for _, evse, connector in list(hour_keys(reader, station)):
             rows += reader.execute(
                 f"SELECT hour, {sums} FROM hours WHERE station = ? AND evse = ? AND connector = ? AND hour >= ? AND hour < ? "  # noqa: S608
                 "GROUP BY hour",
                 (station, evse, connector, first, last),
             ).fetchall()
     return rows
+
+
+def hour_keys(connection: sqlite3.Connection, station: str | None = None) -> Iterator[tuple[str, int, int]]:
+    """Each connector that has hours (of one station, or of all), by one jump in the index each."""
+    key = (station or "", -1 << 62, -1 << 62)
+    while True:
+        row = connection.execute(
+            "SELECT station, evse, connector FROM hours WHERE (station, evse, connector) > (?, ?, ?) "
+            "ORDER BY station, evse, connector LIMIT 1", key,
+        ).fetchone()
+        if row is None or (station is not None and row[0] != station):
+            return
+        yield row
+        key = row
 
 
 def _known(
