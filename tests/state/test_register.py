@@ -161,3 +161,10 @@ def test_power_follows_from_the_register() -> None:
     book = Meter()
     samples(book, 1000, 1100)
     assert meter.power_w(book) == 6000
+
+
+def test_session_relative_samples_count_from_the_start_and_not_from_the_first_sample() -> None:
+    book = Meter()
+    meter.begin(book, 5_000_000, 0)
+    samples(book, 600, 1000)
+    assert meter.energy_wh(book, GATE) == 1000

@@ -7,7 +7,7 @@ from tests.support.play import T0_NS, Play
 
 from nocwatch.flags import Blame
 from nocwatch.sessions import Outcome, Reason, StartSource
-from nocwatch.state.changes import SessionChanged
+from nocwatch.state.changes import SessionChanged, SessionMetered
 
 
 def verdict(play: Play) -> tuple[Outcome, Reason | None, Blame | None]:
@@ -571,3 +571,81 @@ def test_energy_shows_that_it_charges_where_no_status_does() -> None:
     play.wait(60)
     play.meter(1, 1060, transaction)
     assert "charging" in play.session.milestones
+
+
+def test_a_connector_that_says_available_while_its_meter_runs_has_not_lost_its_stop() -> None:
+    play = Play().begin()
+    transaction = play.start()
+    play.status(1, "Available")
+    for minute in range(1, 30):
+        play.wait(60)
+        play.meter(1, 1000 + 100 * minute, transaction)
+    assert play.session.outcome is Outcome.ONGOING
+    play.wait(601)
+    assert play.session.reason is Reason.LOST_STOP
+
+
+def test_the_old_half_of_a_double_socket_is_no_loss_in_the_session() -> None:
+    play = Play().begin()
+    transaction = charged(play)
+    old = play.connection
+    play.open()
+    play.close(connection=old, by="relay", reason="timeout")
+    play.wait(60)
+    play.stop(transaction, 6500)
+    assert play.session.issues == ()
+    assert "offline" not in [step.name for step in play.session.steps]
+
+
+def test_minus_one_means_the_older_start_where_that_one_was_not_answered() -> None:
+    play = Play().begin(1, 2)
+    play.start(1, "ONE", 1000, answered=False)
+    play.wait(5)
+    play.start(2, "TWO", 1000)
+    play.wait(600)
+    play.stop(-1, 9000)
+    assert [(each.connector, each.outcome) for each in play.sessions] == [
+        (1, Outcome.SUCCESS),
+        (2, Outcome.ONGOING),
+    ]
+
+
+def test_the_same_card_at_the_same_register_again_is_another_try() -> None:
+    play = Play().begin()
+    for _ in range(2):
+        transaction = play.start()
+        play.wait(60)
+        play.stop(transaction, 1000)
+        play.wait(60)
+    assert [each.reason for each in play.sessions] == [Reason.ENDED_BY_DRIVER, Reason.ENDED_BY_DRIVER]
+
+
+def test_a_backlog_of_old_samples_at_the_first_connect_is_no_session() -> None:
+    play = Play()
+    play.clock[0] = 100_000
+    play.open()
+    for minute in range(20):
+        play.meter(1, 1000 + minute, 17, at=50_000 + 60 * minute)
+    assert play.sessions == []
+    assert all(each.late and each.session is None for each in play.told(SessionMetered))
+
+
+def test_samples_without_an_id_belong_to_the_transaction_on_the_connector_and_to_none_after_it() -> None:
+    play = Play().begin()
+    play.meter(1, 900)
+    transaction = play.start()
+    play.wait(60)
+    play.meter(1, 1500)
+    play.stop(transaction, 1600)
+    play.wait(600)
+    play.meter(1, 1700)
+    assert [each.session is not None for each in play.told(SessionMetered)] == [False, True, False]
+
+
+def test_a_station_without_a_clock_keeps_its_energy() -> None:
+    play = Play().begin()
+    transaction = play.start(1, "TAG", 1000, at="1970-01-01T00:00:10Z")
+    play.wait(1)
+    play.stop(transaction, 31_000, at="1970-01-01T01:00:00Z")
+    assert play.session.energy_wh == 30_000
+    assert play.session.started_at_ns > T0_NS
