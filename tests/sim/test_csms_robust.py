@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 import trio
+from tests.support.simulation import heard, network, scenario, until
 from trio_websocket import ConnectionClosed, wrap_client_stream
 
 from nocwatch.sim.csms import SimCsms
 from nocwatch.sim.settings import CsmsSettings
 from nocwatch.sim.wire import CallRefused, CallTimeout, LinkLost, Peer, not_implemented
-from tests.support.simulation import heard, network, scenario
 
 BOOT = {"chargePointVendor": "Voltaris", "chargePointModel": "HPC-150"}
 
@@ -23,8 +23,17 @@ async def dialled(nursery, port, identity="CP1", **options):
         # Not open_websocket: it leaves its socket open where the peer ends the connection.
         try:
             async with await trio.open_tcp_stream("127.0.0.1", port) as stream, trio.open_nursery() as inner:
-                websocket = await wrap_client_stream(inner, stream, "csms", f"/ocpp/{identity}", subprotocols=["ocpp1.6"])
-                box.append(Peer(websocket, lambda action, _: not_implemented(action), make_id=iter(map(str, range(999))).__next__, **options))
+                websocket = await wrap_client_stream(
+                    inner, stream, "csms", f"/ocpp/{identity}", subprotocols=["ocpp1.6"]
+                )
+                box.append(
+                    Peer(
+                        websocket,
+                        lambda action, _: not_implemented(action),
+                        make_id=iter(map(str, range(999))).__next__,
+                        **options,
+                    )
+                )
                 started.set()
                 await box[0].run()
                 inner.cancel_scope.cancel()
@@ -68,8 +77,7 @@ async def test_a_connection_that_crashes_ends_alone(nursery, server):
 
     csms.on_event = crash
     doomed = await dialled(nursery, port, "CP9")
-    while not doomed.over:
-        await trio.sleep(0.01)
+    await until(lambda: doomed.over)
     assert csms.counters["crashed"] == 1
     csms.on_event = None
     peer = await dialled(nursery, port)
@@ -77,7 +85,9 @@ async def test_a_connection_that_crashes_ends_alone(nursery, server):
     nursery.cancel_scope.cancel()
 
 
-@pytest.mark.parametrize("noise", [b"", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"\x16\x03\x01\x02\x00\x01", b"x" * 70_000])
+@pytest.mark.parametrize(
+    "noise", [b"", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"\x16\x03\x01\x02\x00\x01", b"x" * 70_000]
+)
 async def test_what_is_no_websocket_is_turned_away(nursery, server, noise):
     csms, port = server
     stream = await trio.open_tcp_stream("127.0.0.1", port)
@@ -101,7 +111,9 @@ async def test_ordered_faults_refuse_stay_silent_and_err(nursery, server):
     with pytest.raises(CallTimeout):
         await peer.call("MeterValues", {"connectorId": 1, "meterValue": []})
     with pytest.raises(CallRefused, match="as ordered"):
-        await peer.call("StopTransaction", {"transactionId": 1, "meterStop": 1, "timestamp": "2026-11-21T10:00:00Z"})
+        await peer.call(
+            "StopTransaction", {"transactionId": 1, "meterStop": 1, "timestamp": "2026-11-21T10:00:00Z"}
+        )
     with pytest.raises(CallRefused, match="NotImplemented"):
         await peer.call("MakeCoffee", {})
     nursery.cancel_scope.cancel()
@@ -110,7 +122,12 @@ async def test_ordered_faults_refuse_stay_silent_and_err(nursery, server):
 async def test_the_same_start_again_gets_the_same_transaction(nursery, server):
     _, port = server
     peer = await dialled(nursery, port)
-    start = {"connectorId": 1, "idTag": "04249EB1B9244A", "meterStart": 7, "timestamp": "2026-11-21T10:00:00Z"}
+    start = {
+        "connectorId": 1,
+        "idTag": "04249EB1B9244A",
+        "meterStart": 7,
+        "timestamp": "2026-11-21T10:00:00Z",
+    }
     first = await peer.call("StartTransaction", start)
     again = await peer.call("StartTransaction", start)
     other = await peer.call("StartTransaction", {**start, "meterStart": 8})
@@ -131,7 +148,8 @@ async def test_a_call_that_waits_when_the_link_is_lost_fails(nursery, server):
 
 async def test_a_station_that_a_csms_closes_comes_back():
     world = scenario(
-        stations=[{"id": "CP1", "hardware": "ac11", "version": "1.6"}], csms={"steps": [{"at": "5s", "station": "CP1", "close": 1012}]}
+        stations=[{"id": "CP1", "hardware": "ac11", "version": "1.6"}],
+        csms={"steps": [{"at": "5s", "station": "CP1", "close": 1012}]},
     )
     async with network(world) as (csms, fleet):
         await heard(csms, "CP1", "StatusNotification", connectorId=1, count=2)
@@ -140,7 +158,10 @@ async def test_a_station_that_a_csms_closes_comes_back():
 
 async def test_reset_by_the_csms_stops_the_session_and_boots_again():
     world = scenario(
-        stations=[{"id": "CP1", "hardware": "hpc150", "version": "1.6"}, {"id": "CP2", "hardware": "hpc300", "version": "2.0.1"}],
+        stations=[
+            {"id": "CP1", "hardware": "hpc150", "version": "1.6"},
+            {"id": "CP2", "hardware": "hpc300", "version": "2.0.1"},
+        ],
         steps=[{"at": "2s", "station": each, "visit": {"charge": "5m"}} for each in ("CP1", "CP2")],
         csms={"steps": [{"at": "60s", "station": each, "reset": "Hard"} for each in ("CP1", "CP2")]},
     )

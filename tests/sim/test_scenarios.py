@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import pytest
-import trio
+from tests.support.simulation import calls, heard, network, told, until
 
 from nocwatch.sessions import Outcome, Reason, StartSource
 from nocwatch.sim.scenario import load, shipped
-from tests.support.simulation import calls, heard, network, told
 
 FAULTS = {
     "zero_energy_session", "remote_start_no_transaction", "lost_stop", "station_offline", "flapping", "socket_state_gap",
@@ -23,13 +22,13 @@ def test_every_shipped_scenario_loads_and_each_fault_has_one():
 
 def register(observed) -> list[float]:
     """The energy registers of a station's MeterValues or TransactionEvents, in the order in which they came."""
-    found = []
-    for each in observed:
-        for value in each.payload.get("meterValue", []):
-            for sample in value["sampledValue"]:
-                if sample["measurand"] == "Energy.Active.Import.Register":
-                    found.append(float(sample["value"]))
-    return found
+    return [
+        float(sample["value"])
+        for each in observed
+        for value in each.payload.get("meterValue", [])
+        for sample in value["sampledValue"]
+        if sample["measurand"] == "Energy.Active.Import.Register"
+    ]
 
 
 async def test_zero_energy_session_gives_nothing_in_more_than_two_minutes_and_its_neighbour_charges():
@@ -49,9 +48,17 @@ async def test_remote_start_is_accepted_and_only_the_driver_who_is_there_charges
     async with network("remote_start_no_transaction", speed=60) as (csms, fleet):
         (truth,) = await told(fleet, "CP3")
         (nobody,) = await told(fleet, "CP2")
-        accepted = [o for o in csms.observed if not o.outgoing and o.payload == {"status": "Accepted"} and o.message[0] == 3]
+        accepted = [
+            o
+            for o in csms.observed
+            if not o.outgoing and o.payload == {"status": "Accepted"} and o.message[0] == 3
+        ]
     assert len(accepted) >= 3
-    assert (truth.outcome, truth.start_source, truth.token) == (Outcome.SUCCESS, StartSource.REMOTE, "APP00000903")
+    assert (truth.outcome, truth.start_source, truth.token) == (
+        Outcome.SUCCESS,
+        StartSource.REMOTE,
+        "APP00000903",
+    )
     assert (nobody.reason, nobody.transaction) == (Reason.REMOTE_START_NO_TX, None)
     assert calls(csms, "CP1", "StartTransaction") == []
     assert calls(csms, "CP2", "TransactionEvent") == []
@@ -89,29 +96,31 @@ async def test_station_offline_keeps_charging_and_tells_it_afterwards():
 
 async def test_flapping_reconnects_again_and_again():
     async with network("flapping", speed=60) as (csms, fleet):
-        while fleet.stations["CP1"].uplink.counters["connections"] < 8:
-            await trio.sleep(0.01)
+        await until(lambda: fleet.stations["CP1"].uplink.counters["connections"] >= 8)
         await heard(csms, "CP2", "BootNotification", count=8)
         assert fleet.stations["CP3"].uplink.counters["connections"] == 2
         assert len(calls(csms, "CP1", "BootNotification")) == 1
 
 
 async def test_socket_state_gap_is_a_boot_without_statuses():
-    async with network("socket_state_gap", speed=60) as (csms, fleet):
+    async with network("socket_state_gap", speed=60) as (csms, _):
         boot = await heard(csms, "CP1", "BootNotification", count=2)
         after = await heard(csms, "CP1", "StatusNotification", connectorId=0, count=2)
         between = [o for o in calls(csms, "CP1", "Heartbeat") if boot.number < o.number < after.number]
-        statuses = [o for o in calls(csms, "CP1", "StatusNotification") if boot.number < o.number < after.number]
+        statuses = [
+            o for o in calls(csms, "CP1", "StatusNotification") if boot.number < o.number < after.number
+        ]
         healthy = await heard(csms, "CP3", "BootNotification", count=2)
-        await csms.wait_for(lambda o: o.station == "CP3" and o.number > healthy.number and o.action == "StatusNotification")
+        await csms.wait_for(
+            lambda o: o.station == "CP3" and o.number > healthy.number and o.action == "StatusNotification"
+        )
     assert between, "it lives, and says nothing of its connectors"
     assert statuses == []
 
 
 async def test_success_rate_drops_where_the_lives_turn_bad():
     async with network("success_rate_drop", speed=600) as (_, fleet):
-        while sum(t.outcome is Outcome.FAILED for t in fleet.truths) < 8:
-            await trio.sleep(0.02)
+        await until(lambda: sum(t.outcome is Outcome.FAILED for t in fleet.truths) >= 8)
         truths = list(fleet.truths)
     failed = [t for t in truths if t.outcome is Outcome.FAILED]
     assert {t.reason for t in failed} <= {Reason.EV_COMM, Reason.CONNECTOR_LOCK}
@@ -141,7 +150,9 @@ async def test_register_falls_and_stays_down_for_two_samples_at_least(station, a
         await told(fleet, station)
         values = register(calls(csms, station, action))
     highest = max(values[:6])
-    below = [value for value in values if value < highest - 10 and values.index(value) > values.index(highest)]
+    below = [
+        value for value in values if value < highest - 10 and values.index(value) > values.index(highest)
+    ]
     assert len(below) >= 2
 
 
@@ -170,7 +181,11 @@ async def test_brute_force_tries_many_cards_and_all_are_refused():
         await heard(csms, "CP1", "Authorize", count=40)
         await heard(csms, "CP2", "Authorize", count=40)
         tried = {o.payload["idTag"] for o in calls(csms, "CP1", "Authorize")}
-        answers = {o.message[1]: o.payload for o in csms.observed if o.outgoing and o.message[0] == 3 and o.station == "CP1"}
+        answers = {
+            o.message[1]: o.payload
+            for o in csms.observed
+            if o.outgoing and o.message[0] == 3 and o.station == "CP1"
+        }
         refused = [answers[o.message[1]] for o in calls(csms, "CP1", "Authorize") if o.message[1] in answers]
     assert len(tried) == 40
     assert len(refused) >= 39

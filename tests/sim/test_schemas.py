@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 import pytest
-import trio
+from tests.support.simulation import (
+    all_violations,
+    heard,
+    network,
+    scenario,
+    schema,
+    smallest,
+    told,
+    until,
+    violations,
+)
 
 from nocwatch.sim.answers16 import ANSWERS_16
 from nocwatch.sim.answers201 import ANSWERS_201
@@ -11,25 +21,74 @@ from nocwatch.sim.csms import SimCsms
 from nocwatch.sim.hardware import CATALOGUE, Profile
 from nocwatch.sim.ledger import CsmsStation
 from nocwatch.sim.station import SimStation
-from tests.support.simulation import all_violations, heard, network, scenario, schema, smallest, told, violations
 
-FROM_CSMS_16 = (
-    "CancelReservation CertificateSigned ChangeAvailability ChangeConfiguration ClearCache ClearChargingProfile DataTransfer "
-    "DeleteCertificate ExtendedTriggerMessage GetCompositeSchedule GetConfiguration GetDiagnostics GetInstalledCertificateIds "
-    "GetLocalListVersion GetLog InstallCertificate RemoteStartTransaction RemoteStopTransaction ReserveNow Reset SendLocalList "
-    "SetChargingProfile SignedUpdateFirmware TriggerMessage UnlockConnector UpdateFirmware"
-).split()
-FROM_CSMS_201 = (
-    "CancelReservation CertificateSigned ChangeAvailability ClearCache ClearChargingProfile CostUpdated CustomerInformation "
-    "DataTransfer DeleteCertificate GetBaseReport GetChargingProfiles GetCompositeSchedule GetInstalledCertificateIds "
-    "GetLocalListVersion GetLog GetMonitoringReport GetReport GetTransactionStatus GetVariables InstallCertificate "
-    "RequestStartTransaction RequestStopTransaction ReserveNow Reset SendLocalList SetChargingProfile SetNetworkProfile "
-    "SetVariables TriggerMessage UnlockConnector UpdateFirmware"
-).split()
+FROM_CSMS_16 = [
+    "CancelReservation",
+    "CertificateSigned",
+    "ChangeAvailability",
+    "ChangeConfiguration",
+    "ClearCache",
+    "ClearChargingProfile",
+    "DataTransfer",
+    "DeleteCertificate",
+    "ExtendedTriggerMessage",
+    "GetCompositeSchedule",
+    "GetConfiguration",
+    "GetDiagnostics",
+    "GetInstalledCertificateIds",
+    "GetLocalListVersion",
+    "GetLog",
+    "InstallCertificate",
+    "RemoteStartTransaction",
+    "RemoteStopTransaction",
+    "ReserveNow",
+    "Reset",
+    "SendLocalList",
+    "SetChargingProfile",
+    "SignedUpdateFirmware",
+    "TriggerMessage",
+    "UnlockConnector",
+    "UpdateFirmware",
+]
+FROM_CSMS_201 = [
+    "CancelReservation",
+    "CertificateSigned",
+    "ChangeAvailability",
+    "ClearCache",
+    "ClearChargingProfile",
+    "CostUpdated",
+    "CustomerInformation",
+    "DataTransfer",
+    "DeleteCertificate",
+    "GetBaseReport",
+    "GetChargingProfiles",
+    "GetCompositeSchedule",
+    "GetInstalledCertificateIds",
+    "GetLocalListVersion",
+    "GetLog",
+    "GetMonitoringReport",
+    "GetReport",
+    "GetTransactionStatus",
+    "GetVariables",
+    "InstallCertificate",
+    "RequestStartTransaction",
+    "RequestStopTransaction",
+    "ReserveNow",
+    "Reset",
+    "SendLocalList",
+    "SetChargingProfile",
+    "SetNetworkProfile",
+    "SetVariables",
+    "TriggerMessage",
+    "UnlockConnector",
+    "UpdateFirmware",
+]
 
 
 @pytest.mark.parametrize(
-    ("version", "action"), [("1.6", a) for a in ANSWERS_16] + [("2.0.1", a) for a in ANSWERS_201], ids=lambda v: v
+    ("version", "action"),
+    [("1.6", a) for a in ANSWERS_16] + [("2.0.1", a) for a in ANSWERS_201],
+    ids=lambda v: v,
 )
 async def test_csms_answers_the_smallest_call_of_each_action_properly(version, action):
     csms = SimCsms()
@@ -41,7 +100,9 @@ async def test_csms_answers_the_smallest_call_of_each_action_properly(version, a
 
 
 @pytest.mark.parametrize(
-    ("version", "action"), [("1.6", a) for a in FROM_CSMS_16] + [("2.0.1", a) for a in FROM_CSMS_201], ids=lambda v: v
+    ("version", "action"),
+    [("1.6", a) for a in FROM_CSMS_16] + [("2.0.1", a) for a in FROM_CSMS_201],
+    ids=lambda v: v,
 )
 async def test_station_answers_the_smallest_call_of_each_action_properly(version, action):
     profile = Profile("CP1", version, CATALOGUE["hpc150"], "3.4.1", "VO000000001")
@@ -57,7 +118,14 @@ async def test_a_whole_fleet_speaks_by_the_book_for_an_hour():
     stations = [
         {"id": f"S{n}", "hardware": hardware, "version": version, "life": "busy", "meter_interval": "20s"}
         for n, (hardware, version) in enumerate(
-            [("hpc150", "1.6"), ("hpc150", "2.0.1"), ("hpc300", "2.0.1"), ("ac22duo", "1.6"), ("ac22duo", "2.0.1"), ("ac11", "2.0.1")]
+            [
+                ("hpc150", "1.6"),
+                ("hpc150", "2.0.1"),
+                ("hpc300", "2.0.1"),
+                ("ac22duo", "1.6"),
+                ("ac22duo", "2.0.1"),
+                ("ac11", "2.0.1"),
+            ]
         )
     ]
     busy = {
@@ -65,11 +133,15 @@ async def test_a_whole_fleet_speaks_by_the_book_for_an_hour():
         "linger": {"min": "2s", "max": "9s"}, "starts": {"rfid": 2, "plug_first": 2, "app": 2, "plug_and_charge": 1, "free": 1},
         "failures": {"ev_comm": 0.1, "unknown_card": 0.1, "no_plug": 0.05, "ground_failure": 0.05, "emergency_stop": 0.05},
     }  # fmt: skip
-    faults = {"every": "60s", "kinds": {"faulted": 1, "offline": 2, "reboot": 1, "silent_boot": 1, "brute_force": 1}}
-    world = scenario(stations=stations, lives={"busy": busy}, random_faults=faults, csms={"chores_every": "20s"})
+    faults = {
+        "every": "60s",
+        "kinds": {"faulted": 1, "offline": 2, "reboot": 1, "silent_boot": 1, "brute_force": 1},
+    }
+    world = scenario(
+        stations=stations, lives={"busy": busy}, random_faults=faults, csms={"chores_every": "20s"}
+    )
     async with network(world, speed=400) as (csms, fleet):
-        while len(fleet.truths) < 60:
-            await trio.sleep(0.05)
+        await until(lambda: len(fleet.truths) >= 60)
         observed = list(csms.observed)
     versions = {spec["id"]: spec["version"] for spec in stations}
     assert all_violations(observed, versions) == []
@@ -109,6 +181,5 @@ async def test_station_sends_its_password_and_is_refused_without_it():
     world = scenario(stations=stations, csms={"passwords": {"GOOD": "s3cret", "BAD": "right"}})
     async with network(world) as (csms, fleet):
         await heard(csms, "GOOD", "BootNotification")
-        while not fleet.stations["BAD"].uplink.counters["rejected"]:
-            await trio.sleep(0.01)
+        await until(lambda: fleet.stations["BAD"].uplink.counters["rejected"])
         assert "BAD" not in csms.stations

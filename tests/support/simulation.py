@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from functools import lru_cache
@@ -21,7 +21,13 @@ from nocwatch.sim.scenario import Scenario, load
 
 @asynccontextmanager
 async def network(
-    scenario: Scenario | str, *, speed: float = 60.0, seed: int = 0, fail_after_s: float = 40.0, orders: bool = True, **csms: Any
+    scenario: Scenario | str,
+    *,
+    speed: float = 60.0,
+    seed: int = 0,
+    fail_after_s: float = 40.0,
+    orders: bool = True,
+    **csms: Any,
 ) -> AsyncIterator[tuple[SimCsms, Fleet]]:
     """CSMS and fleet of a scenario, running; over when the block is, or failing after ``fail_after_s`` real seconds."""
     loaded = load(scenario) if isinstance(scenario, str) else scenario
@@ -64,25 +70,41 @@ async def heard(csms: SimCsms, station: str, action: str, *, count: int = 1, **f
     return await csms.wait_for(wanted, count=count)
 
 
+async def until(condition: Callable[[], object]) -> None:
+    """Once that holds; the network's time limit ends a wait that is in vain."""
+    while not condition():
+        await trio.sleep(0.01)
+
+
 async def told(fleet: Fleet, station: str, *, count: int = 1) -> list[Any]:
     """The station's truths, once there are that many."""
-    while len(fleet.stations[station].truths) < count:
-        await trio.sleep(0.01)  # truths come by plain calls: there is nothing to wait on
+    await until(lambda: len(fleet.stations[station].truths) >= count)
     return list(fleet.stations[station].truths)
 
 
 @lru_cache(maxsize=512)
 def schema(version: str, action: str, *, answer: bool) -> dict[str, Any]:
-    folder, suffix = ("v16", "Response" if answer else "") if version == "1.6" else ("v201", "Response" if answer else "Request")
-    text = (resources.files("ocpp") / folder / "schemas" / f"{action}{suffix}.json").read_text(encoding="utf-8-sig")
+    folder, suffix = (
+        ("v16", "Response" if answer else "")
+        if version == "1.6"
+        else ("v201", "Response" if answer else "Request")
+    )
+    text = (resources.files("ocpp") / folder / "schemas" / f"{action}{suffix}.json").read_text(
+        encoding="utf-8-sig"
+    )
     return json.loads(text, parse_float=Decimal)  # type: ignore[no-any-return]
 
 
 def violations(version: str, action: str, payload: object, *, answer: bool) -> list[str]:
     """What the schema has to say; a float is a Decimal, else 0.1 would be no multiple of 0.1."""
     exact = json.loads(json.dumps(payload), parse_float=Decimal)
-    validator = (Draft4Validator if version == "1.6" else Draft6Validator)(schema(version, action, answer=answer))
-    return [f"{action} {'answer ' if answer else ''}{error.json_path}: {error.message}" for error in validator.iter_errors(exact)]
+    validator = (Draft4Validator if version == "1.6" else Draft6Validator)(
+        schema(version, action, answer=answer)
+    )
+    return [
+        f"{action} {'answer ' if answer else ''}{error.json_path}: {error.message}"
+        for error in validator.iter_errors(exact)
+    ]
 
 
 def all_violations(observed: Iterator[Observed] | list[Observed], versions: dict[str, str]) -> list[str]:
@@ -122,4 +144,6 @@ def smallest(node: dict[str, Any], root: dict[str, Any] | None = None) -> Any:
         case "boolean":
             return True
         case _:
-            return {"date-time": "2026-11-21T10:00:00.000Z", "uri": "https://firmware.example/x"}.get(node.get("format", ""), "x")
+            return {"date-time": "2026-11-21T10:00:00.000Z", "uri": "https://firmware.example/x"}.get(
+                node.get("format", ""), "x"
+            )

@@ -4,6 +4,9 @@ An app driver shows himself by a connector that is taken while no card is shown;
 and a CSMS that is not ours simply has no such drivers.
 """
 
+# Seeded on purpose: the same seed plays the same life.
+# ruff: noqa: S311
+
 from __future__ import annotations
 
 import itertools
@@ -57,7 +60,9 @@ class BackOffice:
             try:
                 await trio.sleep_forever()
             finally:
-                self._nursery = None  # the CSMS may outlive the office by a moment, and tell it of links that end
+                self._nursery = (
+                    None  # the CSMS may outlive the office by a moment, and tell it of links that end
+                )
 
     def _heard(self, station: CsmsStation, what: str) -> None:
         if what == "BootNotification":

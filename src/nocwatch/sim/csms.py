@@ -4,6 +4,9 @@ What it answers is in ``answers16`` and ``answers201``, what it orders of its ow
 fails, a client that is no station, a handshake that is none: each ends its own connection at most, never the server.
 """
 
+# Seeded on purpose: the same seed plays the same life.
+# ruff: noqa: S311
+
 from __future__ import annotations
 
 import base64
@@ -33,6 +36,8 @@ HANDSHAKE_S_MAX = 10.0
 PING_ANSWER_S_MAX = 20.0
 CALL_S_MIN = 2.0
 """Real seconds on top of 30 unscaled ones before a call counts as unanswered."""
+HANDSHAKE = "(handshake)"
+"""In the place of an action where a fault is looked for."""
 SUBPROTOCOLS = ("ocpp2.0.1", "ocpp1.6")
 """In the order of preference."""
 
@@ -52,7 +57,7 @@ class Observed:
 
     def __init__(
         self, number: int, station: str, subprotocol: str | None, *, outgoing: bool, text: str, message: Any
-    ) -> None:  # noqa: ANN401 - any JSON
+    ) -> None:
         self.number, self.station, self.subprotocol, self.outgoing = number, station, subprotocol, outgoing
         self.text, self.message = text, message
 
@@ -206,7 +211,9 @@ class SimCsms:
         def handle(action: str, payload: Payload) -> Answer:
             return self._called(station, action, payload)
 
-        peer = Peer(websocket, handle, make_id=self._make_id, timeout_s=CALL_S_MIN + self.pace.real(30.0), saw=saw)
+        peer = Peer(
+            websocket, handle, make_id=self._make_id, timeout_s=CALL_S_MIN + self.pace.real(30.0), saw=saw
+        )
         station.peer = peer
         try:
             async with trio.open_nursery() as nursery:
@@ -236,7 +243,7 @@ class SimCsms:
                 await peer.close(1001, "no pong")
 
     def _refusal(self, identity: str, request: WebSocketRequest) -> int | None:
-        fault = self._fault(identity, "handshake")
+        fault = self._fault(identity, HANDSHAKE)
         if fault and fault.refuse:
             return int(fault.refuse)
         password = self.settings.passwords.get(identity)
@@ -275,12 +282,15 @@ class SimCsms:
 
     def _fault(self, station: str, action: str) -> CsmsFault | None:
         for fault in self.settings.faults:
-            concerns_handshake = fault.refuse is not None
-            if concerns_handshake is (action == "handshake") and fault.applies(
-                station, "*" if concerns_handshake else action, self.elapsed_s
+            # A refusal concerns the handshake only, whatever its ``action``; all else concerns messages only.
+            name = "*" if fault.refuse is not None else action
+            concerned = (fault.refuse is not None) is (action == HANDSHAKE)
+            if (
+                concerned
+                and fault.applies(station, name, self.elapsed_s)
+                and self._rng.random() < fault.share
             ):
-                if fault.share >= 1 or self._rng.random() < fault.share:
-                    return fault
+                return fault
         return None
 
     def _happened(self, station: CsmsStation, what: str) -> None:

@@ -3,6 +3,9 @@
 ``run_stations`` is what the command and the demo call; tests make a ``Fleet`` and look into it.
 """
 
+# Seeded on purpose: the same seed plays the same life.
+# ruff: noqa: S311
+
 from __future__ import annotations
 
 import random
@@ -116,7 +119,9 @@ class Fleet:
         await self.pace.sleep(spec.start_after)
         station = self.stations[spec.id]
         for connector in station.connectors:
-            nursery.start_soon(self._guarded, self._live, station, connector, max(0.0, spec.life_after - spec.start_after))
+            nursery.start_soon(
+                self._guarded, self._live, station, connector, max(0.0, spec.life_after - spec.start_after)
+            )
         await station.run()
 
     async def _live(self, station: SimStation, connector: Connector, after_s: float) -> None:
@@ -175,7 +180,9 @@ class Fleet:
             await self.pace.sleep(rng.expovariate(1.0 / faults.every))
             verb, identity = weighted(rng, faults.kinds), rng.choice(identities)
             step = Step.model_validate({"at": 0, "station": identity, verb: {}})
-            nursery.start_soon(self._guarded, self._play, step, random.Random(f"{self.seed}/{identity}/{rng.random()}"))
+            nursery.start_soon(
+                self._guarded, self._play, step, random.Random(f"{self.seed}/{identity}/{rng.random()}")
+            )
 
 
 def _specs(scenario: Scenario, count: int | None, seed: int) -> list[StationSpec]:
@@ -184,16 +191,16 @@ def _specs(scenario: Scenario, count: int | None, seed: int) -> list[StationSpec
     generated = scenario.generated
     wanted = len(specs) + generated.count if count is None else count
     rng = random.Random(f"{seed}/fleet")
-    for number in range(1, wanted - len(specs) + 1):
-        specs.append(
-            StationSpec.model_construct(
-                id=f"{generated.prefix}{number:04d}",
-                hardware=weighted(rng, generated.hardware),
-                life=generated.life,
-                start_after=rng.uniform(0.0, generated.start_within),
-                meter_interval=generated.meter_interval,
-            )
+    specs.extend(
+        StationSpec.model_construct(
+            id=f"{generated.prefix}{number:04d}",
+            hardware=weighted(rng, generated.hardware),
+            life=generated.life,
+            start_after=rng.uniform(0.0, generated.start_within),
+            meter_interval=generated.meter_interval,
         )
+        for number in range(1, wanted - len(specs) + 1)
+    )
     return specs[:wanted]
 
 
@@ -235,6 +242,11 @@ async def run_stations(
     """Runs a fleet against ``url`` (``ws://host:port/path``; the identity is added) until cancelled.
 
     Args:
+        url: of CSMS or relay.
+        seed: what stations, drivers and faults are drawn from.
+        speed: behaviour goes so many times as fast, energy too; timestamps stay real.
+        ssl_context: for ``wss``; None for the system's trust.
+        task_status: told the fleet once it lives.
         count: number of stations; None for as many as the scenario names.
         scenario: a loaded one, a shipped one's name, or a file's path.
         on_truth: called with each session that is over.

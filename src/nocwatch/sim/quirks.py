@@ -1,5 +1,8 @@
 """Oddities of a moment on the wire, each as it was seen in the field. Lasting ones are flags of a station's profile."""
 
+# Tokens here are charging cards.
+# ruff: noqa: S106
+
 from __future__ import annotations
 
 import dataclasses
@@ -14,9 +17,10 @@ from nocwatch.sim.clockwork import milliseconds
 from nocwatch.sim.drivers import draw_card
 from nocwatch.sim.parts import Interrupt, Message, Transaction, fixed
 from nocwatch.sim.physics import draw_vehicle
+from nocwatch.sim.plan import Plan
 from nocwatch.sim.scenario import Wire
 from nocwatch.sim.station import SimStation
-from nocwatch.sim.visit import Plan, visit
+from nocwatch.sim.visit import visit
 from nocwatch.sim.wire import Answer, LinkLost, Payload
 
 LATE_ANSWER_S = 35.0
@@ -79,7 +83,9 @@ async def _duplicate_answer(station: SimStation, wire: Wire, rng: random.Random)
 async def _late_answer(station: SimStation, wire: Wire, rng: random.Random) -> None:
     del rng
     _twist(
-        station, wire, lambda answer: dataclasses.replace(answer, delay_s=station.pace.real(LATE_ANSWER_S) + 3.0)
+        station,
+        wire,
+        lambda answer: dataclasses.replace(answer, delay_s=station.pace.real(LATE_ANSWER_S) + 3.0),
     )
     await trio.lowlevel.checkpoint()
 

@@ -3,6 +3,9 @@
 YAML, strict, every mistake with file:line:key. Times are offsets from the start in unscaled seconds: ``speed`` divides them.
 """
 
+# Pydantic copies defaults.
+# ruff: noqa: RUF012
+
 from __future__ import annotations
 
 from importlib import resources
@@ -176,7 +179,7 @@ class Rollback(Model):
 
 
 class OddMeter(Model):
-    """``dip``: one reading of 0 in mid-session. ``minus_one``: the stop says −1."""
+    """``dip``: one reading of 0 in mid-session. ``minus_one``: the stop says -1."""
 
     connector: int = Field(default=1, ge=1)
     kind: Literal["dip", "minus_one"] = "dip"

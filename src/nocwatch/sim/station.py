@@ -3,6 +3,9 @@
 One object per identity. Version-neutral: a dialect writes the messages. Each finished session is told to ``on_truth``.
 """
 
+# Tokens here are charging cards; seeded on purpose: the same seed plays the same life.
+# ruff: noqa: S107, S311
+
 from __future__ import annotations
 
 import random

@@ -7,7 +7,7 @@ outcome that is told as truth follows from what really happened.
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 
@@ -15,7 +15,8 @@ from nocwatch.clock import SECOND_NS
 from nocwatch.flags import Blame
 from nocwatch.sessions import Outcome, Reason, StartSource
 from nocwatch.sim.parts import Connector, Interrupt, Message, RemoteStart, Transaction
-from nocwatch.sim.physics import Reading, Vehicle
+from nocwatch.sim.physics import Reading
+from nocwatch.sim.plan import Plan
 from nocwatch.sim.station import SimStation
 from nocwatch.sim.truth import CONNECTIVITY, Truth, verdict
 from nocwatch.sim.wire import Payload
@@ -34,42 +35,6 @@ _FAULT_STOPS = {
     "UnderVoltage": "PowerQuality",
     "OverVoltage": "PowerQuality",
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What is meant to happen. Times in unscaled seconds.
-
-    Attributes:
-        start: ``rfid`` (card, then cable), ``plug_first`` (cable, then card), ``app``, ``plug_and_charge``, ``free``.
-        phases: ``("charge" | "suspended_ev" | "suspended_evse", seconds)`` in order.
-        stop: reason of the stop at the end, as 2.0.1 or 1.6 name it; ``lost`` for a connector that is free without a stop.
-        error_code: reported before the stop, where the phases end in a fault.
-        rollback_wh: the register falls by so much after ``rollback_after_s``; 0 for none. ``dip_after_s`` one reading of 0.
-        minus_one: the stop's register reads −1.
-        late_values: closing MeterValues after the stop.
-        start_copies: how often the start is sent, each under another id; ``stop_copies`` alike.
-        cause: name of the fault that is played.
-    """
-
-    start: str = "rfid"
-    token: str = ""
-    token_type: str = "ISO14443"
-    vehicle: Vehicle = field(default_factory=lambda: Vehicle(64_000, 0.3, 150_000))
-    phases: tuple[tuple[str, float], ...] = (("charge", 120.0),)
-    stop: str = "Local"
-    act_s: float = 4.0
-    linger_s: float = 5.0
-    no_plug: bool = False
-    error_code: str = ""
-    rollback_wh: float = 0.0
-    rollback_after_s: float = 60.0
-    dip_after_s: float = 0.0
-    minus_one: bool = False
-    late_values: bool = False
-    start_copies: int = 1
-    stop_copies: int = 1
-    cause: str = ""
 
 
 async def visit(station: SimStation, connector: Connector, plan: Plan) -> None:
@@ -96,19 +61,9 @@ async def no_show(station: SimStation, connector: Connector, request: RemoteStar
         connector.remote_start = None
         if connector.status == "Preparing":
             station.set_status(connector, "Available")
-        station.tell(
-            _attempt(
-                station,
-                connector,
-                request.token,
-                StartSource.REMOTE,
-                started_at_ns,
-                Outcome.FAILED,
-                Reason.REMOTE_START_NO_TX,
-                Blame.DRIVER,
-                "",
-            )
-        )
+        known = {"token": request.token, "start_source": StartSource.REMOTE, "started_at_ns": started_at_ns}
+        judged = {"outcome": Outcome.FAILED, "reason": Reason.REMOTE_START_NO_TX, "blame": Blame.DRIVER}
+        station.tell(_attempt(station, connector, **known, **judged))
 
 
 class _Play:
@@ -289,7 +244,7 @@ class _Play:
             meter.offset_wh -= plan.rollback_wh
             self.plan = plan = dataclasses.replace(plan, rollback_wh=0.0)
         if plan.dip_after_s and now_s - self.started_s >= plan.dip_after_s:
-            meter.dip, self.plan = True, _without_dip(plan)
+            meter.dip, self.plan = True, dataclasses.replace(plan, dip_after_s=0.0)
         return meter.reading(now_s)
 
     def _planned_stop(self) -> tuple[str, str]:
@@ -344,7 +299,7 @@ class _Play:
 
         def told(answer: Payload | None) -> None:
             del answer  # answered or given up: the session is over either way
-            station.tell(_with_transaction(truth, tx.id))
+            station.tell(msgspec.structs.replace(truth, transaction=tx.id))
 
         messages[-1].answered = told
         if "retries_stop_for_ever" in station.profile.quirks:
@@ -402,7 +357,7 @@ class _Play:
             "meter_stop_wh": None,
             "stop_reason": None,
         }
-        self.station.tell(_changed(truth, **lost))
+        self.station.tell(msgspec.structs.replace(truth, **lost))
         self.connector.transaction = None
 
     def _leave(self) -> None:
@@ -416,56 +371,25 @@ class _Play:
             self.station.set_status(self.connector, status)
 
     def _attempt(self, outcome: Outcome, reason: Reason, blame: Blame) -> None:
+        known = {
+            "token": self.token,
+            "start_source": self.source,
+            "started_at_ns": self.began_at_ns,
+            "cause": self.plan.cause,
+        }
         self.station.tell(
-            _attempt(
-                self.station,
-                self.connector,
-                self.token,
-                self.source,
-                self.began_at_ns,
-                outcome,
-                reason,
-                blame,
-                self.plan.cause,
-            )
+            _attempt(self.station, self.connector, outcome=outcome, reason=reason, blame=blame, **known)
         )
 
 
-def _attempt(
-    station: SimStation,
-    connector: Connector,
-    token: str,
-    source: StartSource,
-    at_ns: int,
-    outcome: Outcome,
-    reason: Reason,
-    blame: Blame,
-    cause: str,
-) -> Truth:
+def _attempt(station: SimStation, connector: Connector, **known: Any) -> Truth:
+    """The truth of an attempt that came to no transaction."""
     first = station.dialect.version == "1.6"
     return Truth(
         station=station.identity,
         evse=None if first else connector.socket.evse,
         connector=connector.socket.number if first else connector.socket.connector,
         transaction=None,
-        outcome=outcome,
-        reason=reason,
-        blame=blame,
-        token=token,
-        start_source=source,
-        started_at_ns=at_ns,
         stopped_at_ns=station.clock.now_ns(),
-        cause=cause,
+        **known,
     )
-
-
-def _with_transaction(truth: Truth, transaction: int | str | None) -> Truth:
-    return _changed(truth, transaction=transaction)
-
-
-def _changed(truth: Truth, **changes: object) -> Truth:
-    return msgspec.structs.replace(truth, **changes)
-
-
-def _without_dip(plan: Plan) -> Plan:
-    return dataclasses.replace(plan, dip_after_s=0.0)

@@ -26,7 +26,7 @@ CLOSE_S_MAX = 3.0
 log = structlog.get_logger(__name__)
 
 
-class CallFailed(Exception):
+class CallFailed(Exception):  # noqa: N818 - named for what happened, as are those below it
     """The peer did not give a result."""
 
 
@@ -141,7 +141,9 @@ class Peer:
                         await self._receive(text)
                 nursery.cancel_scope.cancel()
             if self._closing is not None:
-                await self._closing.wait()  # who runs us ends the reader with us, and the peer's Close is still to be read
+                await (
+                    self._closing.wait()
+                )  # who runs us ends the reader with us, and the peer's Close is still to be read
         finally:
             self._over = True
             for pending in self._pending.values():
