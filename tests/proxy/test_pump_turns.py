@@ -1,0 +1,90 @@
+"""Single turns of the pump, with the order of events that chance seldom gives."""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Iterator
+
+import pytest
+
+from nocwatch.proxy.counters import Counters
+from nocwatch.proxy.pump import Link, Pump
+from nocwatch.proxy.recorder import Guard, LinkInfo
+from nocwatch.proxy.settings import Limits
+
+IN_OUT = 5
+CLOSE_FRAME = b"\x88\x02\x03\xe8"
+
+
+class ListRecorder:
+    """Remembers the chunks by their key."""
+
+    def __init__(self) -> None:
+        self.chunks: list[tuple[int, bytes]] = []
+
+    def add_chunks(self, _: int, keys: list[int], chunks: list[bytes]) -> None:
+        self.chunks += zip(keys, chunks, strict=True)
+
+    def add_link(self, at_ns: int, connection: int, event: bytes) -> None: ...
+
+    def add_tick(self, at_ns: int, counters: bytes) -> None: ...
+
+
+def tcp_pair() -> tuple[socket.socket, socket.socket]:
+    """The relay's end (non-blocking), and the peer's."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        ours = socket.create_connection(server.getsockname())
+        theirs, _ = server.accept()
+    ours.setblocking(False)
+    theirs.settimeout(5)
+    return ours, theirs
+
+
+@pytest.fixture
+def link() -> Iterator[tuple[Pump, ListRecorder, socket.socket, socket.socket]]:
+    recorder, counters = ListRecorder(), Counters()
+    guard = Guard(counters)
+    guard.recorder = recorder
+    pump = Pump(guard, counters, Limits())
+    near, station = tcp_pair()
+    far, csms = tcp_pair()
+    pump.adopt(Link(1, LinkInfo()), near, far)
+    yield pump, recorder, station, csms
+    pump.close_all()
+    pump.close()
+    for sock in (station, csms):
+        sock.close()
+
+
+def say_close_and_break(csms: socket.socket) -> None:
+    csms.sendall(CLOSE_FRAME)
+    csms.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    csms.close()
+
+
+def test_the_close_frame_of_a_csms_that_broke_is_heard_although_a_send_to_it_failed_first(
+    link: tuple[Pump, ListRecorder, socket.socket, socket.socket],
+) -> None:
+    pump, recorder, station, csms = link
+    near = next(end for end in pump._ends.values() if end.side == 0)
+    station.sendall(b"hello")
+    say_close_and_break(csms)
+    pump._turn([(near.fd, IN_OUT)])
+    assert station.recv(10) == CLOSE_FRAME
+    with pytest.raises(ConnectionResetError):
+        station.recv(10)
+    assert recorder.chunks == [(2, b"hello"), (3, CLOSE_FRAME)]
+
+
+def test_it_is_heard_too_when_what_failed_were_bytes_that_had_waited_for_it(
+    link: tuple[Pump, ListRecorder, socket.socket, socket.socket],
+) -> None:
+    pump, _, station, csms = link
+    near, far = sorted(pump._ends.values(), key=lambda end: end.side)
+    pump._stall(near, far, b"waiting")
+    say_close_and_break(csms)
+    pump._turn([(far.fd, IN_OUT)])
+    assert station.recv(10) == CLOSE_FRAME
+    with pytest.raises(ConnectionResetError):
+        station.recv(10)
