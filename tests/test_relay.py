@@ -92,7 +92,7 @@ async def test_a_tick_each_second_holds_the_counters() -> None:
     async with listening_csms() as csms, running(settings_for(csms.port)) as (relay, journal):
         await paired(relay, csms)
         with trio.fail_after(PATIENCE_S):
-            while len(journal.ticks) < 2:  # noqa: ASYNC110
+            while len(journal.ticks) < 2:
                 await trio.sleep(0.01)
         assert journal.ticks[-1]["links_open"] == 1
 
@@ -166,7 +166,7 @@ async def test_the_grace_is_over_when_the_last_link_is() -> None:
             await far.aclose()
             await journal.event("closed")
             with trio.fail_after(PATIENCE_S):
-                while not relay._pump._epoll.closed:  # noqa: ASYNC110 - closed as the last thing of all
+                while not relay._pump._epoll.closed:
                     await trio.sleep(0.01)
 
 

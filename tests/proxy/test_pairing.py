@@ -278,7 +278,7 @@ async def test_a_connection_that_says_nothing_and_leaves_is_only_counted() -> No
         probe = await connect(relay)
         await probe.aclose()
         with trio.fail_after(PATIENCE_S):
-            while not relay.counters.refused:  # noqa: ASYNC110
+            while not relay.counters.refused:
                 await trio.sleep(0.001)
         assert relay.counters.refused == {"empty": 1}
         assert not journal.links

@@ -167,7 +167,7 @@ async def test_a_csms_that_says_close_and_leaves_with_bytes_unread_is_still_hear
         await station.send_all(b"x" * 1000)
         await far.wait_send_all_might_not_block()
         with trio.fail_after(PATIENCE_S):
-            while relay.counters.bytes_from_station < 1000:  # noqa: ASYNC110
+            while relay.counters.bytes_from_station < 1000:
                 await trio.sleep(0.001)
         await far.send_all(b"\x88\x02\x03\xe8")
         send_reset(far)

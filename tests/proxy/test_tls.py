@@ -170,7 +170,7 @@ async def test_a_slow_station_behind_tls_loses_nothing_and_costs_one_chunk(autho
         async with trio.open_nursery() as nursery:
             nursery.start_soon(peer.send_all, data)
             with trio.fail_after(PATIENCE_S):
-                while not relay.counters.stalls:  # noqa: ASYNC110
+                while not relay.counters.stalls:
                     await trio.sleep(0.001)
             held = [len(end.out) for end in relay._pump._ends.values() if end.out]
             assert sum(held) <= relay._settings.limits.chunk_size
@@ -257,7 +257,7 @@ async def test_a_station_in_the_clear_on_a_tls_listener_is_counted_and_closed(au
         station = await connect(relay)
         await station.send_all(REQUEST)
         with trio.fail_after(PATIENCE_S):
-            while not relay.counters.refused:  # noqa: ASYNC110
+            while not relay.counters.refused:
                 await trio.sleep(0.001)
         assert relay.counters.refused == {"station_tls": 1}
         assert not journal.links

@@ -79,7 +79,7 @@ class MemoryJournal:
     async def event(self, name: str, count: int = 1) -> dict[str, Any]:
         """The newest event of that name, once there are so many."""
         with trio.fail_after(PATIENCE_S):
-            while len(self.events(name)) < count:  # noqa: ASYNC110 - the relay tells nobody but its journal
+            while len(self.events(name)) < count:
                 await trio.sleep(0.001)
         return self.events(name)[-1]
 
