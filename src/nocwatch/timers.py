@@ -44,6 +44,10 @@ class Timers(Generic[K]):
         moment = self._due.get(key)
         return moment[0] if moment else None
 
+    def has_due(self, now_ns: int) -> bool:
+        """Whether something may be due: False is certain, and costs next to nothing."""
+        return bool(self._heap) and self._heap[0][0] <= now_ns
+
     def pop_due(self, now_ns: int) -> Iterator[tuple[K, int]]:
         """Each key whose moment is at or before ``now_ns``, with that moment, in order.
 
