@@ -43,6 +43,7 @@ class Network:
     """``Services`` over made-up values: what the watch is to the console."""
 
     def __init__(self, folder: Path, now_ns: int = NOW_NS, places: Places | None = None) -> None:
+        self.folder = folder
         self.store = Store.open(f"sqlite:///{folder}/console.db")
         self.hub = Hub()
         self.now = now_ns
@@ -53,7 +54,7 @@ class Network:
         self.done: list[tuple[str, ...]] = []
         self.batch = Batch()
         self.sequence = 0
-        self.random = random.Random(7)
+        self.random = random.Random(7)  # noqa: S311
 
     # --- Services ---
 

@@ -67,7 +67,10 @@ class Api:
             ("/api/frames", self.frames, "GET"), ("/api/frames/{id}", self.frame, "GET"),
             ("/api/kpis", self.kpis, "GET"), ("/api/status", self.status, "GET"), ("/api/openapi.json", self.openapi, "GET"),
         ]
-        return [Route(at, self._handler(at, act), methods=[method]) for at, act, method in table]
+        # A station's identity may hold slashes.
+        return [
+            Route(at.replace("stations/{id}", "stations/{id:path}"), self._handler(at, act), methods=[method]) for at, act, method in table
+        ]
 
     def _handler(self, at: str, act: Callable[[Request, Address], Awaitable[object]]) -> Callable[[Request], Awaitable[Response]]:
         known = openapi.parameters_of(at)

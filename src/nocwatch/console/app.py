@@ -6,6 +6,7 @@ What always holds: an error of one request is answered with a sentence and told 
 from __future__ import annotations
 
 import logging
+import socket
 from typing import Any
 from collections.abc import Awaitable, Callable
 
@@ -121,7 +122,7 @@ async def serve(
     """
     settings = settings or ConsoleSettings()
     config = hypercorn.config.Config()
-    config.bind = [settings.listen]
+    config.bind = [f"fd://{_bound(settings).detach()}"]
     config.errorlog = log
     config.include_server_header = False
     config.h11_max_incomplete_size = HEAD_BYTES_MAX
@@ -129,13 +130,19 @@ async def serve(
     try:
         app: Any = make_app(services, settings)
         await hypercorn.trio.serve(app, config, task_status=task_status)
-    except* OSError as group:
-        error = _first(group)
-        raise ConsoleError(f"console.listen: {settings.listen} cannot be used: {error.strerror or error}") from None
     finally:
         services.hub.close()
 
 
-def _first(group: BaseExceptionGroup[OSError]) -> OSError:
-    inner = group.exceptions[0]
-    return _first(inner) if isinstance(inner, BaseExceptionGroup) else inner
+def _bound(settings: ConsoleSettings) -> socket.socket:
+    """The server's socket; bound here, so that a port in use is one clear sentence."""
+    host, port = settings.address
+    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        bound.bind((host, port))
+    except OSError as error:
+        bound.close()
+        raise ConsoleError(f"console.listen: {settings.listen} cannot be used: {error.strerror or error}") from None
+    return bound

@@ -11,6 +11,8 @@ import hmac
 import secrets
 from collections.abc import Iterable
 
+from urllib.parse import parse_qs
+
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -31,6 +33,9 @@ HEADERS = {
 
 BODY_BYTES_MAX = 16 * 1024
 """Of a posted form or document: a name, a note and a token."""
+
+FIELDS_MAX = 32
+"""More than any form of ours has."""
 
 COOKIE = "nocwatch_visit"
 
@@ -97,6 +102,17 @@ def _with_headers(send: Send, scope: Scope) -> Send:
         await send(message)
 
     return sender
+
+
+async def posted(request: Request) -> dict[str, str]:
+    """Fields of a posted form; the first of each name counts. The guard has bounded the body already."""
+    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
+        return {}
+    try:
+        fields = parse_qs((await request.body()).decode("utf-8", "replace"), max_num_fields=FIELDS_MAX)
+    except ValueError:
+        return {}
+    return {name: values[0] for name, values in fields.items()}
 
 
 class Tokens:

@@ -9,6 +9,7 @@ from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
 import jinja2
@@ -24,7 +25,7 @@ from nocwatch.console.guard import Tokens
 from nocwatch.console.services import Services
 from nocwatch.console.settings import ConsoleSettings
 from nocwatch.console.views import looks, sessions, words
-from nocwatch.flags import Severity
+from nocwatch.flags import Blame, Severity
 from nocwatch.sessions import Session
 
 STATIC = Path(str(resources.files("nocwatch.console"))) / "static"
@@ -118,7 +119,7 @@ class Console:
         return Shell(
             active, self.services.now_ns(), self.settings.timezone, theme if theme in ("dark", "light") else "auto", wall == "1",
             request.query_params.get("q", "")[:200] if active == "Search" else "", rail, problems, self.tokens.token(visit),
-            request.cookies.get("nocwatch_by", "")[:80],
+            unquote(request.cookies.get("nocwatch_by", ""))[:80],
         )
 
 
@@ -134,13 +135,20 @@ def _worst_css(counts: Mapping[str, int]) -> str:
     return looks.SEVERITIES[worst]
 
 
+_BLAMES = {
+    Blame.CHARGER: "charger", Blame.CSMS: "CSMS", Blame.NETWORK: "network", Blame.VEHICLE: "vehicle", Blame.DRIVER: "driver",
+    Blame.UNKNOWN: "",
+}
+"""In a list: what is not known stays empty."""
+
+
 def _filters(zone: tzinfo) -> dict[str, Any]:
     return {
         "path": addresses.path, "look": looks.look, "outcome_look": looks.OUTCOMES.__getitem__,
         "severity_css": looks.SEVERITIES.__getitem__, "rfc3339": rfc3339, "kwh": words.kwh, "kw": words.kw, "number": words.number,
         "percent": words.percent, "sentence": words.sentence, "label": words.label, "socket": sessions.socket,
-        "span": words.span, "absolute": lambda ns: words.absolute(ns, zone),
-        "time_of_day": lambda ns: words.time_of_day(ns, zone), "millis": lambda ns: words.time_of_day(ns, zone, millis=True),
+        "span": words.span, "source": sessions.SOURCES_SHORT.__getitem__, "absolute": lambda ns: words.absolute(ns, zone),
+        "time_of_day": lambda ns: words.time_of_day(ns, zone), "blame": lambda blame: _BLAMES.get(blame, "") if blame else "",
     }
 
 
@@ -160,6 +168,10 @@ def _moment_filters(zone: tzinfo) -> dict[str, Any]:
         return words.short(at_ns, context["now_ns"], zone)
 
     @jinja2.pass_context
+    def frame_time(context: jinja2.runtime.Context, at_ns: int) -> str:
+        return words.frame_time(at_ns, context["now_ns"], zone)
+
+    @jinja2.pass_context
     def session_clock(context: jinja2.runtime.Context, session: Session) -> str:
         return words.clock(sessions.duration_ns(session, context["now_ns"]))
 
@@ -167,4 +179,4 @@ def _moment_filters(zone: tzinfo) -> dict[str, Any]:
     def value(context: jinja2.runtime.Context, held: Any, name: str) -> str:
         return words.value(name, held, context["now_ns"])
 
-    return {"ago": ago, "lasting": lasting, "short": short, "session_clock": session_clock, "value": value}
+    return {"ago": ago, "lasting": lasting, "short": short, "frame_time": frame_time, "session_clock": session_clock, "value": value}

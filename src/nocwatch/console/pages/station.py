@@ -30,7 +30,8 @@ class StationPages:
         self.console = console
 
     def routes(self) -> list[Route]:
-        return [Route("/stations/{station}", self.station), Route("/stations/{station}/frames", self.frames)]
+        # Identities may hold slashes, so the longer address is tried first.
+        return [Route("/stations/{station:path}/frames", self.frames), Route("/stations/{station:path}", self.station)]
 
     async def station(self, request: Request) -> Response:
         console = self.console
@@ -64,7 +65,7 @@ class StationPages:
         context = {
             **found, "address": address, "station": station, "place": console.services.places.place(station_id),
             "state": state, "since_ns": since_ns, "timeline": drawn, "moves": _moves(address, from_ns, until_ns, now_ns),
-            "frames": frames.rows(found["frames"]), "socket_name": timeline.name, "legend": _legend(drawn),
+            "frames": frames.rows(found["frames"], newest_first=True), "socket_name": timeline.name, "legend": _legend(drawn),
             "week": _week(found["days"]),
         }
         return await console.page(request, "station.html", "Fleet", context)
@@ -73,6 +74,9 @@ class StationPages:
         console = self.console
         station_id = request.path_params["station"]
         if station_id not in console.services.fleet():
+            if f"{station_id}/frames" in console.services.fleet():
+                request.path_params["station"] += "/frames"
+                return await self.station(request)
             return await self._unknown(request, station_id)
         address = console.address(request)
         action = address.text("action")
@@ -84,7 +88,7 @@ class StationPages:
         page = await console.archive.read(lambda: console.archive.store.frames(wanted, after, 200))
         context = {
             "address": address, "station_id": station_id, "place": console.services.places.place(station_id),
-            "rows": frames.rows(page.items), "next": page.next, "wanted": wanted,
+            "rows": frames.rows(page.items, newest_first=True), "next": page.next, "wanted": wanted,
         }
         return await console.page(request, "frames.html", "Fleet", context)
 

@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from nocwatch.alerts.alert import Alert, AlertState
 from nocwatch.clock import SECOND_NS
+from nocwatch.console import guard
 from nocwatch.console.addresses import RANGES, Address, path
 from nocwatch.console.shell import Console
 from nocwatch.console.views import frames
@@ -22,6 +23,8 @@ from nocwatch.store.values import AlertFilter, FlagFilter, StoredFrame
 ROWS = 100
 PROOFS_MAX = 40
 """Frames that are shown beside a flag; evidence names a handful."""
+PROOFS_OPEN = 3
+"""Of them those that stand open; the others unfold by a click."""
 TEXT_MAX = 500
 NAME_MAX = 80
 SILENCE_S_MAX = 30 * 86_400
@@ -99,7 +102,7 @@ class TroublePages:
         rows = frames.rows(proof)
         named = {ref for each in flag.evidence for ref in each.frames}
         context = {
-            "flag": flag, "frames": rows, "page_refs": {row.ref for row in rows}, "proofs": named, "alerts": alerts, "others": others,
+            "flag": flag, "frames": rows, "page_refs": {row.ref for row in rows}, "proofs": named, "opened": [row.ref for row in rows if row.ref in named][:PROOFS_OPEN], "alerts": alerts, "others": others,
             "place": console.services.places.place(flag.station) if flag.station else None, "error": error,
         }
         return await console.page(request, "flag.html", "Flags", context, status)
@@ -153,7 +156,7 @@ class TroublePages:
 
     def _silence(self, request: Request) -> Callable[[str, str, str], Awaitable[Alert | None]]:
         async def silence(alert: str, by: str, note: str) -> Alert | None:
-            length = str((await request.form()).get("length", ""))
+            length = (await guard.posted(request)).get("length", "")
             return await self.console.services.silence(alert, by, note, silence_until(length, self.console.services.now_ns()))
 
         return silence
@@ -167,12 +170,12 @@ class TroublePages:
         again: Callable[[Request, str, int], Awaitable[Response]],
     ) -> Response:
         """Checks the form, does it, and leads back to the page; what is wrong stands on the page as a sentence."""
-        form = await request.form()
-        if not self.console.tokens.holds(request, str(form.get("token", ""))):
+        form = await guard.posted(request)
+        if not self.console.tokens.holds(request, form.get("token", "")):
             return await again(request, "This form is of an earlier visit. Nothing was done: please press once more.", 403)
         try:
-            by = checked_name(str(form.get("by", "")))
-            done = await act(subject, by, str(form.get("note", "")).strip()[:TEXT_MAX])
+            by = checked_name(form.get("by", ""))
+            done = await act(subject, by, form.get("note", "").strip()[:TEXT_MAX])
         except NocwatchError as error:
             return await again(request, str(error), 409)
         self.console.archive.stale()

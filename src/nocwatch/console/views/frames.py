@@ -52,14 +52,14 @@ class FrameRow(NamedTuple):
 _WORDS = {2: "call", 3: "result", 4: "error", 5: "result error", 6: "send"}
 
 
-def rows(frames: Iterable[StoredFrame]) -> list[FrameRow]:
-    """In the order of time, each answer right under its call where both are shown."""
+def rows(frames: Iterable[StoredFrame], newest_first: bool = False) -> list[FrameRow]:
+    """In the order of time or against it, each answer right under its call where both are shown."""
     ordered = sorted(frames, key=lambda frame: (frame.at_ns, frame.ref))
     shown = {frame.ref for frame in ordered}
-    return [row(frame, under=frame.call in shown) for frame in _threaded(ordered, shown)]
+    return [row(frame, under=frame.call in shown) for frame in _threaded(ordered, shown, newest_first)]
 
 
-def _threaded(ordered: Sequence[StoredFrame], shown: set[str]) -> list[StoredFrame]:
+def _threaded(ordered: Sequence[StoredFrame], shown: set[str], newest_first: bool) -> list[StoredFrame]:
     below: dict[str, list[StoredFrame]] = {}
     top = []
     for frame in ordered:
@@ -67,7 +67,7 @@ def _threaded(ordered: Sequence[StoredFrame], shown: set[str]) -> list[StoredFra
             below.setdefault(frame.call, []).append(frame)
         else:
             top.append(frame)
-    return [each for frame in top for each in (frame, *below.get(frame.ref, ()))]
+    return [each for frame in (reversed(top) if newest_first else top) for each in (frame, *below.get(frame.ref, ()))]
 
 
 def row(frame: StoredFrame, under: bool = False) -> FrameRow:

@@ -44,12 +44,12 @@ LOOKS: dict[ConnectorStatus, Look] = {
 
 OUTCOMES: dict[Outcome, tuple[str, str]] = {
     Outcome.ONGOING: ("charging", "charging"),
-    Outcome.SUCCESS: ("available", "done"),
+    Outcome.SUCCESS: ("muted", "done"),
     Outcome.CANCELLED: ("unavailable", "unavailable"),
     Outcome.REJECTED: ("preparing", "unavailable"),
     Outcome.FAILED: ("faulted", "faulted"),
 }
-"""Outcome → colour name and symbol."""
+"""Outcome → colour name and symbol. A success is calm: colour is for what is wrong or moving."""
 
 SEVERITIES: dict[Severity, str] = {
     Severity.INFO: "muted",

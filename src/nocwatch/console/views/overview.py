@@ -10,6 +10,7 @@ from nocwatch.clock import DAY_NS
 from nocwatch.console.addresses import path
 from nocwatch.console.views import words
 from nocwatch.console.views.looks import LOOKS, SEVERITIES
+from nocwatch.console.views.sessions import REASONS
 from nocwatch.flags import Flag, FlagState, Severity
 from nocwatch.network import ConnectorStatus, Station
 from nocwatch.registry.places import Places
@@ -86,8 +87,8 @@ def cards(counts: Counts, connectors: Counter[ConnectorStatus], counted: Overvie
     online = total - by_state.get(ConnectorStatus.OFFLINE, 0)
     found = [Card("Stations online", words.number(online), f"of {words.number(total)}", "with a live link", "/fleet", calm=False)]
     for status, note in (
-        (ConnectorStatus.OFFLINE, "no link to the station"),
-        (ConnectorStatus.FAULTED, "at least one connector"),
+        (ConnectorStatus.OFFLINE, "without a link"),
+        (ConnectorStatus.FAULTED, "on a connector"),
     ):
         count = by_state.get(status, 0)
         look = LOOKS[status]
@@ -97,7 +98,7 @@ def cards(counts: Counts, connectors: Counter[ConnectorStatus], counted: Overvie
     charging = connectors.get(ConnectorStatus.CHARGING, 0)
     found.append(
         Card(
-            "Charging", words.number(charging), "connectors", _plural(counted.sessions_ongoing, "session under way", "sessions under way"),
+            "Charging", words.number(charging), "connectors", _plural(counted.sessions_ongoing, "session", "sessions"),
             "/sessions?outcome=ongoing&range=all", "charging", "charging", calm=not charging,
         )
     )
@@ -145,9 +146,9 @@ def changes(
         found.append(ChangeLine(flag.at_ns, text, f"/flags/{path(flag.id)}", css, flag.severity.value if raised else "done"))
     for session in failed:
         name = places.place(session.station).name or session.station
-        reason = words.sentence(session.reason.value) if session.reason else "reason not known"
+        reason = REASONS[session.reason] if session.reason else "reason not known"
         found.append(
-            ChangeLine(session.changed_at_ns, f"{name}: session failed, {reason.lower()}", f"/sessions/{path(session.id)}", "faulted", "faulted")
+            ChangeLine(session.changed_at_ns, f"{name}: session failed, {reason}", f"/sessions/{path(session.id)}", "faulted", "faulted")
         )
     return sorted(found, key=lambda change: -change.at_ns)[:CHANGES_MAX]
 

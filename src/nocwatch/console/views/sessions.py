@@ -36,6 +36,12 @@ REASONS: dict[Reason, str] = {
 }
 """What a person reads for each reason."""
 
+SOURCES_SHORT: dict[StartSource, str] = {
+    StartSource.RFID: "RFID", StartSource.REMOTE: "Remote", StartSource.PLUG_AND_CHARGE: "Plug and charge",
+    StartSource.AUTOCHARGE: "Autocharge", StartSource.TERMINAL: "Terminal", StartSource.FREE: "Free", StartSource.UNKNOWN: "",
+}
+"""For a column of a list."""
+
 SOURCES: dict[StartSource, str] = {
     StartSource.RFID: "RFID card",
     StartSource.REMOTE: "Remote (app, API or operator)",
@@ -108,7 +114,7 @@ def banner(session: Session) -> Banner:
     css, icon = OUTCOMES[session.outcome]
     if session.outcome is Outcome.SUCCESS:
         word = "Completed" if session.phase in (Milestone.COMPLETED, Milestone.RELEASED) else "Stopped"
-        return Banner(css, icon, word, "energy was delivered and the stop is valid", live=False)
+        return Banner("available", icon, word, "energy was delivered and the stop is valid", live=False)
     return Banner(css, icon, session.outcome.value.capitalize(), why, live=False)
 
 
@@ -139,8 +145,10 @@ def cards(session: Session, now_ns: int, price: str = "") -> list[Card]:
 def _energy_card(session: Session) -> Card:
     if session.energy_wh is None:
         return Card("Energy", words.UNKNOWN, "", "no meter reading was seen")
-    registers = [words.number(value / 1000, 2) if value is not None else "?" for value in (session.meter_start_wh, session.meter_stop_wh)]
-    note = f"register {registers[0]} → {registers[1]} kWh" if session.meter_start_wh is not None else ""
+    note = ""
+    if session.meter_start_wh is not None:
+        note = f"register {words.number(session.meter_start_wh / 1000, 2)}"
+        note += f" → {words.number(session.meter_stop_wh / 1000, 2)} kWh" if session.meter_stop_wh is not None else " kWh at the start"
     return Card("Energy", words.number(session.energy_wh / 1000, 2), "kWh", note)
 
 
@@ -196,7 +204,7 @@ def curve(session: Session, samples: Sequence[StoredSample]) -> Curve | None:
     """The charge curve; a straight line from start to end where no reading came between; None where nothing is known."""
     ordered = sorted((sample for sample in samples if not sample.implausible), key=lambda sample: sample.at_ns)
     if len(ordered) < 2:
-        if session.energy_wh is None:
+        if not session.energy_wh:
             return None
         until_ns = session.stopped_at_ns or session.changed_at_ns
         return Curve(

@@ -21,6 +21,10 @@ STRIP_UNITS = 288
 """Width of a row's strip in its own units: 24 h in steps of 5 min."""
 STRIP_BAND = 6
 STRIP_GAP = 2
+LABEL_SHARE_MIN = 0.035
+"""Share of the width from which on a session's energy fits above it."""
+LANE_NAME_SHARE = 0.1
+"""Share of the width that the connector's name takes at the left."""
 STRIP_BANDS_MAX = 4
 """Bands that a row's strip shows; a station with more sockets shows its first ones, its page shows all."""
 
@@ -169,10 +173,10 @@ def _bar(session: Session, from_ns: int, until_ns: int, now_ns: int) -> SessionB
     width = until_ns - from_ns
     share = max((max(end_ns, start_ns) - start_ns) / width, 0.0015)
     energy = words.kwh(session.energy_wh)
-    text = energy if share > 0.055 and session.energy_wh is not None else ""
+    left = (start_ns - from_ns) / width
+    text = energy if share > LABEL_SHARE_MIN and left + share / 2 > LANE_NAME_SHARE and session.energy_wh is not None else ""
     verdict = session.outcome.value + (f", {session.reason.value}" if session.reason else "")
     lasted = words.span((session.stopped_at_ns or now_ns) - session.started_at_ns)
-    left = (start_ns - from_ns) / width
     return SessionBar(
         session.id, session.outcome.value, _percent(left), _percent(share), _percent(left + share / 2), text,
         f"Session: {verdict}\n{energy} in {lasted}",

@@ -117,10 +117,19 @@ def short(at_ns: int, now_ns: int, zone: tzinfo) -> str:
     return then.strftime("%H:%M:%S") if then.date() == now.date() else then.strftime("%b %d %H:%M")
 
 
+def frame_time(at_ns: int, now_ns: int, zone: tzinfo) -> str:
+    """``10:04:13.512`` today, ``Nov 20 10:04:13`` before."""
+    then, now = _moment(at_ns, zone), _moment(now_ns, zone)
+    return time_of_day(at_ns, zone, millis=True) if then.date() == now.date() else then.strftime("%b %d %H:%M:%S")
+
+
 def sentence(word: str) -> str:
-    """A code or a name as words: ``REMOTE_START_NO_TX`` → ``Remote start no tx``, ``plug_and_charge`` → ``Plug and charge``."""
-    text = str(word).replace("_", " ").lower()
+    """A code or a name as words: ``REMOTE_START_NO_TX`` → ``Remote start no transaction``, ``plug_and_charge`` → ``Plug and charge``."""
+    text = " ".join(_ACRONYMS.get(part, part) for part in str(word).replace("_", " ").lower().split())
     return text[:1].upper() + text[1:]
+
+
+_ACRONYMS = {"ev": "EV", "evse": "EVSE", "csms": "CSMS", "tx": "transaction", "auth": "authorisation", "comm": "communication", "id": "id", "rfid": "RFID", "kpi": "KPI"}
 
 
 _LENGTHS = {"_ns": 1, "_ms": 1_000_000, "_s": SECOND_NS}
