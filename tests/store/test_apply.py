@@ -46,7 +46,7 @@ from nocwatch.store import apply as writes
 from nocwatch.store.rollups import COLUMNS
 
 TABLES = (
-    "stations", "frames", "samples", "states", "connectors", "sessions", "session_documents", "hours", "flags", "alerts", "alert_flags",
+    "stations", "frames", "samples", "states", "connectors", "sessions", "session_documents", "hours", "hour_keys", "flags", "alerts", "alert_flags",
     "alert_moments", "outbox", "meta",
 )
 
@@ -336,7 +336,7 @@ def test_file_of_a_newer_nocwatch_is_refused(tmp_path):
 
 def test_folder_that_cannot_be_made_is_one_clear_line(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreUnavailableError, match="x.db: "):
+    with pytest.raises(StoreUnavailableError, match=r"x\.db: "):
         Store.open(f"sqlite:///{tmp_path}/file/x.db")
 
 

@@ -77,7 +77,7 @@ def test_newest_session_stands_first(busy):
         (SessionFilter(station="CP2"), "97531"),
         (SessionFilter(stations=("CP1",)), "86420"),
         (SessionFilter(stations=()), ""),
-        (SessionFilter(stations=tuple(f"X{n}" for n in range(100)) + ("CP2",)), "97531"),
+        (SessionFilter(stations=(*(f"X{n}" for n in range(100)), "CP2")), "97531"),
         (SessionFilter(outcomes=(Outcome.FAILED,)), "630"),
         (SessionFilter(outcomes=(Outcome.FAILED, Outcome.ONGOING), station="CP2"), "93"),
         (SessionFilter(reasons=(Reason.ZERO_ENERGY,)), "60"),

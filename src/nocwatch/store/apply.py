@@ -217,3 +217,4 @@ def add_sums(writer: sqlite3.Connection, sums: Sums) -> None:
         f"ON CONFLICT (station, evse, connector, hour) DO UPDATE SET {updates}",
         [(*key, *row) for key, row in sums.rows.items() if any(row)],
     )
+    writer.executemany("INSERT OR IGNORE INTO hour_keys VALUES (?, ?, ?)", {key[:3] for key in sums.rows})

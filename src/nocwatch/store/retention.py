@@ -15,7 +15,6 @@ import trio
 from nocwatch.clock import HOUR_NS, SECOND_NS
 from nocwatch.store.errors import StoreUnavailableError
 from nocwatch.store.ids import LANES_MAX, lane_range
-from nocwatch.store.reads.kpis import hour_keys
 from nocwatch.store.settings import StoreSettings
 from nocwatch.store.store import Store
 
@@ -183,7 +182,7 @@ def _simple(writer: sqlite3.Connection, table: str, key: str, column: str, befor
 def _hours(writer: sqlite3.Connection, before_ns: int) -> int:
     """Connector by connector, since the hour is the last part of the key."""
     gone = 0
-    for station, evse, connector in list(hour_keys(writer)):
+    for station, evse, connector in writer.execute("SELECT station, evse, connector FROM hour_keys").fetchall():
         gone += writer.execute(
             "DELETE FROM hours WHERE station = ? AND evse = ? AND connector = ? AND hour < ?",
             (station, evse, connector, before_ns // HOUR_NS),

@@ -76,6 +76,11 @@ CREATE TABLE hours (
     unknown_ns INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (station, evse, connector, hour)
 ) WITHOUT ROWID;
 
+-- Which connectors have hours, so that a query goes straight to each one's run of hours.
+CREATE TABLE hour_keys (
+    station TEXT NOT NULL, evse INTEGER NOT NULL, connector INTEGER NOT NULL, PRIMARY KEY (station, evse, connector)
+) WITHOUT ROWID;
+
 CREATE TABLE flags (
     id TEXT PRIMARY KEY, rule TEXT NOT NULL, category TEXT NOT NULL, severity TEXT NOT NULL, rank INTEGER NOT NULL,
     station TEXT, session TEXT, subject TEXT NOT NULL, state TEXT NOT NULL, onset_at_ns INTEGER NOT NULL,

@@ -7,10 +7,12 @@ long it has lasted, so that this stays cheap.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 from nocwatch.clock import DAY_NS, HOUR_NS, SECOND_NS
 from nocwatch.flags import Severity
@@ -78,30 +80,12 @@ def _hour_rows(
         return reader.execute(
             f"SELECT hour, {', '.join(COLUMNS)} FROM hours WHERE {where}", (*FLEET, first, last)  # noqa: S608
         ).fetchall()
-    rows: list[tuple[int, ...]] = []
-    for station in stations:
-        # One walk for each connector: the hour is the last part of the key.
-        for _, evse, connector in list(hour_keys(reader, station)):
-            rows += reader.execute(
-                f"SELECT hour, {sums} FROM hours WHERE station = ? AND evse = ? AND connector = ? AND hour >= ? AND hour < ? "  # noqa: S608
-                "GROUP BY hour",
-                (station, evse, connector, first, last),
-            ).fetchall()
-    return rows
-
-
-def hour_keys(connection: sqlite3.Connection, station: str | None = None) -> Iterator[tuple[str, int, int]]:
-    """Each connector that has hours (of one station, or of all), by one jump in the index each."""
-    key = (station or "", -1 << 62, -1 << 62)
-    while True:
-        row = connection.execute(
-            "SELECT station, evse, connector FROM hours WHERE (station, evse, connector) > (?, ?, ?) "
-            "ORDER BY station, evse, connector LIMIT 1", key,
-        ).fetchone()
-        if row is None or (station is not None and row[0] != station):
-            return
-        yield row
-        key = row
+    return reader.execute(
+        f"SELECT hour, {sums} FROM json_each(?) AS asked JOIN hour_keys AS k ON k.station = asked.value "  # noqa: S608
+        "CROSS JOIN hours AS h ON h.station = k.station AND h.evse = k.evse AND h.connector = k.connector "
+        "AND h.hour >= ? AND h.hour < ? GROUP BY hour",
+        (msgspec.json.encode(list(stations)).decode(), first, last),
+    ).fetchall()
 
 
 def _known(

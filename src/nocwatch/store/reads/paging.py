@@ -49,7 +49,7 @@ class Where:
                 self.add(f"{column} IN ({','.join('?' * len(listed))})", *listed)
             else:
                 # The plus keeps SQLite from gathering every row of thousands of stations only to sort them.
-                self.add(f"+{column} IN (SELECT value FROM json_each(?))", msgspec.json.encode(listed).decode())
+                self.add(f"+{column} IN (SELECT value FROM json_each(?))", msgspec.json.encode(listed).decode())  # noqa: S608
 
     def contains(self, columns: Sequence[str], text: str | None) -> None:
         if text:

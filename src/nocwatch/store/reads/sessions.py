@@ -99,21 +99,23 @@ def one(reader: sqlite3.Connection, session_id: str) -> Session | None:
 
 
 _LAST = (
-    "SELECT station, id, outcome, reason, started_at_ns, stopped_at_ns, energy_wh FROM sessions WHERE number = "
-    "(SELECT number FROM sessions WHERE station = ? ORDER BY started_at_ns DESC, id DESC LIMIT 1)"
+    "SELECT station, id, outcome, reason, started_at_ns, stopped_at_ns, energy_wh FROM ({asked}) AS asked CROSS JOIN sessions "
+    "ON number = (SELECT number FROM sessions AS own WHERE own.station = asked.name "
+    "ORDER BY own.started_at_ns DESC, own.id DESC LIMIT 1)"
 )
 
 
 def last_of_stations(reader: sqlite3.Connection, stations: Sequence[str] | None) -> dict[str, LastSession]:
     """The newest session of each of these stations (of all where None); stations without one are left out."""
     if stations is None:
-        stations = [station for (station,) in reader.execute("SELECT id FROM stations")]
-    found = {}
-    for station in stations:
-        row = reader.execute(_LAST, (station,)).fetchone()
-        if row is not None:
-            found[station] = LastSession(
-                id=row[1], outcome=Outcome(row[2]), reason=Reason(row[3]) if row[3] else None, started_at_ns=row[4],
-                stopped_at_ns=row[5], energy_wh=row[6],
-            )
-    return found
+        rows = reader.execute(_LAST.format(asked="SELECT id AS name FROM stations"))
+    else:
+        names = msgspec.json.encode(list(stations)).decode()
+        rows = reader.execute(_LAST.format(asked="SELECT value AS name FROM json_each(?)"), (names,))
+    return {
+        station: LastSession(
+            id=session_id, outcome=Outcome(outcome), reason=Reason(reason) if reason else None, started_at_ns=started_ns,
+            stopped_at_ns=stopped_ns, energy_wh=energy_wh,
+        )
+        for station, session_id, outcome, reason, started_ns, stopped_ns, energy_wh in rows
+    }
