@@ -153,7 +153,7 @@ async def test_register_falls_and_stays_down_for_two_samples_at_least(station, a
     below = [
         value for value in values if value < highest - 10 and values.index(value) > values.index(highest)
     ]
-    assert len(below) >= 2
+    assert len(below) >= 4, "two samples are what a detector asks for; the sampling may miss one"
 
 
 async def test_a_dip_of_one_reading_is_no_rollback():
