@@ -211,3 +211,13 @@ def test_a_start_without_an_act_before_it(token: str, source: StartSource) -> No
     play.start(1, token)
     assert play.session.start_source is source
     assert play.session.start_confidence <= 0.5
+
+
+def test_a_station_that_waits_for_the_cable_after_a_remote_start_shows_preparing() -> None:
+    play = Play().begin()
+    play.remote_start("APP", 1)
+    play.status(1, "Preparing")
+    play.wait(60)
+    play.status(1, "Available")
+    play.wait(70)
+    assert verdict(play) == (Outcome.FAILED, Reason.REMOTE_START_NO_TX, Blame.DRIVER)

@@ -276,7 +276,7 @@ def test_a_boot_that_was_asked_for_interrupts_nothing() -> None:
     ("reason", "expected", "blame"),
     [
         ("PowerLoss", Reason.POWER_LOSS, Blame.UNKNOWN),
-        ("EmergencyStop", Reason.EMERGENCY_STOP, Blame.UNKNOWN),
+        ("EmergencyStop", Reason.EMERGENCY_STOP, Blame.DRIVER),
         ("Reboot", Reason.REBOOT, Blame.CHARGER),
         ("HardReset", Reason.REBOOT, Blame.CHARGER),
         ("SoftReset", Reason.REBOOT, Blame.CHARGER),
@@ -310,7 +310,7 @@ def test_a_reset_that_the_csms_ordered_is_its_own_doing() -> None:
 @pytest.mark.parametrize(
     ("error", "expected", "blame"),
     [
-        ("EVCommunicationError", Reason.EV_COMM, Blame.VEHICLE),
+        ("EVCommunicationError", Reason.EV_COMM, Blame.UNKNOWN),
         ("ConnectorLockFailure", Reason.CONNECTOR_LOCK, Blame.CHARGER),
         ("GroundFailure", Reason.ELECTRICAL_SAFETY, Blame.CHARGER),
         ("OverCurrentFailure", Reason.ELECTRICAL_SAFETY, Blame.CHARGER),

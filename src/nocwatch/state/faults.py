@@ -11,7 +11,7 @@ import re
 from nocwatch.flags import Blame
 from nocwatch.sessions import Reason
 
-_EV = (Reason.EV_COMM, Blame.VEHICLE)
+_EV = (Reason.EV_COMM, Blame.UNKNOWN)  # it takes two to talk: only several sessions show which of them it is
 _LOCK = (Reason.CONNECTOR_LOCK, Blame.CHARGER)
 _SAFETY = (Reason.ELECTRICAL_SAFETY, Blame.CHARGER)
 _METER = (Reason.METER, Blame.CHARGER)
@@ -29,14 +29,14 @@ _FAMILIES: dict[str, tuple[Reason, Blame]] = {
     "PowerQuality": _SAFETY,
     "PowerMeterFailure": _METER,
     "HighTemperature": _HOT,
-    "EmergencyStop": (Reason.EMERGENCY_STOP, Blame.UNKNOWN),
+    "EmergencyStop": (Reason.EMERGENCY_STOP, Blame.DRIVER),
     "CX001": _LOCK,
     "CX002": _SAFETY,
     "CX003": _HOT,
     "CX004": _SAFETY,
     "CX005": _SAFETY,
     "CX006": _SAFETY,
-    "CX008": (Reason.EMERGENCY_STOP, Blame.UNKNOWN),
+    "CX008": (Reason.EMERGENCY_STOP, Blame.DRIVER),
     "CX017": _SAFETY,
     "CX019": _HOT,
     "CX025": _LOCK,
@@ -52,7 +52,7 @@ _FAMILIES: dict[str, tuple[Reason, Blame]] = {
     "PowerMeter": _METER,
     "TemperatureSensor": _HOT,
     "OverheatingProtection": _HOT,
-    "EmergencyStopSensor": (Reason.EMERGENCY_STOP, Blame.UNKNOWN),
+    "EmergencyStopSensor": (Reason.EMERGENCY_STOP, Blame.DRIVER),
 }
 _MREC = re.compile(r"\bCX0\d\d\b")
 

@@ -154,7 +154,8 @@ def _concerned(tracker: Tracker, connector: ConnectorState) -> list[SessionState
 
 def _moved(tracker: Tracker, session: SessionState, status: ConnectorStatus, at_ns: int, frame: str) -> None:
     """A session's connector has another status."""
-    if status in _PLUGGED:
+    if status in _PLUGGED and (session.began or status is not ConnectorStatus.PREPARING):
+        # Before a start, Preparing may also mean that the station waits for a cable [OCPP 1.6 §4.9].
         session.plugged = True
     if session.connector is None and session.evse is None:
         return

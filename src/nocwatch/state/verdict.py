@@ -106,8 +106,8 @@ def _transaction(facts: Facts, holes: list[Hole], orders: list[Order], settings:
     if not enough and (cancelled := _cancelled(facts, holes, settings)) is not None:
         return cancelled
     return (
-        _by_stop_reason(facts)
-        or _by_error(facts)
+        _by_error(facts)
+        or _by_stop_reason(facts)
         or _by_reboot(facts, orders)
         or _by_csms(facts, enough=enough)
         or _by_loss(facts, holes, enough=enough)
@@ -139,7 +139,7 @@ def _long(facts: Facts, settings: StateSettings) -> bool:
 def _by_stop_reason(facts: Facts) -> Verdict | None:
     reason = facts.stop_reason
     if reason == "EmergencyStop":
-        return failed(facts, Reason.EMERGENCY_STOP, Blame.UNKNOWN, "The emergency stop was pressed")
+        return failed(facts, Reason.EMERGENCY_STOP, Blame.DRIVER, "The emergency stop was pressed")
     if reason == "PowerLoss":
         return failed(facts, Reason.POWER_LOSS, Blame.UNKNOWN, "The station lost its power supply")
     if reason in _SAFETY_STOPS:
