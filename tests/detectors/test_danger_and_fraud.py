@@ -232,8 +232,9 @@ def test_it_clears_when_the_day_is_over() -> None:
 
 
 def test_sessions_of_a_station_in_maintenance_do_not_count() -> None:
-    rates = Rates(places(maintenance=[window(0, 100_000, station="CP1")]))
+    rates = Rates(places(maintenance=[window(0, 1801, station="CP1")]))
     rates.end("CP1", Outcome.FAILED, 30)
+    rates.end("CP1", Outcome.FAILED, 10)
     assert not rates.keys
 
 

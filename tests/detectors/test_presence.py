@@ -166,6 +166,14 @@ def test_upstream_that_serves_several_sites_is_one_flag_above_all() -> None:
     assert len(watched.raised) == 6
 
 
+def test_upstream_with_one_site_alone_is_the_sites_trouble() -> None:
+    watched = Watched("station_offline", places=places(*DEPOT))
+    for play in fleet(watched, 1, 2, 3).values():
+        play.close()
+    watched.wait(240)
+    assert [flag.key for flag in watched.raised if not flag.inhibited_by] == ["site depot"]
+
+
 def test_upstream_that_the_relay_cannot_reach_is_the_csmss_fault() -> None:
     watched = Watched("station_offline")
     plays = fleet(watched, 1, 2, 3)
@@ -252,6 +260,18 @@ def test_restart_does_not_hide_the_one_that_flaps_besides() -> None:
     assert not watched.raised
     bounce(watched, plays[0])
     assert watched.only.station == "CP1"
+
+
+def test_reconnect_that_turns_out_to_be_the_restarts_first_is_taken_back() -> None:
+    watched = Watched("flapping")
+    plays = list(fleet(watched, 1, 2, 3).values())
+    watched.wait(120)
+    for _ in range(4):
+        bounce(watched, plays[0])
+    bounce(watched, plays[0], every=5)
+    assert watched.only.station == "CP1"
+    bounce(watched, plays[1], every=5)
+    assert watched.cleared[0].cleared_because == "the last reconnect was the restart of upstream main"
 
 
 def test_probe_in_another_version_is_the_same_reconnect() -> None:

@@ -110,6 +110,36 @@ def test_2x_session_without_energy_after_the_authorisation() -> None:
     assert "after 5 min" in watched.only.summary
 
 
+def test_refused_start_without_energy_is_no_failure_of_the_station() -> None:
+    watched = Watched("zero_energy_session")
+    cp1 = watched.play("CP1").begin()
+    cp1.status(1, "Preparing")
+    transaction = cp1.start(1, "TAG", 1000, status="Invalid")
+    watched.wait(300)
+    cp1.stop(transaction, 1000, "DeAuthorized")
+    assert not watched.raised
+
+
+def test_driver_who_never_plugged_in_is_no_failure_either() -> None:
+    watched = Watched("zero_energy_session")
+    cp1 = watched.play("CP1", "2.0.1").begin()
+    cp1.transaction("Started", "T1", "Authorized", evse=1, token="TAG", register=1000, status="Accepted")
+    watched.wait(180)
+    cp1.transaction("Ended", "T1", "EVConnectTimeout", reason="Timeout", register=1000)
+    assert not watched.raised
+
+
+def test_lost_stop_is_told_by_its_own_detector() -> None:
+    watched = Watched("zero_energy_session", "lost_stop")
+    cp1 = watched.play("CP1").begin()
+    cp1.status(1, "Preparing")
+    cp1.start(1, "TAG", 1000)
+    watched.wait(300)
+    cp1.status(1, "Available")
+    watched.wait(700)
+    assert watched.only.rule == "lost_stop"
+
+
 # --- remote_start_no_transaction -----------------------------------------------------------------------------------------
 
 
@@ -295,7 +325,7 @@ def test_connector_that_goes_on_charging_was_not_free() -> None:
     cp1.status(1, "Available")
     watched.wait(5)
     cp1.status(1, "Charging")
-    watched.wait(300)
+    watched.wait(700)
     assert not watched.raised
 
 
@@ -401,6 +431,36 @@ def test_register_of_a_station_that_resets_at_each_boot() -> None:
         watched.wait(60)
         cp1.meter(1, value, 4711)
     assert not watched.raised
+
+
+def test_register_of_a_station_that_counts_each_session_from_zero() -> None:
+    """The first sample still has the last session's end."""
+    values = (50000, 10, 400, 800)
+    watched = Watched("register_rollback", places=places(place("CP1", meter_register="session")))
+    registers(watched, *values)
+    assert not watched.raised
+    watched = Watched("register_rollback", places=places(place("CP1", meter_register="lifetime")))
+    registers(watched, *values)
+    assert watched.raised
+
+
+def test_samples_that_come_out_of_order_are_no_fall() -> None:
+    watched = Watched("register_rollback")
+    cp1 = registers(watched, 15000, 15600)
+    for value, ago in ((15200, 40), (15300, 30), (15400, 20)):
+        cp1.meter(1, value, 4711, at=cp1.now_s - ago)
+    assert not watched.raised
+
+
+def test_rollback_in_a_replay_pages_nobody() -> None:
+    watched = Watched("register_rollback")
+    cp1 = registers(watched, 15000, 16200)
+    cp1.close()
+    watched.wait(3600)
+    cp1.open()
+    for value, ago in ((15000, 3000), (15100, 2900)):
+        cp1.meter(1, value, 4711, at=cp1.now_s - ago)
+    assert watched.only.late
 
 
 def test_maintenance_does_not_hide_a_rollback() -> None:
