@@ -68,6 +68,7 @@ def test_no_channel_tells_its_secret(url, status, notification, root_log, capfd)
         assert SECRET not in where
     assert SECRET not in settings.model_dump_json()
     assert SECRET not in " ".join(record.getMessage() for record in root_log)
+    assert [record for record in root_log if record.name.startswith("apprise")] == []
 
 
 @pytest.mark.parametrize(

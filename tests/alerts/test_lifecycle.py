@@ -10,6 +10,7 @@ from tests.support.alerts import HOUR, MINUTE, NOON, PLACES, SECOND, a_flag, ale
 
 from nocwatch.alerts.acts import Act, ActKind, Silence
 from nocwatch.alerts.alert import Alert, AlertState, Notice
+from nocwatch.alerts.labels import matchers_like
 from nocwatch.alerts.lifecycle import AlertBook
 from nocwatch.flags import Category, Flag, Severity
 
@@ -287,6 +288,23 @@ def test_acts_are_done_again_after_a_restart_at_their_own_time():
     restarted.restore(live.snapshot())
     restarted.redo([act])
     assert restarted.advance(NOON + 6 * HOUR) == []
+
+
+def test_silence_that_is_done_again_after_its_end_stays_ended():
+    alerts = book()
+    silence = Act(id="s", kind=ActKind.SILENCE, at_ns=NOON, by="jo", matchers={"site": "depot"}, until_ns=NOON + HOUR)
+    alerts.act(silence)
+    alerts.act(Act(id="u", kind=ActKind.UNSILENCE, at_ns=NOON + 1, by="jo", alert="s"))
+    alerts.act(silence)
+    assert alerts.silences == ()
+
+
+def test_silence_for_alerts_like_this_one_takes_names_literally():
+    alerts = book()
+    (odd,) = alerts.feed(a_flag("f1", station="CP[1]*"))
+    alerts.silence(Silence(id="s", matchers=matchers_like(odd), from_ns=NOON, until_ns=NOON + HOUR, by="jo"))
+    assert alerts.open[0].silenced_by == "s"
+    assert notices(alerts.feed(a_flag("f2", station="CP1x"))) == [Notice.FIRING]
 
 
 FLAG_COUNT = 6

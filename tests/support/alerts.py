@@ -26,7 +26,7 @@ PLACES = Places(
 )
 
 
-def a_flag(  # noqa: PLR0913
+def a_flag(
     name: str = "f1",
     *,
     at_ns: int = NOON,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from nocwatch.alerts.alert import Alert
@@ -50,6 +51,17 @@ def labels_of(flag: Flag, places: Places) -> dict[str, str]:
         **{name: str(getattr(place, name)) for name in PLACE_LABELS},
     }
     return {**{name: value for name, value in known.items() if value}, **labels}
+
+
+def matchers_like(alert: Alert) -> dict[str, str]:
+    """Matchers of a silence for alerts like this one: its rule, and its station, site or subject, taken literally."""
+    facts = {"rule": alert.rule, "station": alert.station or ""}
+    if not alert.station:
+        facts |= {"site": alert.site, "subject": alert.subject}
+    return {name: _LITERAL.sub(r"[\1]", value) for name, value in facts.items() if value}
+
+
+_LITERAL = re.compile(r"([*?\[])")
 
 
 def matched_by(alert: Alert) -> dict[str, str]:

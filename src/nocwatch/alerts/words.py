@@ -38,7 +38,7 @@ _OPENINGS = {
 
 
 def words(alert: Alert, flags: Sequence[Flag], console_url: str = "") -> dict[str, Any]:
-    """What templates can name (docs/alerts.md lists it); plain text, numbers, lists and mappings only."""
+    """What templates can name: plain text, numbers, lists and mappings only."""
     zone, zone_name = _zone(alert.labels.get("timezone", ""))
     over = alert.state is AlertState.RESOLVED
     base = console_url.rstrip("/")
