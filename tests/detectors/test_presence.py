@@ -313,6 +313,15 @@ def test_boot_that_is_pending_owes_no_status() -> None:
     assert not watched.raised
 
 
+def test_boot_that_the_csms_asked_for_owes_no_status() -> None:
+    watched = Watched("socket_state_gap")
+    cp1 = watched.play("CP1").begin()
+    cp1.command("TriggerMessage", {"requestedMessage": "BootNotification"})
+    cp1.boot()
+    watched.wait(600)
+    assert not watched.raised
+
+
 def meters(watched: Watched, play: Play, *, minutes: int, configured: bool) -> int:
     if configured:
         play.configuration("MeterValueSampleInterval", "60")

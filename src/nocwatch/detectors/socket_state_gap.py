@@ -14,12 +14,14 @@ from nocwatch.detectors import wording
 from nocwatch.detectors.base import Context, Detector, Hears, Settings
 from nocwatch.flags import Blame, Category, Evidence, Severity
 from nocwatch.network import ConnectorStatus, Station
-from nocwatch.ocpp.events import BootAnswered, ConfigurationSeen, StatusReported
+from nocwatch.ocpp.events import BootAnswered, Command, Commanded, ConfigurationSeen, StatusReported
 from nocwatch.quantities import Duration
 from nocwatch.state.changes import ConnectorChanged, LinkClosed, LinkOpened, SessionChanged, SessionMetered
 
 GAPS_KEPT = 9
 """Latest gaps between meter values of a connector, for its own median; three make one."""
+TRIGGERED_WITHIN_NS = 60 * SECOND_NS
+"""A boot this soon after the CSMS asked for one was told and not made: no status is due."""
 HOLE_WATCHED_NS = HOUR_NS
 """How long after a reconnect replayed messages may still show that something changed meanwhile."""
 _INTERVAL_NAMES = frozenset(
@@ -50,6 +52,7 @@ class Picture(msgspec.Struct):
 
     Attributes:
         boot_at_ns, boot_frame: the accepted boot after which no status has come yet.
+        triggered_at_ns: when the CSMS last asked for a BootNotification.
         interval_s: meter interval as configured, 0 where not known. ``threshold_s``: OfflineThreshold.
         lost_at_ns: since when there is no socket; ``hole``: the last time without one (from, until).
         changed: connectors that changed in the hole (key → why) and have not told it.
@@ -59,6 +62,7 @@ class Picture(msgspec.Struct):
 
     boot_at_ns: int = 0
     boot_frame: str = ""
+    triggered_at_ns: int = 0
     interval_s: float = 0.0
     threshold_s: float = 0.0
     lost_at_ns: int = 0
@@ -85,7 +89,7 @@ class SocketStateGap(Detector[SocketStateGapSettings, Picture]):
     socket a transaction began or ended, as its replay shows, and the connector's status was not told within
     `status_after_reconnect`. Each clears when what was missing comes.
 
-    Stays quiet where the interval is not known, on a station without socket (`station_offline` speaks), and on holes shorter than
+    Stays quiet on a boot that the CSMS asked for by TriggerMessage, where the interval is not known, on a station without socket (`station_offline` speaks), and on holes shorter than
     `hole_min` or the station's OfflineThreshold.
     """
 
@@ -93,7 +97,7 @@ class SocketStateGap(Detector[SocketStateGapSettings, Picture]):
     category = Category.CONNECTIVITY
     severity = Severity.WARNING
     hears: ClassVar[Hears] = (
-        BootAnswered, StatusReported, ConfigurationSeen, ConnectorChanged, SessionMetered, SessionChanged, LinkOpened, LinkClosed,
+        BootAnswered, Commanded, StatusReported, ConfigurationSeen, ConnectorChanged, SessionMetered, SessionChanged, LinkOpened, LinkClosed,
     )  # fmt: skip
     Settings = SocketStateGapSettings
     State = Picture
@@ -108,6 +112,7 @@ class SocketStateGap(Detector[SocketStateGapSettings, Picture]):
         super().__init__(settings)
         self._table: dict[type, Callable[[Any, Context[Picture]], None]] = {
             BootAnswered: self._boot,
+            Commanded: self._commanded,
             StatusReported: self._status,
             ConfigurationSeen: self._configured,
             ConnectorChanged: self._connector,
@@ -141,8 +146,14 @@ class SocketStateGap(Detector[SocketStateGapSettings, Picture]):
             context.calm(f"boot {event.station}")
             return
         state = context.state(f"station {event.station}")
+        if state.triggered_at_ns and context.now_ns - state.triggered_at_ns <= TRIGGERED_WITHIN_NS:
+            return
         state.boot_at_ns, state.boot_frame = context.now_ns, event.frame
         context.wake(f"boot {event.station}", context.now_ns + _ns(self.settings.status_after_boot))
+
+    def _commanded(self, event: Commanded, context: Context[Picture]) -> None:
+        if event.command is Command.TRIGGER and "BootNotification" in event.text:
+            context.state(f"station {event.station}").triggered_at_ns = context.now_ns
 
     def _status(self, event: StatusReported, context: Context[Picture]) -> None:
         state = context.state(f"station {event.station}")
