@@ -37,25 +37,12 @@ async def serve(
     shared = ("--data", str(data), *(part for setting in settings for part in ("--set", setting)))
     if verbose:
         shared = (*shared, "--verbose")
+    pace = ("--scenario", "demo", "--speed", str(speed), "--seed", str(seed))
     parts = [
-        Part("csms", ("sim", "csms", "--listen", csms)),
+        Part("csms", ("sim", "csms", "--listen", csms, *pace)),
         Part("relay", ("relay", *shared)),
         Part("watch", ("watch", *shared)),
-        Part(
-            "stations",
-            (
-                "sim",
-                "stations",
-                "--url",
-                f"ws://{LISTEN}",
-                "--count",
-                str(stations),
-                "--speed",
-                str(speed),
-                "--seed",
-                str(seed),
-            ),
-        ),
+        Part("stations", ("sim", "stations", "--url", f"ws://{LISTEN}", "--count", str(stations), *pace)),
     ]
 
     def started() -> None:

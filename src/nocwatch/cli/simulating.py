@@ -50,6 +50,11 @@ def csms(
     listen: Annotated[
         str, typer.Option(metavar="H:P", help="Where stations, or the relay, connect.")
     ] = "127.0.0.1:9180",
+    scenario: Annotated[
+        str, typer.Option(metavar="FILE", help="A scenario whose CSMS this is: a file, or a shipped name.")
+    ] = "ordinary",
+    speed: Annotated[float, typer.Option(metavar="X", help="How much quicker than life it behaves.")] = 1.0,
+    seed: Annotated[int, typer.Option(metavar="N", help="The same seed gives the same behaviour.")] = 0,
     verbose: VerboseOption = False,
 ) -> None:
     """A CSMS for OCPP 1.6 and 2.0.1 that accepts any station."""
@@ -57,12 +62,14 @@ def csms(
 
     from nocwatch import logs
     from nocwatch.sim.backoffice import run_csms
+    from nocwatch.sim.scenario import load
 
     logs.configure("csms", verbose=verbose)
     host, _, port = listen.rpartition(":")
     if not host or not port.isdigit():
         raise NocwatchError(f"--listen {listen}: write host:port, such as 127.0.0.1:9180")
+    settings = load(scenario).csms.model_copy(update={"speed": speed, "seed": seed})
     try:
-        trio.run(run_csms, host.strip("[]"), int(port))
+        trio.run(run_csms, host.strip("[]"), int(port), settings)
     except OSError as error:
         raise NocwatchError(f"sim csms: cannot listen on {listen}: {error.strerror}") from None

@@ -59,8 +59,10 @@ def _is_told(change: SessionChanged) -> bool:
     if change.ended or change.reopened or change.revised:
         return True
     before, now = change.before, change.now
-    # A session can be over at first sight: a stop whose start nobody saw, a rejected authorisation.
-    return now.over and (before is None or not before.over)
+    if not now.over:
+        return False
+    # A session can be over at first sight (a rejected authorisation), and be released after its end: the last line counts.
+    return before is None or not before.over or before.milestones != now.milestones
 
 
 def ongoing_results(pipeline: Pipeline) -> list[Json]:
