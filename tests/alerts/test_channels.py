@@ -58,13 +58,22 @@ def test_no_channel_tells_its_secret(url, status, notification, root_log, capfd)
     with hook() as web:
         web.status = status
         settings = alert_settings(
-            receivers={"noc": {"apprise": url.format(secret=SECRET, port=web.port), "timeout": "5s"}}, file=None
+            receivers={"noc": {"apprise": url.format(secret=SECRET, port=web.port), "timeout": "5s"}},
+            file=None,
         )
         channel = build(settings)["noc"]
         sent = channel.send(notification)
     assert isinstance(sent, Retry)
     out, err = capfd.readouterr()
-    for where in (sent.reason, repr(channel), repr(settings), str(settings), out, err, repr(vars(apprise_channel))):
+    for where in (
+        sent.reason,
+        repr(channel),
+        repr(settings),
+        str(settings),
+        out,
+        err,
+        repr(vars(apprise_channel)),
+    ):
         assert SECRET not in where
     assert SECRET not in settings.model_dump_json()
     assert SECRET not in " ".join(record.getMessage() for record in root_log)
@@ -117,4 +126,8 @@ def test_receiver_without_a_listener_could_not_be_reached(notification):
 
 def test_everyone_is_on_the_way_out_by_name():
     channels = build(alert_settings(receivers={"noc": {"apprise": "json://h"}, "log": {"file": "x.jsonl"}}))
-    assert [(name, channel.kind) for name, channel in channels.items()] == [("file", "file"), ("noc", "apprise"), ("log", "file")]
+    assert [(name, channel.kind) for name, channel in channels.items()] == [
+        ("file", "file"),
+        ("noc", "apprise"),
+        ("log", "file"),
+    ]

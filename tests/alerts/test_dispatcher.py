@@ -75,7 +75,10 @@ async def until(condition) -> None:
 
 
 def status(store: Store) -> dict[str, tuple[int, int, int, int]]:
-    return {each.receiver: (each.waiting, each.delivered, each.given_up, each.superseded) for each in store.outbox_counts()}
+    return {
+        each.receiver: (each.waiting, each.delivered, each.given_up, each.superseded)
+        for each in store.outbox_counts()
+    }
 
 
 async def test_alert_reaches_the_web_hook_with_its_words(store):
@@ -123,7 +126,8 @@ async def test_receiver_that_hangs_holds_up_nobody_else(store):
         stuck.status = None
         night = Night(store, ("hook", "other"))
         sending = dispatcher(
-            store, {"hook": AppriseChannel([stuck.url()], timeout_s=0.2), "other": AppriseChannel([web.url()])}
+            store,
+            {"hook": AppriseChannel([stuck.url()], timeout_s=0.2), "other": AppriseChannel([web.url()])},
         )
         async with trio.open_nursery() as nursery:
             await nursery.start(sending.run)
@@ -267,7 +271,9 @@ async def test_receiver_can_be_tried_by_hand(store):
         sending = dispatcher(store, {"hook": AppriseChannel([web.url()])})
         assert await sending.try_out("hook") == Delivered()
         web.status = 404
-        assert await sending.try_out("hook") == Retry("JSON answered 404: the address or its key is not accepted.")
+        assert await sending.try_out("hook") == Retry(
+            "JSON answered 404: the address or its key is not accepted."
+        )
     assert web.heard[0]["title"] == "Warning, Depot 1: CP1 has had no link for 3 min."
 
 

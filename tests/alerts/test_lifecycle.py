@@ -76,7 +76,8 @@ def test_firing_alert_that_nobody_takes_is_repeated():
     assert alerts.advance(NOON + 4 * HOUR - 1) == []
     told = alerts.advance(NOON + 9 * HOUR)
     assert [(alert.notice, alert.at_ns) for alert in told] == [
-        (Notice.REPEAT, NOON + 4 * HOUR), (Notice.REPEAT, NOON + 8 * HOUR),
+        (Notice.REPEAT, NOON + 4 * HOUR),
+        (Notice.REPEAT, NOON + 8 * HOUR),
     ]
 
 
@@ -113,7 +114,14 @@ def test_same_trouble_the_next_day_is_another_alert():
 def test_stations_of_a_site_share_one_alert_when_grouped():
     alerts = book(
         receivers=PHONE,
-        routes=[{"receivers": ["phone"], "group_by": ["site", "rule"], "group_wait": "30s", "group_interval": "5m"}],
+        routes=[
+            {
+                "receivers": ["phone"],
+                "group_by": ["site", "rule"],
+                "group_wait": "30s",
+                "group_interval": "5m",
+            }
+        ],
     )
     (made,) = alerts.feed(a_flag("f1", station="CP1"))
     assert made.notice is Notice.NONE
@@ -128,7 +136,10 @@ def test_stations_of_a_site_share_one_alert_when_grouped():
     (other,) = alerts.feed(a_flag("f4", station="HB1", at_ns=NOON + 6 * MINUTE))
     assert other.id != told.id
     for number in (1, 2):
-        assert notices(alerts.feed(cleared(a_flag(f"f{number}", station=f"CP{number}"), NOON + 7 * MINUTE))) == []
+        assert (
+            notices(alerts.feed(cleared(a_flag(f"f{number}", station=f"CP{number}"), NOON + 7 * MINUTE)))
+            == []
+        )
     assert notices(alerts.feed(cleared(a_flag("f3", station="CP3"), NOON + 8 * MINUTE))) == [Notice.RESOLVED]
 
 
@@ -179,12 +190,17 @@ def test_configured_inhibition_quiets_what_a_larger_alert_explains():
     (loud,) = alerts.feed(a_flag("rate2", rule="success_rate_drop", station="HB1"))
     assert loud.notice is Notice.FIRING
     told = alerts.feed(cleared(slow, NOON + MINUTE))
-    assert [(alert.id, alert.notice) for alert in told] == [(first.id, Notice.RESOLVED), (quiet.id, Notice.FIRING)]
+    assert [(alert.id, alert.notice) for alert in told] == [
+        (first.id, Notice.RESOLVED),
+        (quiet.id, Notice.FIRING),
+    ]
 
 
 def test_two_alerts_never_inhibit_each_other():
     alerts = book(inhibit=[{"by": {"category": "connectivity"}, "quiet": {"category": "connectivity"}}])
-    assert notices(alerts.feed(a_flag("f1")) + alerts.feed(a_flag("f2", rule="flapping"))) == [Notice.FIRING] * 2
+    assert (
+        notices(alerts.feed(a_flag("f1")) + alerts.feed(a_flag("f2", rule="flapping"))) == [Notice.FIRING] * 2
+    )
 
 
 def test_silence_over_the_works_and_what_is_still_wrong_after_it():
@@ -200,7 +216,9 @@ def test_silence_over_the_works_and_what_is_still_wrong_after_it():
 
 def test_unsilenced_alert_is_told_at_once():
     alerts = book()
-    alerts.silence(Silence(id="s", matchers={"rule": "station_*"}, from_ns=NOON, until_ns=NOON + HOUR, by="jo"))
+    alerts.silence(
+        Silence(id="s", matchers={"rule": "station_*"}, from_ns=NOON, until_ns=NOON + HOUR, by="jo")
+    )
     alerts.feed(a_flag())
     assert notices(alerts.unsilence("s", NOON + MINUTE)) == [Notice.FIRING]
 
@@ -231,7 +249,11 @@ def test_new_trouble_while_a_person_ended_the_old_one_is_a_new_alert():
 
 @pytest.mark.parametrize(
     ("severity", "receivers"),
-    [(Severity.INFO, ("file",)), (Severity.WARNING, ("file", "mail")), (Severity.CRITICAL, ("file", "phone", "mail"))],
+    [
+        (Severity.INFO, ("file",)),
+        (Severity.WARNING, ("file", "mail")),
+        (Severity.CRITICAL, ("file", "phone", "mail")),
+    ],
 )
 def test_routes_say_who_is_told(severity, receivers):
     alerts = book(
@@ -267,7 +289,14 @@ def test_group_that_outgrows_its_list_still_ends_with_its_last_flag():
 def test_sentence_of_a_group_is_that_of_its_worst_open_flag():
     alerts = book(routes=[{"group_by": ["site"]}])
     alerts.feed(a_flag("f1", summary="one"))
-    worst = a_flag("f2", station="CP2", rule="faulted", severity=Severity.CRITICAL, summary="two", category=Category.HARDWARE)
+    worst = a_flag(
+        "f2",
+        station="CP2",
+        rule="faulted",
+        severity=Severity.CRITICAL,
+        summary="two",
+        category=Category.HARDWARE,
+    )
     assert alerts.feed(worst)[0].summary == "two"
     assert alerts.feed(cleared(worst, NOON + 1))[0].summary == "one"
 
@@ -292,7 +321,9 @@ def test_acts_are_done_again_after_a_restart_at_their_own_time():
 
 def test_silence_that_is_done_again_after_its_end_stays_ended():
     alerts = book()
-    silence = Act(id="s", kind=ActKind.SILENCE, at_ns=NOON, by="jo", matchers={"site": "depot"}, until_ns=NOON + HOUR)
+    silence = Act(
+        id="s", kind=ActKind.SILENCE, at_ns=NOON, by="jo", matchers={"site": "depot"}, until_ns=NOON + HOUR
+    )
     alerts.act(silence)
     alerts.act(Act(id="u", kind=ActKind.UNSILENCE, at_ns=NOON + 1, by="jo", alert="s"))
     alerts.act(silence)
@@ -310,7 +341,9 @@ def test_silence_for_alerts_like_this_one_takes_names_literally():
 FLAG_COUNT = 6
 moves = st.lists(
     st.one_of(
-        st.tuples(st.just("raise"), st.integers(0, FLAG_COUNT - 1), st.sampled_from(list(Severity)), st.booleans()),
+        st.tuples(
+            st.just("raise"), st.integers(0, FLAG_COUNT - 1), st.sampled_from(list(Severity)), st.booleans()
+        ),
         st.tuples(st.just("clear"), st.integers(0, FLAG_COUNT - 1)),
         st.tuples(st.just("wait"), st.sampled_from([0, 1, 20 * SECOND, 3 * MINUTE, 11 * MINUTE, 5 * HOUR])),
         st.tuples(st.just("take"), st.integers(0, FLAG_COUNT - 1)),
@@ -324,9 +357,21 @@ moves = st.lists(
 ways = st.sampled_from(
     [
         {},
-        {"routes": [{"group_by": ["site"], "group_wait": "30s", "group_interval": "2m", "repeat_interval": "1h"}]},
+        {
+            "routes": [
+                {"group_by": ["site"], "group_wait": "30s", "group_interval": "2m", "repeat_interval": "1h"}
+            ]
+        },
         {"routes": [{"match": {"severity": "critical"}, "group_by": ["rule"]}], "reopen_for": 0},
-        {"inhibit": [{"by": {"severity": "critical"}, "quiet": {"severity": ["info", "warning"]}, "equal": ["site"]}]},
+        {
+            "inhibit": [
+                {
+                    "by": {"severity": "critical"},
+                    "quiet": {"severity": ["info", "warning"]},
+                    "equal": ["site"],
+                }
+            ]
+        },
     ]
 )
 
@@ -348,10 +393,18 @@ def play(way, steps, *, restarts: bool) -> list[Alert]:  # noqa: C901 - one bran
             known = raised.get(number)
             if known is None:
                 made += 1
-                flag = a_flag(f"f{made}", station=station, at_ns=now, severity=severity, inhibited_by="f1" if below else "")
+                flag = a_flag(
+                    f"f{made}",
+                    station=station,
+                    at_ns=now,
+                    severity=severity,
+                    inhibited_by="f1" if below else "",
+                )
             else:
                 worst = max(known.severity, severity, key=lambda each: each.rank)
-                flag = msgspec.structs.replace(known, at_ns=now, severity=worst, inhibited_by="f1" if below else "")
+                flag = msgspec.structs.replace(
+                    known, at_ns=now, severity=worst, inhibited_by="f1" if below else ""
+                )
             raised[number] = flag
             out += alerts.feed(flag)
         elif kind == "clear" and rest[0] in raised:
@@ -360,7 +413,9 @@ def play(way, steps, *, restarts: bool) -> list[Alert]:  # noqa: C901 - one bran
             alert = alerts.open[rest[0] % len(alerts.open)]
             out += (alerts.acknowledge if kind == "take" else alerts.resolve)(alert.id, "jo", now)
         elif kind == "silence":
-            out += alerts.silence(Silence(id=rest[0], matchers={"station": rest[0]}, from_ns=now, until_ns=now + HOUR, by="jo"))
+            out += alerts.silence(
+                Silence(id=rest[0], matchers={"station": rest[0]}, from_ns=now, until_ns=now + HOUR, by="jo")
+            )
         elif kind == "unsilence":
             out += alerts.unsilence("CP1", now)
         elif kind == "restart" and restarts:

@@ -26,23 +26,44 @@ def test_first_lines_hold_what_where_since_fault_and_what_to_do():
     told = Renderer(None, "https://noc.example").render(alert, flags)
     assert told.subject == "Warning, Depot 1: CP1 has had no link for 3 min."
     first_screen = "\n".join(told.text.splitlines()[:8])
-    for part in ("no link for 3 min", "Depot 1 (CP1), Depot Nord (depot)", "21 Nov 2025 12:57:07 (Europe/Berlin)", "network", "has power"):
+    for part in (
+        "no link for 3 min",
+        "Depot 1 (CP1), Depot Nord (depot)",
+        "21 Nov 2025 12:57:07 (Europe/Berlin)",
+        "network",
+        "has power",
+    ):
         assert part in first_screen
-    assert told.text.index("Ask the site") < told.text.index("What shows it") < told.text.index("https://noc.example/alerts/")
+    assert (
+        told.text.index("Ask the site")
+        < told.text.index("What shows it")
+        < told.text.index("https://noc.example/alerts/")
+    )
     assert told.console_url == "https://noc.example/alerts/0000000000000000"
 
 
 @pytest.mark.parametrize(
     ("notice", "opening"),
-    [(Notice.WORSE, "Now warning"), (Notice.REOPENED, "Again warning"), (Notice.REPEAT, "Still warning"), (Notice.FIRING, "Warning")],
+    [
+        (Notice.WORSE, "Now warning"),
+        (Notice.REOPENED, "Again warning"),
+        (Notice.REPEAT, "Still warning"),
+        (Notice.FIRING, "Warning"),
+    ],
 )
 def test_subject_says_what_is_new(notice, opening):
     alert, flags = samples()[0]
-    assert Renderer().render(msgspec.structs.replace(alert, notice=notice), flags).subject.startswith(f"{opening}, ")
+    assert (
+        Renderer()
+        .render(msgspec.structs.replace(alert, notice=notice), flags)
+        .subject.startswith(f"{opening}, ")
+    )
 
 
 def test_end_says_why_and_how_long():
-    alert = msgspec.structs.replace(samples()[0][0], state=AlertState.RESOLVED, resolved_because="The station is back.")
+    alert = msgspec.structs.replace(
+        samples()[0][0], state=AlertState.RESOLVED, resolved_because="The station is back."
+    )
     told = Renderer().render(alert, [])
     assert told.subject.startswith("Over, Depot 1")
     assert "The station is back. It lasted 3 min." in told.text
@@ -52,7 +73,9 @@ def test_end_says_why_and_how_long():
 def test_station_with_a_hostile_name_breaks_neither_subject_nor_page():
     name = "CP1\r\nBcc: all@example.org <script>alert(1)</script>"
     alert, flags = samples()[0]
-    alert = msgspec.structs.replace(alert, station=name, summary=f"{name} is gone", labels={}, runbook="javascript:alert(1)")
+    alert = msgspec.structs.replace(
+        alert, station=name, summary=f"{name} is gone", labels={}, runbook="javascript:alert(1)"
+    )
     told = Renderer(None, "https://noc.example").render(alert, flags)
     assert "\n" not in told.subject
     assert "\r" not in told.subject
@@ -103,7 +126,15 @@ def test_folder_of_templates_that_is_not_there(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("length", "text"), [(0, "0 s"), (HOUR // 60, "1 min"), (HOUR, "1 h"), (HOUR + HOUR // 12, "1 h 5 min"), (97 * HOUR, "4 d 1 h"), (-5, "0 s")]
+    ("length", "text"),
+    [
+        (0, "0 s"),
+        (HOUR // 60, "1 min"),
+        (HOUR, "1 h"),
+        (HOUR + HOUR // 12, "1 h 5 min"),
+        (97 * HOUR, "4 d 1 h"),
+        (-5, "0 s"),
+    ],
 )
 def test_lengths_of_time(length, text):
     assert span(length) == text
@@ -112,15 +143,35 @@ def test_lengths_of_time(length, text):
 @pytest.mark.parametrize(
     ("text", "line", "key", "sentence"),
     [
-        ("routes:\n  - {receivers: [nox]}", 1, "routes", "there is no receiver 'nox'; there are none under alerts.receivers"),
-        ("receivers: {noc: {file: x}}\nroutes: [{receivers: nox}]", 2, "routes", "there is no receiver 'nox'; there are noc"),
+        (
+            "routes:\n  - {receivers: [nox]}",
+            1,
+            "routes",
+            "there is no receiver 'nox'; there are none under alerts.receivers",
+        ),
+        (
+            "receivers: {noc: {file: x}}\nroutes: [{receivers: nox}]",
+            2,
+            "routes",
+            "there is no receiver 'nox'; there are noc",
+        ),
         ("receivers: {file: {file: x}}", 1, "", "is taken; set its path with alerts.file"),
         ("receivers: {noc: {}}", 1, "receivers.noc", "a receiver has either apprise"),
         ("routes: [{match: {severity: fatal}}]", 1, "routes.0.match", "there are info, warning, critical"),
-        ("routes: [{match: {sight: x}}]", 1, "routes.0.match", "'sight' cannot be matched; there are severity"),
+        (
+            "routes: [{match: {sight: x}}]",
+            1,
+            "routes.0.match",
+            "'sight' cannot be matched; there are severity",
+        ),
         ("routes: [{group_by: [sight]}]", 1, "routes.0.group_by", "'sight' is nothing to group by"),
         ("routes: [{group_wait: 5}]", 1, "routes.0.group_wait", "write a number with its unit"),
-        ("inhibit: [{by: {rule: a}, quiet: {rule: b}, equal: [x]}]", 1, "inhibit.0.equal", "'x' cannot be compared"),
+        (
+            "inhibit: [{by: {rule: a}, quiet: {rule: b}, equal: [x]}]",
+            1,
+            "inhibit.0.equal",
+            "'x' cannot be compared",
+        ),
     ],
 )
 def test_mistake_in_the_configuration_says_what_is_right(text, line, key, sentence):

@@ -46,8 +46,21 @@ from nocwatch.store import apply as writes
 from nocwatch.store.rollups import COLUMNS
 
 TABLES = (
-    "stations", "frames", "samples", "states", "connectors", "sessions", "session_documents", "hours", "hour_keys", "flags", "alerts", "alert_flags",
-    "alert_moments", "outbox", "meta",
+    "stations",
+    "frames",
+    "samples",
+    "states",
+    "connectors",
+    "sessions",
+    "session_documents",
+    "hours",
+    "hour_keys",
+    "flags",
+    "alerts",
+    "alert_flags",
+    "alert_moments",
+    "outbox",
+    "meta",
 )
 
 
@@ -55,7 +68,11 @@ def contents(store: Store) -> dict[str, list[tuple]]:
     with store.database.reading() as reader:
         # The hours of a sum that came to nothing may stand or not: they say the same.
         return {
-            table: [row for row in reader.execute(f"SELECT * FROM {table} ORDER BY 1, 2, 3") if table != "hours" or any(row[4:])]
+            table: [
+                row
+                for row in reader.execute(f"SELECT * FROM {table} ORDER BY 1, 2, 3")
+                if table != "hours" or any(row[4:])
+            ]
             if table not in ("meta", "session_documents", "alert_flags")
             else reader.execute(f"SELECT * FROM {table} ORDER BY 1, 2").fetchall()
             for table in TABLES
@@ -70,14 +87,36 @@ def a_busy_hour() -> list[Batch]:
     answer = a_frame(2, at_ns=NOON + SECOND, payload=b'[3,"1",{}]')
     flag = a_flag()
     first.add_step(call, [spoke(call)], [a_station(), status(ConnectorStatus.AVAILABLE, NOON)])
-    first.add_step(answer, [spoke(answer, 3, call_frame=call.ref, answer_time_ns=SECOND)],
-                   [session_changed(a_session(outcome=Outcome.ONGOING, energy_wh=5.0)), status(ConnectorStatus.CHARGING, NOON + MINUTE),
-                    metered("s1", NOON + MINUTE, power_w=11_000.0), metered("s1", NOON + MINUTE, power_w=10_900.0)],
-                   [flag], book.feed(flag))
+    first.add_step(
+        answer,
+        [spoke(answer, 3, call_frame=call.ref, answer_time_ns=SECOND)],
+        [
+            session_changed(a_session(outcome=Outcome.ONGOING, energy_wh=5.0)),
+            status(ConnectorStatus.CHARGING, NOON + MINUTE),
+            metered("s1", NOON + MINUTE, power_w=11_000.0),
+            metered("s1", NOON + MINUTE, power_w=10_900.0),
+        ],
+        [flag],
+        book.feed(flag),
+    )
     over = cleared(flag, NOON + 2 * HOUR)
     odd = a_frame(3, at_ns=NOON + 2 * HOUR, payload=b"nonsense \xff")
-    second.add_step(odd, [Misspoke(station="CP1", connection=7, at_ns=NOON, frame=odd.ref, direction=odd.direction, oddity=Oddity.NOT_JSON)],
-                    [session_changed(a_session(revision=2)), status(ConnectorStatus.AVAILABLE, NOON + 2 * HOUR)], [over], book.feed(over))
+    second.add_step(
+        odd,
+        [
+            Misspoke(
+                station="CP1",
+                connection=7,
+                at_ns=NOON,
+                frame=odd.ref,
+                direction=odd.direction,
+                oddity=Oddity.NOT_JSON,
+            )
+        ],
+        [session_changed(a_session(revision=2)), status(ConnectorStatus.AVAILABLE, NOON + 2 * HOUR)],
+        [over],
+        book.feed(over),
+    )
     return [first, second]
 
 
@@ -141,7 +180,10 @@ def test_call_and_answer_know_each_other(store):
 
 def test_answer_in_a_later_batch_finds_its_call(store):
     call, answer = a_frame(1), a_frame(2, payload=b'[3,"1",{}]')
-    for frame, event in ((call, spoke(call)), (answer, spoke(answer, 3, call_frame=call.ref, answer_time_ns=5))):
+    for frame, event in (
+        (call, spoke(call)),
+        (answer, spoke(answer, 3, call_frame=call.ref, answer_time_ns=5)),
+    ):
         batch = Batch()
         batch.add_step(frame, [event])
         store.apply(batch)
@@ -152,7 +194,15 @@ def test_call_without_an_answer_stands_out(store):
     call = a_frame(1)
     batch = Batch()
     batch.add_step(call, [spoke(call)])
-    unanswered = CallUnanswered(station="CP1", connection=7, at_ns=NOON, frame=call.ref, direction=call.direction, action="Heartbeat", waited_ns=1)
+    unanswered = CallUnanswered(
+        station="CP1",
+        connection=7,
+        at_ns=NOON,
+        frame=call.ref,
+        direction=call.direction,
+        action="Heartbeat",
+        waited_ns=1,
+    )
     batch.add_step(a_frame(9), [unanswered])
     store.apply(batch)
     (found,) = store.frames(FrameFilter(troubled=True)).items
@@ -161,7 +211,18 @@ def test_call_without_an_answer_stands_out(store):
 
 def test_link_event_stands_among_the_frames(store):
     batch = Batch()
-    batch.add_step(Link(lane=1, sequence=5 << 16, received_at_ns=NOON, connection=7, station="CP1", event=LinkEvent.CLOSED, code=1006, by="csms"))
+    batch.add_step(
+        Link(
+            lane=1,
+            sequence=5 << 16,
+            received_at_ns=NOON,
+            connection=7,
+            station="CP1",
+            event=LinkEvent.CLOSED,
+            code=1006,
+            by="csms",
+        )
+    )
     store.apply(batch)
     (link,) = store.frames(FrameFilter(kinds=("link",))).items
     assert (link.ref, link.action, link.code) == ("1-5-0", "closed", 1006)
@@ -181,7 +242,9 @@ def test_batch_that_cannot_be_kept_leaves_nothing(store):
 def test_full_disk_is_told_by_name_and_healed_by_space(store):
     store.apply(batch_of(a_station(), cursor=b"before"))
     pages = store.database.write(lambda writer: writer.execute("PRAGMA page_count").fetchone()[0])
-    store.database._executor.submit(lambda: store.database._writer.execute(f"PRAGMA max_page_count = {pages + 2}")).result()
+    store.database._executor.submit(
+        lambda: store.database._writer.execute(f"PRAGMA max_page_count = {pages + 2}")
+    ).result()
     large = Batch(cursor=b"after")
     for number in range(100):
         large.add_step(a_frame(number, payload=b"x" * 5000))
@@ -190,7 +253,9 @@ def test_full_disk_is_told_by_name_and_healed_by_space(store):
     assert caught.value.reason == "full"
     assert store.cursor() == b"before"
     assert store.frames().items == []
-    store.database._executor.submit(lambda: store.database._writer.execute("PRAGMA max_page_count = 1000000")).result()
+    store.database._executor.submit(
+        lambda: store.database._writer.execute("PRAGMA max_page_count = 1000000")
+    ).result()
     store.apply(large)
     assert (store.cursor(), store.counts()["frames"]) == (b"after", 100)
 
@@ -240,7 +305,9 @@ def test_kill_in_mid_batch_leaves_whole_batches_with_their_cursor(tmp_path):
 
 
 WORDS = list(ConnectorStatus)
-points = st.lists(st.tuples(st.integers(0, 40), st.sampled_from(WORDS), st.sampled_from([0, 1, 2])), max_size=25)
+points = st.lists(
+    st.tuples(st.integers(0, 40), st.sampled_from(WORDS), st.sampled_from([0, 1, 2])), max_size=25
+)
 
 
 @settings(deadline=None, max_examples=40)
@@ -248,7 +315,9 @@ points = st.lists(st.tuples(st.integers(0, 40), st.sampled_from(WORDS), st.sampl
 def test_bands_have_no_holes_and_no_overlaps_whatever_is_read_again(tmp_path_factory, points, cut):
     store = Store.open(f"sqlite:///{tmp_path_factory.mktemp('bands')}/x.db")
     try:
-        changes = [status(word, NOON + at * 13 * MINUTE, connector=connector) for at, word, connector in points]
+        changes = [
+            status(word, NOON + at * 13 * MINUTE, connector=connector) for at, word, connector in points
+        ]
         for part in (changes[:cut], changes, changes):
             store.apply(batch_of(*part))
         expected: dict[int, dict[int, str]] = {}
@@ -266,8 +335,13 @@ def test_bands_have_no_holes_and_no_overlaps_whatever_is_read_again(tmp_path_fac
 
 revisions = st.lists(
     st.tuples(
-        st.integers(0, 3), st.integers(0, 5), st.sampled_from(list(Outcome)), st.one_of(st.none(), st.floats(0, 90_000)),
-        st.integers(0, 200), st.integers(0, 200), st.sampled_from([None, 1, 2]),
+        st.integers(0, 3),
+        st.integers(0, 5),
+        st.sampled_from(list(Outcome)),
+        st.one_of(st.none(), st.floats(0, 90_000)),
+        st.integers(0, 200),
+        st.integers(0, 200),
+        st.sampled_from([None, 1, 2]),
     ),
     max_size=25,
 )
@@ -279,10 +353,18 @@ def test_hourly_sums_are_those_of_the_sessions_as_they_stand(tmp_path_factory, r
     store = Store.open(f"sqlite:///{tmp_path_factory.mktemp('hours')}/x.db")
     try:
         changes = [
-            session_changed(a_session(
-                f"s{name}", station=f"CP{name % 2}", revision=revision, outcome=outcome, energy_wh=energy,
-                started=NOON + start * 7 * MINUTE, length=length * 7 * MINUTE, connector=connector,
-            ))
+            session_changed(
+                a_session(
+                    f"s{name}",
+                    station=f"CP{name % 2}",
+                    revision=revision,
+                    outcome=outcome,
+                    energy_wh=energy,
+                    started=NOON + start * 7 * MINUTE,
+                    length=length * 7 * MINUTE,
+                    connector=connector,
+                )
+            )
             for name, revision, outcome, energy, start, length, connector in revisions
         ]
         for number, change in enumerate(changes):
@@ -292,8 +374,12 @@ def test_hourly_sums_are_those_of_the_sessions_as_they_stand(tmp_path_factory, r
         kept = store.sessions(limit=1000).items
         total = store.kpi_days(None, 10, NOON + 5 * 24 * HOUR)
         assert sum(day.sessions for day in total) == len(kept)
-        assert sum(day.success for day in total) == sum(session.outcome is Outcome.SUCCESS for session in kept)
-        assert sum(day.energy_wh for day in total) == pytest.approx(sum(session.energy_wh or 0 for session in kept), abs=0.01)
+        assert sum(day.success for day in total) == sum(
+            session.outcome is Outcome.SUCCESS for session in kept
+        )
+        assert sum(day.energy_wh for day in total) == pytest.approx(
+            sum(session.energy_wh or 0 for session in kept), abs=0.01
+        )
     finally:
         store.close()
 
@@ -301,7 +387,11 @@ def test_hourly_sums_are_those_of_the_sessions_as_they_stand(tmp_path_factory, r
 def hours(store: Store) -> dict[tuple, tuple]:
     with store.database.reading() as reader:
         names = ", ".join(COLUMNS)
-        return {row[:4]: row[4:] for row in reader.execute(f"SELECT station, evse, connector, hour, {names} FROM hours") if any(row[4:])}
+        return {
+            row[:4]: row[4:]
+            for row in reader.execute(f"SELECT station, evse, connector, hour, {names} FROM hours")
+            if any(row[4:])
+        }
 
 
 def rebuilt(store: Store) -> dict[tuple, tuple]:

@@ -55,14 +55,32 @@ def every(fetch, limit: int) -> list[str]:
 @pytest.fixture
 def busy(store):
     """Ten sessions on two stations: even ones on CP1; every third failed; the last still under way; two at one moment."""
-    store.apply(batch_of(a_station("CP1"), a_station("CP2"), *(
-        session_changed(a_session(
-            f"s{n}", station=f"CP{n % 2 + 1}", started=NOON + (n if n != 5 else 4) * HOUR, length=30 * MINUTE,
-            outcome=Outcome.ONGOING if n == 9 else Outcome.FAILED if n % 3 == 0 else Outcome.SUCCESS,
-            reason=Reason.ZERO_ENERGY if n in (0, 6) else None, transaction=4700 + n, token=f"h:{n % 4:016x}", upstream="main",
-        ))
-        for n in range(10)
-    )))
+    store.apply(
+        batch_of(
+            a_station("CP1"),
+            a_station("CP2"),
+            *(
+                session_changed(
+                    a_session(
+                        f"s{n}",
+                        station=f"CP{n % 2 + 1}",
+                        started=NOON + (n if n != 5 else 4) * HOUR,
+                        length=30 * MINUTE,
+                        outcome=Outcome.ONGOING
+                        if n == 9
+                        else Outcome.FAILED
+                        if n % 3 == 0
+                        else Outcome.SUCCESS,
+                        reason=Reason.ZERO_ENERGY if n in (0, 6) else None,
+                        transaction=4700 + n,
+                        token=f"h:{n % 4:016x}",
+                        upstream="main",
+                    )
+                )
+                for n in range(10)
+            ),
+        )
+    )
     return store
 
 
@@ -85,7 +103,10 @@ def test_newest_session_stands_first(busy):
         (SessionFilter(ended=True, station="CP2"), "7531"),
         (SessionFilter(from_ns=NOON + 7 * HOUR), "987"),
         (SessionFilter(until_ns=NOON + 2 * HOUR), "10"),
-        (SessionFilter(from_ns=NOON + 7 * HOUR + 10 * MINUTE, until_ns=NOON + 8 * HOUR, overlapping=True), "7"),
+        (
+            SessionFilter(from_ns=NOON + 7 * HOUR + 10 * MINUTE, until_ns=NOON + 8 * HOUR, overlapping=True),
+            "7",
+        ),
         (SessionFilter(token="h:0000000000000001"), "951"),
         (SessionFilter(text="4707"), "7"),
         (SessionFilter(text="47"), "9876543210"),
@@ -102,9 +123,12 @@ def test_sessions_by_what_people_ask_for(busy, wanted, found):
 
 
 def test_search_text_that_fits_many_stations(store):
-    store.apply(batch_of(*(a_station(f"CP{n}") for n in range(100)), *(
-        session_changed(a_session(f"s{n}", station=f"CP{n}", started=NOON + n)) for n in range(100)
-    )))
+    store.apply(
+        batch_of(
+            *(a_station(f"CP{n}") for n in range(100)),
+            *(session_changed(a_session(f"s{n}", station=f"CP{n}", started=NOON + n)) for n in range(100)),
+        )
+    )
     assert ids(store.sessions(SessionFilter(text="CP9"))) == [f"s{n}" for n in [*range(99, 89, -1), 9]]
     assert len(store.sessions(SessionFilter(text="CP"), limit=1000).items) == 100
 
@@ -116,7 +140,9 @@ def test_pages_of_sessions_leave_none_out_and_repeat_none(busy, limit, order):
     assert paged == ids(busy.sessions(SessionFilter(order=order), limit=100))
 
 
-@pytest.mark.parametrize("cursor", ["", "x", "W10", "WzEsMl0", "WyJhIiwiYiJd", "💥", "WzFlOTksImEiXQ", "A" * 4000])
+@pytest.mark.parametrize(
+    "cursor", ["", "x", "W10", "WzEsMl0", "WyJhIiwiYiJd", "💥", "WzFlOTksImEiXQ", "A" * 4000]
+)
 def test_cursor_that_the_store_did_not_give_out(busy, cursor):
     for fetch in (busy.sessions, busy.flags, busy.alerts, busy.frames):
         with pytest.raises(BadCursorError):
@@ -142,7 +168,9 @@ def troubled(store):
     flags = [
         a_flag("info", severity=Severity.INFO, at_ns=NOON + 5, key="a"),
         a_flag("old", at_ns=NOON, rule="flapping", summary="CP1 reconnects again and again"),
-        a_flag("new", at_ns=NOON + 9, station="CP2", session="s1", category=Category.HARDWARE, rule="faulted"),
+        a_flag(
+            "new", at_ns=NOON + 9, station="CP2", session="s1", category=Category.HARDWARE, rule="faulted"
+        ),
         a_flag("critical", severity=Severity.CRITICAL, at_ns=NOON + 1, station=None, subject="site=depot"),
         a_flag("late", at_ns=NOON + 3, late=True),
         a_flag("over", severity=Severity.CRITICAL, at_ns=NOON + 2),
@@ -158,7 +186,14 @@ def troubled(store):
 
 def test_flags_stand_by_what_needs_a_person(troubled):
     assert ids(troubled.flags()) == ["critical", "new", "late", "old", "info", "over"]
-    assert ids(troubled.flags(FlagFilter(order="newest"))) == ["new", "info", "late", "over", "critical", "old"]
+    assert ids(troubled.flags(FlagFilter(order="newest"))) == [
+        "new",
+        "info",
+        "late",
+        "over",
+        "critical",
+        "old",
+    ]
     assert every(lambda after, size: troubled.flags(None, after, size), 2) == ids(troubled.flags())
     newest = FlagFilter(order="newest")
     assert every(lambda after, size: troubled.flags(newest, after, size), 1) == ids(troubled.flags(newest))
@@ -181,7 +216,10 @@ def test_flags_stand_by_what_needs_a_person(troubled):
         (FlagFilter(text="100%"), []),
         (FlagFilter(from_ns=NOON + 2 * HOUR), ["critical", "new", "late", "old", "info"]),
         (FlagFilter(until_ns=NOON + 1), ["old"]),
-        (FlagFilter(order="newest", state=FlagState.RAISED, severities=(Severity.WARNING,), late=False), ["new", "old"]),
+        (
+            FlagFilter(order="newest", state=FlagState.RAISED, severities=(Severity.WARNING,), late=False),
+            ["new", "old"],
+        ),
     ],
 )
 def test_flags_by_what_people_ask_for(troubled, wanted, found):
@@ -191,7 +229,12 @@ def test_flags_by_what_people_ask_for(troubled, wanted, found):
 def test_raised_flags_of_each_station_in_short(troubled):
     short = troubled.raised_by_station()
     assert set(short) == {"CP1", "CP2"}
-    assert (short["CP1"].info, short["CP1"].warning, short["CP1"].critical, short["CP1"].worst) == (1, 2, 0, Severity.WARNING)
+    assert (short["CP1"].info, short["CP1"].warning, short["CP1"].critical, short["CP1"].worst) == (
+        1,
+        2,
+        0,
+        Severity.WARNING,
+    )
     assert short["CP1"].flag == "late"
     assert set(troubled.raised_by_station(["CP2"])) == {"CP2"}
 
@@ -209,7 +252,10 @@ def test_alerts_stand_by_what_needs_a_person(troubled):
     ("wanted", "found"),
     [
         (AlertFilter(states=(AlertState.ACKNOWLEDGED,)), ["new"]),
-        (AlertFilter(states=(AlertState.FIRING, AlertState.RESOLVED), severities=(Severity.CRITICAL,)), ["critical", "over"]),
+        (
+            AlertFilter(states=(AlertState.FIRING, AlertState.RESOLVED), severities=(Severity.CRITICAL,)),
+            ["critical", "over"],
+        ),
         (AlertFilter(site="depot", rules=("flapping",)), ["old"]),
         (AlertFilter(station="CP2"), ["new"]),
         (AlertFilter(flag="old"), ["old"]),
@@ -228,7 +274,8 @@ def test_alert_tells_its_story(troubled):
     (alert,) = troubled.alerts(AlertFilter(flag="new")).items
     assert troubled.alert(alert.id) == alert
     assert [(moment.state, moment.notice, moment.text) for moment in troubled.alert_history(alert.id)] == [
-        (AlertState.FIRING, "firing", "CP2 has had no link for 3 min."), (AlertState.ACKNOWLEDGED, "", "jo"),
+        (AlertState.FIRING, "firing", "CP2 has had no link for 3 min."),
+        (AlertState.ACKNOWLEDGED, "", "jo"),
     ]
 
 
@@ -258,30 +305,52 @@ def test_frames_of_a_session_and_around_it(store):
         if after is None:
             break
     assert refs == [f"0-{n}-0" for n in (5, 4, 3, 2, 1, 0)]
-    assert [frame.station for frame in store.frames(FrameFilter(from_ns=NOON, until_ns=NOON + 1)).items] == ["CP2", "CP1"]
-    assert store.frames(FrameFilter(text="Heart", actions=("Heartbeat",), message_id="1"), limit=1).items[0].ref == "0-5-0"
+    assert [frame.station for frame in store.frames(FrameFilter(from_ns=NOON, until_ns=NOON + 1)).items] == [
+        "CP2",
+        "CP1",
+    ]
+    assert (
+        store.frames(FrameFilter(text="Heart", actions=("Heartbeat",), message_id="1"), limit=1).items[0].ref
+        == "0-5-0"
+    )
     assert store.frames(FrameFilter(text="Heart_eat")).items == []
 
 
 def test_curve_of_a_session(store):
-    store.apply(batch_of(
-        metered("s1", NOON + MINUTE, power_w=2.0), metered("s1", NOON, power_w=1.0, soc_percent=40.0, implausible="minus_one"),
-        metered(None, NOON), metered("s2", NOON),
-    ))
-    assert [(sample.at_ns, sample.power_w) for sample in store.samples("s1")] == [(NOON, 1.0), (NOON + MINUTE, 2.0)]
+    store.apply(
+        batch_of(
+            metered("s1", NOON + MINUTE, power_w=2.0),
+            metered("s1", NOON, power_w=1.0, soc_percent=40.0, implausible="minus_one"),
+            metered(None, NOON),
+            metered("s2", NOON),
+        )
+    )
+    assert [(sample.at_ns, sample.power_w) for sample in store.samples("s1")] == [
+        (NOON, 1.0),
+        (NOON + MINUTE, 2.0),
+    ]
     assert (store.samples("s1")[0].soc_percent, store.samples("s1")[0].implausible) == (40.0, "minus_one")
 
 
 def test_timeline_begins_with_the_band_that_was_there_before(store):
-    store.apply(batch_of(
-        status(ConnectorStatus.AVAILABLE, NOON), status(ConnectorStatus.CHARGING, NOON + HOUR),
-        status(ConnectorStatus.FAULTED, NOON + 2 * HOUR, error="GroundFailure"), status(ConnectorStatus.AVAILABLE, NOON, connector=2),
-    ))
+    store.apply(
+        batch_of(
+            status(ConnectorStatus.AVAILABLE, NOON),
+            status(ConnectorStatus.CHARGING, NOON + HOUR),
+            status(ConnectorStatus.FAULTED, NOON + 2 * HOUR, error="GroundFailure"),
+            status(ConnectorStatus.AVAILABLE, NOON, connector=2),
+        )
+    )
     bands = store.states("CP1", NOON + 90 * MINUTE, NOON + 3 * HOUR)
     assert [(band.connector, band.status, band.until_ns, band.error_code) for band in bands] == [
-        (1, "Charging", NOON + 2 * HOUR, ""), (1, "Faulted", None, "GroundFailure"), (2, "Available", None, ""),
+        (1, "Charging", NOON + 2 * HOUR, ""),
+        (1, "Faulted", None, "GroundFailure"),
+        (2, "Available", None, ""),
     ]
-    assert [band.status for band in store.states("CP1", NOON + HOUR, NOON + HOUR + 1)] == ["Charging", "Available"]
+    assert [band.status for band in store.states("CP1", NOON + HOUR, NOON + HOUR + 1)] == [
+        "Charging",
+        "Available",
+    ]
     assert store.states("CP1", NOON - 2, NOON) == []
     assert list(store.states_of(["CP1", "CP2"], NOON, NOON + HOUR)) == ["CP1", "CP2"]
 
@@ -289,18 +358,32 @@ def test_timeline_begins_with_the_band_that_was_there_before(store):
 def test_days_of_a_connector_add_up(store):
     day = 24 * HOUR
     midnight = NOON - 12 * HOUR
-    store.apply(batch_of(
-        status(ConnectorStatus.AVAILABLE, midnight), status(ConnectorStatus.PREPARING, midnight + 23 * HOUR),
-        status(ConnectorStatus.CHARGING, midnight + day - 30 * MINUTE), status(ConnectorStatus.AVAILABLE, midnight + day + HOUR),
-        status(ConnectorStatus.FAULTED, midnight + day + 6 * HOUR), status(ConnectorStatus.FAULTED, midnight, connector=0),
-        session_changed(a_session("a", started=midnight + 23 * HOUR, length=2 * HOUR, energy_wh=20_000.0)),
-        session_changed(a_session("b", started=midnight + 22 * HOUR, outcome=Outcome.FAILED, energy_wh=None)),
-        session_changed(a_session("c", started=midnight + day, outcome=Outcome.ONGOING, energy_wh=500.0)),
-    ))
+    store.apply(
+        batch_of(
+            status(ConnectorStatus.AVAILABLE, midnight),
+            status(ConnectorStatus.PREPARING, midnight + 23 * HOUR),
+            status(ConnectorStatus.CHARGING, midnight + day - 30 * MINUTE),
+            status(ConnectorStatus.AVAILABLE, midnight + day + HOUR),
+            status(ConnectorStatus.FAULTED, midnight + day + 6 * HOUR),
+            status(ConnectorStatus.FAULTED, midnight, connector=0),
+            session_changed(
+                a_session("a", started=midnight + 23 * HOUR, length=2 * HOUR, energy_wh=20_000.0)
+            ),
+            session_changed(
+                a_session("b", started=midnight + 22 * HOUR, outcome=Outcome.FAILED, energy_wh=None)
+            ),
+            session_changed(a_session("c", started=midnight + day, outcome=Outcome.ONGOING, energy_wh=500.0)),
+        )
+    )
     now = midnight + day + 12 * HOUR
     for stations in (None, "CP1", ["CP1", "unknown"]):
         before, first, second = store.kpi_days(stations, 3, now)
-        assert (before.known_ns, before.sessions, before.utilisation, before.success_rate) == (0, 0, None, None)
+        assert (before.known_ns, before.sessions, before.utilisation, before.success_rate) == (
+            0,
+            0,
+            None,
+            None,
+        )
         assert (first.sessions, first.success, first.failed, first.success_rate) == (2, 1, 1, 0.5)
         assert (second.sessions, second.ongoing) == (1, 1)
         assert (first.energy_wh, second.energy_wh) == (10_000.0, 10_500.0)
@@ -319,14 +402,24 @@ def test_days_follow_the_calendar_of_the_time_zone(store):
 
 
 def test_notes_and_audit_of_people(store):
-    store.annotate(Annotation(subject_kind="session", subject="s1", name="ticket", value="4711", by="jo", at_ns=NOON))
-    store.annotate(Annotation(subject_kind="session", subject="s1", name="ticket", value="4712", by="mo", at_ns=NOON + 1))
+    store.annotate(
+        Annotation(subject_kind="session", subject="s1", name="ticket", value="4711", by="jo", at_ns=NOON)
+    )
+    store.annotate(
+        Annotation(subject_kind="session", subject="s1", name="ticket", value="4712", by="mo", at_ns=NOON + 1)
+    )
     (note,) = store.annotations("session", "s1")
     assert (note.value, note.by) == ("4712", "mo")
-    store.annotate(Annotation(subject_kind="session", subject="s1", name="ticket", value="", by="mo", at_ns=NOON + 2))
+    store.annotate(
+        Annotation(subject_kind="session", subject="s1", name="ticket", value="", by="mo", at_ns=NOON + 2)
+    )
     assert store.annotations("session", "s1") == []
     for number in range(3):
-        store.audit(AuditEntry(id=0, at_ns=NOON + number, by="jo", action="acknowledge", subject="a1", details="on my way"))
+        store.audit(
+            AuditEntry(
+                id=0, at_ns=NOON + number, by="jo", action="acknowledge", subject="a1", details="on my way"
+            )
+        )
     page = store.audit_entries("a1", limit=2)
     assert [entry.at_ns for entry in page.items] == [NOON + 2, NOON + 1]
     assert [entry.at_ns for entry in store.audit_entries("a1", page.next).items] == [NOON]
@@ -360,10 +453,22 @@ def test_lists_of_sessions_walk_an_index_and_sort_nothing(store: Store, wanted, 
 @pytest.mark.parametrize(
     ("sql", "index"),
     [
-        ("SELECT document FROM flags WHERE rank = 12 ORDER BY onset_at_ns DESC, id DESC LIMIT 50", "flags_rank"),
-        ("SELECT document FROM flags WHERE station = 'x' AND rank = 12 ORDER BY onset_at_ns DESC, id DESC LIMIT 50", "flags_station"),
-        ("SELECT document FROM alerts WHERE rank = 22 ORDER BY started_at_ns DESC, id DESC LIMIT 50", "alerts_rank"),
-        ("SELECT * FROM frames WHERE station = 'x' AND at_ns >= 5 ORDER BY at_ns DESC, id DESC LIMIT 50", "frames_station"),
+        (
+            "SELECT document FROM flags WHERE rank = 12 ORDER BY onset_at_ns DESC, id DESC LIMIT 50",
+            "flags_rank",
+        ),
+        (
+            "SELECT document FROM flags WHERE station = 'x' AND rank = 12 ORDER BY onset_at_ns DESC, id DESC LIMIT 50",
+            "flags_station",
+        ),
+        (
+            "SELECT document FROM alerts WHERE rank = 22 ORDER BY started_at_ns DESC, id DESC LIMIT 50",
+            "alerts_rank",
+        ),
+        (
+            "SELECT * FROM frames WHERE station = 'x' AND at_ns >= 5 ORDER BY at_ns DESC, id DESC LIMIT 50",
+            "frames_station",
+        ),
         ("SELECT * FROM frames ORDER BY at_ns DESC, id DESC LIMIT 50", "frames_time"),
         (
             "SELECT * FROM frames WHERE (unanswered = 1 OR error_code <> '' OR oddity <> '') ORDER BY at_ns DESC, id DESC LIMIT 50",

@@ -15,7 +15,13 @@ DAY = 24 * HOUR
 
 @pytest.fixture
 def short(tmp_path):
-    settings = StoreSettings(url=f"sqlite:///{tmp_path}/x.db", frames_for="2d", samples_for="3d", states_for="4d", sessions_for="5d")
+    settings = StoreSettings(
+        url=f"sqlite:///{tmp_path}/x.db",
+        frames_for="2d",
+        samples_for="3d",
+        states_for="4d",
+        sessions_for="5d",
+    )
     store = Store.open(settings)
     yield store
     store.close()
@@ -26,9 +32,13 @@ def test_each_kind_goes_in_its_own_time(short):
     for day in range(8):
         at = NOON - day * DAY
         batch.add_step(
-            a_frame(8 - day, at_ns=at), [],
-            [metered(f"s{day}", at), status(ConnectorStatus.CHARGING if day % 2 else ConnectorStatus.AVAILABLE, at),
-             session_changed(a_session(f"s{day}", started=at))],
+            a_frame(8 - day, at_ns=at),
+            [],
+            [
+                metered(f"s{day}", at),
+                status(ConnectorStatus.CHARGING if day % 2 else ConnectorStatus.AVAILABLE, at),
+                session_changed(a_session(f"s{day}", started=at)),
+            ],
             [cleared(a_flag(f"f{day}", at_ns=at), at + HOUR)],
         )
     short.apply(batch)
@@ -40,7 +50,9 @@ def test_each_kind_goes_in_its_own_time(short):
     assert counts["sessions"] == 6
     assert counts["flags"] == 6
     assert (gone["frames"], gone["samples"], gone["sessions"]) == (5, 4, 2)
-    assert [band.from_ns for band in short.states("CP1", 0, NOON + 1)] == [NOON - day * DAY for day in (5, 4, 3, 2, 1, 0)]
+    assert [band.from_ns for band in short.states("CP1", 0, NOON + 1)] == [
+        NOON - day * DAY for day in (5, 4, 3, 2, 1, 0)
+    ]
     assert short.kpi_days(None, 9, NOON) == days, "sums outlive what they were made from"
     assert not any(retention.forget(short, NOON).values())
 
@@ -48,7 +60,9 @@ def test_each_kind_goes_in_its_own_time(short):
 def test_what_still_lasts_stays_however_old(short):
     old = NOON - 300 * DAY
     batch = batch_of(
-        status(ConnectorStatus.FAULTED, old), session_changed(a_session(outcome=Outcome.ONGOING, started=old)), at_ns=old
+        status(ConnectorStatus.FAULTED, old),
+        session_changed(a_session(outcome=Outcome.ONGOING, started=old)),
+        at_ns=old,
     )
     batch.add_step(None, flags=[a_flag(at_ns=old)])
     short.apply(batch)

@@ -72,7 +72,9 @@ class Dispatcher:
         self._first_retry_s = first_retry_s
         self._woken = {name: trio.Event() for name in channels}
         self._limiters = {name: trio.CapacityLimiter(THREADS_PER_RECEIVER) for name in channels}
-        self.counters = {name: dict.fromkeys(("sent", "retried", "given_up", "superseded"), 0) for name in channels}
+        self.counters = {
+            name: dict.fromkeys(("sent", "retried", "given_up", "superseded"), 0) for name in channels
+        }
         self.troubles: dict[str, str] = {}
 
     def wake(self) -> None:
@@ -83,7 +85,9 @@ class Dispatcher:
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Sends until cancelled."""
-        dropped = await self._stored(partial(self._outbox.outbox_abandon, list(self._channels), self._now_ns()))
+        dropped = await self._stored(
+            partial(self._outbox.outbox_abandon, list(self._channels), self._now_ns())
+        )
         if dropped:
             _log.error("notifications_without_receiver", number=dropped, category="ourselves")
         async with trio.open_nursery() as nursery:
@@ -98,7 +102,9 @@ class Dispatcher:
             KeyError: there is no such receiver.
         """
         alert, flags = samples()[0]
-        return await self._attempt(receiver, self._channels[receiver], partial(self._renderer.render, alert, flags))
+        return await self._attempt(
+            receiver, self._channels[receiver], partial(self._renderer.render, alert, flags)
+        )
 
     async def _serve(self, name: str, channel: Channel) -> None:
         while True:
@@ -118,7 +124,9 @@ class Dispatcher:
         if row.alert.notice is Notice.RESOLVED and not channel.tells_resolved:
             await self._stored(partial(self._outbox.outbox_delivered, row.number, self._now_ns()))
             return
-        if row.attempts and await self._stored(partial(self._outbox.outbox_supersede, row.number, self._now_ns())):
+        if row.attempts and await self._stored(
+            partial(self._outbox.outbox_supersede, row.number, self._now_ns())
+        ):
             counters["superseded"] += 1
             return
         flags = await self._stored(partial(self._outbox.flags_by_id, row.alert.flags[:FLAGS_TOLD_MAX]))
@@ -134,13 +142,24 @@ class Dispatcher:
         if isinstance(sent, Failed) or next_ns > row.at_ns + channel.give_up_after_s * SECOND_NS:
             counters["given_up"] += 1
             _log.error(
-                "notification_given_up", receiver=name, alert=row.alert_id, revision=row.revision, attempts=row.attempts + 1,
-                reason=sent.reason, category="ourselves",
+                "notification_given_up",
+                receiver=name,
+                alert=row.alert_id,
+                revision=row.revision,
+                attempts=row.attempts + 1,
+                reason=sent.reason,
+                category="ourselves",
             )
             await self._stored(partial(self._outbox.outbox_given_up, row.number, now_ns, sent.reason))
             return
         counters["retried"] += 1
-        _log.warning("notification_retry", receiver=name, alert=row.alert_id, attempts=row.attempts + 1, reason=sent.reason)
+        _log.warning(
+            "notification_retry",
+            receiver=name,
+            alert=row.alert_id,
+            attempts=row.attempts + 1,
+            reason=sent.reason,
+        )
         await self._stored(partial(self._outbox.outbox_retry, row.number, next_ns, sent.reason))
 
     async def _attempt(self, name: str, channel: Channel, render: Callable[[], Notification]) -> Sent:

@@ -109,7 +109,14 @@ class Entry(msgspec.Struct):
                 return False
             self.joined += 1
             member = Member(
-                flag.id, flag.severity, flag.onset_at_ns, flag.summary, flag.advice, flag.runbook, flag.blame, flag.session,
+                flag.id,
+                flag.severity,
+                flag.onset_at_ns,
+                flag.summary,
+                flag.advice,
+                flag.runbook,
+                flag.blame,
+                flag.session,
                 flag.inhibited_by,
             )
             self.members[flag.id] = member
@@ -163,7 +170,9 @@ class Entry(msgspec.Struct):
 
     def _room(self) -> bool:
         if len(self.members) >= MEMBERS_MAX:
-            for flag_id in [each.id for each in self.members.values() if not each.raised and each.id != self.leader]:
+            for flag_id in [
+                each.id for each in self.members.values() if not each.raised and each.id != self.leader
+            ]:
                 del self.members[flag_id]
         return len(self.members) < MEMBERS_MAX
 

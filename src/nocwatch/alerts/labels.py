@@ -26,8 +26,14 @@ def facts_of(flag: Flag, places: Places) -> dict[str, str]:
     place = places.place(flag.station) if flag.station is not None else Place(station="")
     facts = {name: str(getattr(place, name)) for name in PLACE_LABELS}
     facts |= {
-        "severity": flag.severity.value, "rule": flag.rule, "detector": flag.detector, "category": flag.category.value,
-        "blame": flag.blame.value, "station": flag.station or "", "site": site_of(flag, places), "subject": flag.subject,
+        "severity": flag.severity.value,
+        "rule": flag.rule,
+        "detector": flag.detector,
+        "category": flag.category.value,
+        "blame": flag.blame.value,
+        "station": flag.station or "",
+        "site": site_of(flag, places),
+        "subject": flag.subject,
     }
     facts |= {f"label.{name}": value for name, value in flag.labels.items()}
     return facts
@@ -47,7 +53,10 @@ def labels_of(flag: Flag, places: Places) -> dict[str, str]:
         return labels
     place = places.place(flag.station)
     known = {
-        "station_name": place.name, "site_name": place.site_name, "timezone": place.timezone, "on_call": place.on_call,
+        "station_name": place.name,
+        "site_name": place.site_name,
+        "timezone": place.timezone,
+        "on_call": place.on_call,
         **{name: str(getattr(place, name)) for name in PLACE_LABELS},
     }
     return {**{name: value for name, value in known.items() if value}, **labels}
@@ -67,8 +76,14 @@ _LITERAL = re.compile(r"([*?\[])")
 def matched_by(alert: Alert) -> dict[str, str]:
     """The alert's own facts, for silences and inhibitions: what its flags have in common."""
     facts = {
-        "severity": alert.severity.value, "rule": alert.rule, "category": alert.category, "blame": alert.blame.value,
-        "station": alert.station or "", "site": alert.site, "subject": alert.subject, "detector": alert.detector,
+        "severity": alert.severity.value,
+        "rule": alert.rule,
+        "category": alert.category,
+        "blame": alert.blame.value,
+        "station": alert.station or "",
+        "site": alert.site,
+        "subject": alert.subject,
+        "detector": alert.detector,
     }
     for name, value in alert.labels.items():
         facts[name if name in PLACE_LABELS else f"label.{name}"] = value

@@ -112,7 +112,11 @@ class AlertBook:
         route, group, receivers = self._routes.of(flag, facts_of(flag, self._places))
         key = f"{route}|{group}"
         entry = self._entries.get(self._by_key.get(key, ""))
-        if entry is not None and not entry.open and self._now_ns > entry.resolved_at_ns + self._routes.timing(route).reopen_ns:
+        if (
+            entry is not None
+            and not entry.open
+            and self._now_ns > entry.resolved_at_ns + self._routes.timing(route).reopen_ns
+        ):
             entry = None  # kept only for flags that a person ended and that are still raised
         if entry is None:
             if len(self._entries) >= ALERTS_MAX:
@@ -150,14 +154,17 @@ class AlertBook:
 
     def _joined(self, entry: Entry, alert: Alert, flag: Flag, receivers: tuple[str, ...]) -> list[Alert]:
         alert = msgspec.structs.replace(
-            alert, receivers=tuple(dict.fromkeys((*alert.receivers, *receivers))),
+            alert,
+            receivers=tuple(dict.fromkeys((*alert.receivers, *receivers))),
             started_at_ns=min(alert.started_at_ns, flag.onset_at_ns),
         )
         if flag.severity.rank > alert.severity.rank:
             alert = msgspec.structs.replace(alert, severity=flag.severity)
             if alert.state is AlertState.ACKNOWLEDGED:
                 # Whoever took it took something lesser.
-                alert = msgspec.structs.replace(alert, state=AlertState.FIRING, acknowledged_by="", acknowledged_at_ns=None)
+                alert = msgspec.structs.replace(
+                    alert, state=AlertState.FIRING, acknowledged_by="", acknowledged_at_ns=None
+                )
         return self._settled(entry, alert)
 
     def _cleared(self, flag: Flag) -> list[Alert]:
@@ -183,7 +190,11 @@ class AlertBook:
         return self._settled(
             entry,
             msgspec.structs.replace(
-                entry.alert, state=AlertState.ACKNOWLEDGED, acknowledged_by=by, acknowledged_at_ns=self._now_ns, note=note
+                entry.alert,
+                state=AlertState.ACKNOWLEDGED,
+                acknowledged_by=by,
+                acknowledged_at_ns=self._now_ns,
+                note=note,
             ),
         )
 
@@ -198,7 +209,9 @@ class AlertBook:
         because = f"Resolved by {by}: {note}" if note else f"Resolved by {by}."
         return self._settled(
             entry,
-            msgspec.structs.replace(entry.alert, state=AlertState.RESOLVED, resolved_because=because, resolved_by=by),
+            msgspec.structs.replace(
+                entry.alert, state=AlertState.RESOLVED, resolved_because=because, resolved_by=by
+            ),
         )
 
     def silence(self, silence: Silence) -> list[Alert]:
@@ -229,7 +242,14 @@ class AlertBook:
         if act.kind is ActKind.UNSILENCE:
             return self.unsilence(act.alert, act.at_ns)
         return self.silence(
-            Silence(id=act.id, matchers=act.matchers, from_ns=act.at_ns, until_ns=act.until_ns, by=act.by, note=act.note)
+            Silence(
+                id=act.id,
+                matchers=act.matchers,
+                from_ns=act.at_ns,
+                until_ns=act.until_ns,
+                by=act.by,
+                note=act.note,
+            )
         )
 
     def redo(self, acts: Iterable[Act]) -> None:
@@ -245,8 +265,12 @@ class AlertBook:
         """Everything; ``restore`` in a fresh book goes on as if nothing had been."""
         return msgspec.msgpack.encode(
             _Snapshot(
-                self._now_ns, list(self._entries.values()), self._timers.dump(), list(self._silences.all()),
-                list(self._acts), self.counters,
+                self._now_ns,
+                list(self._entries.values()),
+                self._timers.dump(),
+                list(self._silences.all()),
+                list(self._acts),
+                self.counters,
             )
         )
 
@@ -262,7 +286,10 @@ class AlertBook:
         # Of two entries of a key the younger one, which stands later, holds.
         self._by_key = {entry.key: entry.alert.id for entry in snapshot.entries}
         self._by_flag = {
-            member.id: entry.alert.id for entry in snapshot.entries for member in entry.members.values() if member.raised
+            member.id: entry.alert.id
+            for entry in snapshot.entries
+            for member in entry.members.values()
+            if member.raised
         }
         self._timers.load(snapshot.timers)
         self._silences = Silences(snapshot.silences)
@@ -301,11 +328,19 @@ class AlertBook:
         leader = entry.members[entry.leader]
         explained = entry.inhibited_by
         alert = msgspec.structs.replace(
-            alert, flags=entry.listed(), flag_count=entry.joined, open_count=entry.open_count, summary=leader.summary,
-            advice=leader.advice, runbook=leader.runbook, blame=leader.blame, session=leader.session,
+            alert,
+            flags=entry.listed(),
+            flag_count=entry.joined,
+            open_count=entry.open_count,
+            summary=leader.summary,
+            advice=leader.advice,
+            runbook=leader.runbook,
+            blame=leader.blame,
+            session=leader.session,
             silenced_by=self._silences.covering(alert, now_ns),
             inhibited_by=self._by_flag.get(explained, explained) or self._inhibitions.of(alert),
-            notice=Notice.NONE, at_ns=before.at_ns,
+            notice=Notice.NONE,
+            at_ns=before.at_ns,
         )
         entry.alert = alert
         timing = self._routes.timing(entry.route)
@@ -314,9 +349,15 @@ class AlertBook:
             told(entry, notice, now_ns)
             _, again_ns = due_notice(entry, timing, now_ns)
         self._look_again(entry, again_ns)
-        if before.revision and notice is Notice.NONE and alert == msgspec.structs.replace(before, notice=Notice.NONE):
+        if (
+            before.revision
+            and notice is Notice.NONE
+            and alert == msgspec.structs.replace(before, notice=Notice.NONE)
+        ):
             return []
-        entry.alert = msgspec.structs.replace(alert, notice=notice, at_ns=now_ns, revision=before.revision + 1)
+        entry.alert = msgspec.structs.replace(
+            alert, notice=notice, at_ns=now_ns, revision=before.revision + 1
+        )
         return [entry.alert]
 
     def _look_again(self, entry: Entry, again_ns: int | None) -> None:

@@ -13,9 +13,21 @@ from nocwatch.registry.places import Places
 def first(flag: Flag, route: str, group: str, places: Places, now_ns: int) -> Alert:
     """The alert that a flag begins; not yet a revision."""
     return Alert(
-        id=derived_id("alert", route, group, flag.id), group=group, route=route, severity=flag.severity, rule=flag.rule,
-        detector=flag.detector, category=flag.category.value, station=flag.station, evse=flag.evse, connector=flag.connector,
-        site=site_of(flag, places), subject=flag.subject, summary=flag.summary, started_at_ns=flag.onset_at_ns, at_ns=now_ns,
+        id=derived_id("alert", route, group, flag.id),
+        group=group,
+        route=route,
+        severity=flag.severity,
+        rule=flag.rule,
+        detector=flag.detector,
+        category=flag.category.value,
+        station=flag.station,
+        evse=flag.evse,
+        connector=flag.connector,
+        site=site_of(flag, places),
+        subject=flag.subject,
+        summary=flag.summary,
+        started_at_ns=flag.onset_at_ns,
+        at_ns=now_ns,
         labels=labels_of(flag, places),
     )
 
@@ -23,8 +35,14 @@ def first(flag: Flag, route: str, group: str, places: Places, now_ns: int) -> Al
 def reopened(alert: Alert, severity: Severity) -> Alert:
     """The alert firing again, with nothing of how it ended."""
     return msgspec.structs.replace(
-        alert, state=AlertState.FIRING, severity=severity, acknowledged_by="", acknowledged_at_ns=None, note="",
-        resolved_because="", resolved_by="",
+        alert,
+        state=AlertState.FIRING,
+        severity=severity,
+        acknowledged_by="",
+        acknowledged_at_ns=None,
+        note="",
+        resolved_because="",
+        resolved_by="",
     )
 
 

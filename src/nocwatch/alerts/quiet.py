@@ -46,7 +46,8 @@ class Silences:
         facts = matched_by(alert)
         for silence in self._silences.values():
             if silence.from_ns <= now_ns < silence.until_ns and all(
-                fnmatch.fnmatchcase(facts.get(name, ""), pattern) for name, pattern in silence.matchers.items()
+                fnmatch.fnmatchcase(facts.get(name, ""), pattern)
+                for name, pattern in silence.matchers.items()
             ):
                 return silence.id
         return ""

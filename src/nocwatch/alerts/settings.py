@@ -28,11 +28,37 @@ from nocwatch.quantities import Duration
 
 FILE_RECEIVER = "file"
 """The receiver that every alert goes to, unless ``alerts.file`` is null."""
-GROUPINGS = ("flag", "rule", "category", "station", "site", "operator", "team", "vendor", "model", "firmware", "subject", "severity")
+GROUPINGS = (
+    "flag",
+    "rule",
+    "category",
+    "station",
+    "site",
+    "operator",
+    "team",
+    "vendor",
+    "model",
+    "firmware",
+    "subject",
+    "severity",
+)
 """What alerts can be grouped by. ``flag`` is one alert for each trouble: rule and key."""
 MATCHABLE = (
-    "severity", "rule", "detector", "category", "blame", "station", "site", "operator", "team", "vendor", "model", "firmware",
-    "current", "access", "subject",
+    "severity",
+    "rule",
+    "detector",
+    "category",
+    "blame",
+    "station",
+    "site",
+    "operator",
+    "team",
+    "vendor",
+    "model",
+    "firmware",
+    "current",
+    "access",
+    "subject",
 )
 """What routes, inhibitions and silences can match on, besides the labels of rules (``label.<name>``)."""
 
@@ -89,10 +115,14 @@ class ReceiverSettings(Part):
         if value is not None:
             lines = lines_of(value)
             if not lines:
-                raise ValueError("no address is given; write an apprise URL, such as mailto://… or json://host/path")
+                raise ValueError(
+                    "no address is given; write an apprise URL, such as mailto://… or json://host/path"
+                )
             for number, line in enumerate(lines, 1):
                 if not re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*://", line):
-                    raise ValueError(f"address {number} does not begin with a scheme; write an apprise URL, such as mailto://…")
+                    raise ValueError(
+                        f"address {number} does not begin with a scheme; write an apprise URL, such as mailto://…"
+                    )
         return value
 
     @model_validator(mode="after")
@@ -106,7 +136,11 @@ class ReceiverSettings(Part):
 
 def lines_of(secret: SecretStr) -> list[str]:
     """The URLs in a secret, one a line; empty lines and those that begin with # are none."""
-    return [line.strip() for line in secret.get_secret_value().splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    return [
+        line.strip()
+        for line in secret.get_secret_value().splitlines()
+        if line.strip() and not line.lstrip().startswith("#")
+    ]
 
 
 _WORDS = {"severity": [*Severity], "category": [*Category], "blame": [*Blame]}
@@ -121,15 +155,23 @@ class Match(Part):
     @classmethod
     def _known(cls, data: object) -> object:
         if not isinstance(data, dict):
-            raise ValueError("a match is a mapping, such as {site: \"depot-*\", severity: critical}")  # noqa: TRY004 - pydantic wants it
+            raise ValueError('a match is a mapping, such as {site: "depot-*", severity: critical}')  # noqa: TRY004 - pydantic wants it
         result = {}
         for key, value in data.items():
             if key not in MATCHABLE and not str(key).startswith("label."):
-                raise ValueError(f"{key!r} cannot be matched; there are {', '.join(MATCHABLE)}, and label.<name>")
+                raise ValueError(
+                    f"{key!r} cannot be matched; there are {', '.join(MATCHABLE)}, and label.<name>"
+                )
             patterns = _texts(value)
-            if not isinstance(patterns, list | tuple) or not patterns or not all(isinstance(each, str) for each in patterns):
+            if (
+                not isinstance(patterns, list | tuple)
+                or not patterns
+                or not all(isinstance(each, str) for each in patterns)
+            ):
                 raise ValueError(f"{key} needs a text or a list of texts")
-            if key in _WORDS and (unknown := [each for each in patterns if not fnmatch.filter(_WORDS[key], each)]):
+            if key in _WORDS and (
+                unknown := [each for each in patterns if not fnmatch.filter(_WORDS[key], each)]
+            ):
                 raise ValueError(f"{key} {unknown[0]!r} does not exist; there are {', '.join(_WORDS[key])}")
             result[key] = tuple(patterns)
         return result
@@ -173,7 +215,9 @@ class RouteSettings(Part):
     def _groupings(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for name in value:
             if name not in GROUPINGS and not name.startswith("label."):
-                raise ValueError(f"{name!r} is nothing to group by; there are {', '.join(GROUPINGS)}, and label.<name>")
+                raise ValueError(
+                    f"{name!r} is nothing to group by; there are {', '.join(GROUPINGS)}, and label.<name>"
+                )
         return value
 
 
@@ -192,7 +236,9 @@ class InhibitionSettings(Part):
     def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for name in value:
             if name not in MATCHABLE and not name.startswith("label."):
-                raise ValueError(f"{name!r} cannot be compared; there are {', '.join(MATCHABLE)}, and label.<name>")
+                raise ValueError(
+                    f"{name!r} cannot be compared; there are {', '.join(MATCHABLE)}, and label.<name>"
+                )
         return value
 
 
@@ -220,10 +266,10 @@ class AlertSettings(Part):
     def _shape(cls, value: object) -> object:
         # Said here and not by pydantic, which would repeat the value, addresses and all.
         if not isinstance(value, dict):
-            raise ValueError("receivers is a mapping of names, such as {noc: {apprise: \"mailto://…\"}}")  # noqa: TRY004
+            raise ValueError('receivers is a mapping of names, such as {noc: {apprise: "mailto://…"}}')  # noqa: TRY004
         for name, receiver in value.items():
             if not isinstance(receiver, dict | ReceiverSettings):
-                raise ValueError(f"receiver {name}: write what it is, such as {{apprise: \"mailto://…\"}}")  # noqa: TRY004
+                raise ValueError(f'receiver {name}: write what it is, such as {{apprise: "mailto://…"}}')  # noqa: TRY004
         return value
 
     @model_validator(mode="after")
@@ -232,18 +278,26 @@ class AlertSettings(Part):
             raise ValueError(f"there are {len(self.receivers)} receivers; {RECEIVERS_MAX} is the limit")
         for name in self.receivers:
             if name == FILE_RECEIVER:
-                raise ValueError(f"the receiver's name {FILE_RECEIVER!r} is taken; set its path with alerts.file")
+                raise ValueError(
+                    f"the receiver's name {FILE_RECEIVER!r} is taken; set its path with alerts.file"
+                )
             if not _NAME.fullmatch(name):
                 raise ValueError(f"{name!r} is no name for a receiver; write letters, digits, - and _")
         return self
 
     @field_validator("routes")
     @classmethod
-    def _receivers_exist(cls, routes: tuple[RouteSettings, ...], info: ValidationInfo) -> tuple[RouteSettings, ...]:
+    def _receivers_exist(
+        cls, routes: tuple[RouteSettings, ...], info: ValidationInfo
+    ) -> tuple[RouteSettings, ...]:
         receivers = info.data.get("receivers")
         if receivers is None:  # they have mistakes of their own, told already
             return routes
-        there = f"there are {', '.join(sorted(receivers))}" if receivers else "there are none under alerts.receivers"
+        there = (
+            f"there are {', '.join(sorted(receivers))}"
+            if receivers
+            else "there are none under alerts.receivers"
+        )
         unknown = [
             f"route {number}: there is no receiver {name!r}; {there}"
             for number, route in enumerate(routes)

@@ -43,7 +43,12 @@ def words(alert: Alert, flags: Sequence[Flag], console_url: str = "") -> dict[st
     over = alert.state is AlertState.RESOLVED
     base = console_url.rstrip("/")
     evidence = [
-        {"text": item.text, "about": flag.station or "" if alert.station is None else "", "at": moment(item.at_ns, zone) if item.at_ns else "", "frames": list(item.frames)}
+        {
+            "text": item.text,
+            "about": flag.station or "" if alert.station is None else "",
+            "at": moment(item.at_ns, zone) if item.at_ns else "",
+            "frames": list(item.frames),
+        }
         for flag in flags
         for item in flag.evidence
     ]
@@ -70,7 +75,9 @@ def words(alert: Alert, flags: Sequence[Flag], console_url: str = "") -> dict[st
         "count": alert.flag_count,
         "open_count": alert.open_count,
         "others": others[:OTHERS_MAX],
-        "others_left": max(0, alert.flag_count - 1 - min(len(others), OTHERS_MAX)) if alert.flag_count > 1 else 0,
+        "others_left": max(0, alert.flag_count - 1 - min(len(others), OTHERS_MAX))
+        if alert.flag_count > 1
+        else 0,
         "evidence": evidence[:EVIDENCE_MAX],
         "evidence_left": max(0, len(evidence) - EVIDENCE_MAX),
         "rule": alert.rule,
@@ -135,7 +142,9 @@ def span(length_ns: int) -> str:
         return f"{length_ns // SECOND_NS} s"
     if length_ns < HOUR_NS:
         return f"{length_ns // MINUTE_NS} min"
-    large, small, large_ns, small_ns = ("h", "min", HOUR_NS, MINUTE_NS) if length_ns < DAY_NS else ("d", "h", DAY_NS, HOUR_NS)
+    large, small, large_ns, small_ns = (
+        ("h", "min", HOUR_NS, MINUTE_NS) if length_ns < DAY_NS else ("d", "h", DAY_NS, HOUR_NS)
+    )
     rest = length_ns % large_ns // small_ns
     return f"{length_ns // large_ns} {large}" + (f" {rest} {small}" if rest else "")
 

@@ -26,7 +26,25 @@ from nocwatch.store.values import (
 )
 
 __all__ = [
-    "AlertFilter", "AlertMoment", "Annotation", "AuditEntry", "BadCursorError", "Band", "Batch", "DayKpi", "FlagFilter",
-    "FrameFilter", "LastSession", "Overview", "Page", "SessionFilter", "StationFlags", "Store", "StoreError",
-    "StoreSettings", "StoreUnavailableError", "StoredFrame", "StoredSample",
+    "AlertFilter",
+    "AlertMoment",
+    "Annotation",
+    "AuditEntry",
+    "BadCursorError",
+    "Band",
+    "Batch",
+    "DayKpi",
+    "FlagFilter",
+    "FrameFilter",
+    "LastSession",
+    "Overview",
+    "Page",
+    "SessionFilter",
+    "StationFlags",
+    "Store",
+    "StoreError",
+    "StoreSettings",
+    "StoreUnavailableError",
+    "StoredFrame",
+    "StoredSample",
 ]

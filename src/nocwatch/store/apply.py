@@ -4,6 +4,8 @@ What always holds: applying a batch again changes nothing. A session of a lower 
 raised flag never a cleared one, an alert of a lower revision never a higher; what was sent is not sent again.
 """
 
+# ruff: noqa: S608 - names in the SQL are our own tables and columns; values are always parameters
+
 from __future__ import annotations
 
 import sqlite3
@@ -26,7 +28,7 @@ def apply(writer: sqlite3.Connection, batch: Batch) -> None:
     """All of the batch; the caller's transaction makes it one act."""
     sums = Sums()
     marks = ",".join("?" * FRAME_COLUMNS)
-    writer.executemany(f"INSERT OR IGNORE INTO frames VALUES ({marks})", batch.frames)  # noqa: S608
+    writer.executemany(f"INSERT OR IGNORE INTO frames VALUES ({marks})", batch.frames)
     writer.executemany("UPDATE frames SET answer = ?, answer_time_ns = ? WHERE id = ?", batch.answers)
     writer.executemany("UPDATE frames SET unanswered = 1 WHERE id = ?", batch.unanswered)
     writer.executemany("INSERT OR IGNORE INTO samples VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)", batch.samples)
@@ -48,7 +50,10 @@ def apply(writer: sqlite3.Connection, batch: Batch) -> None:
 
 
 def put_meta(writer: sqlite3.Connection, name: str, value: bytes | int) -> None:
-    writer.execute("INSERT INTO meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", (name, value))
+    writer.execute(
+        "INSERT INTO meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        (name, value),
+    )
 
 
 def put_state(writer: sqlite3.Connection, row: Row, sums: Sums) -> None:
@@ -56,7 +61,8 @@ def put_state(writer: sqlite3.Connection, row: Row, sums: Sums) -> None:
     station, evse, connector, from_ns, status, error_code = row
     here = (station, evse, connector, from_ns)
     same = writer.execute(
-        "SELECT until_ns, status, error_code FROM states WHERE station = ? AND evse = ? AND connector = ? AND from_ns = ?", here
+        "SELECT until_ns, status, error_code FROM states WHERE station = ? AND evse = ? AND connector = ? AND from_ns = ?",
+        here,
     ).fetchone()
     if same is not None:
         until_ns, old_status, old_error = same
@@ -70,10 +76,12 @@ def put_state(writer: sqlite3.Connection, row: Row, sums: Sums) -> None:
         return
     before = writer.execute(
         "SELECT from_ns, until_ns, status FROM states WHERE station = ? AND evse = ? AND connector = ? AND from_ns < ? "
-        "ORDER BY from_ns DESC LIMIT 1", here
+        "ORDER BY from_ns DESC LIMIT 1",
+        here,
     ).fetchone()
     after = writer.execute(
-        "SELECT from_ns FROM states WHERE station = ? AND evse = ? AND connector = ? AND from_ns > ? ORDER BY from_ns LIMIT 1", here
+        "SELECT from_ns FROM states WHERE station = ? AND evse = ? AND connector = ? AND from_ns > ? ORDER BY from_ns LIMIT 1",
+        here,
     ).fetchone()
     until_ns = after[0] if after else None
     if before is not None:
@@ -85,7 +93,8 @@ def put_state(writer: sqlite3.Connection, row: Row, sums: Sums) -> None:
         sums.band(BandPart(station, evse, connector, before[0], from_ns, before[2]), 1)
     else:
         writer.execute(
-            "INSERT INTO connectors VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET first_ns = min(first_ns, excluded.first_ns)", here
+            "INSERT INTO connectors VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET first_ns = min(first_ns, excluded.first_ns)",
+            here,
         )
     writer.execute("INSERT INTO states VALUES (?, ?, ?, ?, ?, ?, ?)", (*here, until_ns, status, error_code))
     sums.band(BandPart(*here, until_ns, status), 1)
@@ -105,29 +114,48 @@ SESSION_PART = "station, evse, connector, started_at_ns, stopped_at_ns, changed_
 
 def put_session(writer: sqlite3.Connection, session: Session, sums: Sums) -> None:
     """Keeps the higher revision; of two alike the later word, which a replay makes the same."""
-    known = writer.execute(f"SELECT number, revision, {SESSION_PART} FROM sessions WHERE id = ?", (session.id,)).fetchone()  # noqa: S608
+    known = writer.execute(
+        f"SELECT number, revision, {SESSION_PART} FROM sessions WHERE id = ?", (session.id,)
+    ).fetchone()
     if known is not None and known[1] > session.revision:
         return
     part = SessionPart(
-        session.station, or_none(session.evse), or_none(session.connector), session.started_at_ns, session.stopped_at_ns,
-        session.changed_at_ns, session.energy_wh, session.outcome.value,
+        session.station,
+        or_none(session.evse),
+        or_none(session.connector),
+        session.started_at_ns,
+        session.stopped_at_ns,
+        session.changed_at_ns,
+        session.energy_wh,
+        session.outcome.value,
     )
     row = (
-        *part[:3], None if session.transaction is None else str(session.transaction), session.upstream, *part[3:],
-        session.reason, session.blame, session.start_source, session.token, session.late, session.revision, session.id,
+        *part[:3],
+        None if session.transaction is None else str(session.transaction),
+        session.upstream,
+        *part[3:],
+        session.reason,
+        session.blame,
+        session.start_source,
+        session.token,
+        session.late,
+        session.revision,
+        session.id,
     )
     if known is None:
         number = writer.execute(
             "INSERT INTO sessions (station, evse, connector, transaction_id, upstream, started_at_ns, stopped_at_ns, "
             "changed_at_ns, energy_wh, outcome, reason, blame, start_source, token, late, revision, id) "
-            "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", row,
+            "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            row,
         ).lastrowid
     else:
         number = known[0]
         writer.execute(
             "UPDATE sessions SET station=?, evse=?, connector=?, transaction_id=?, upstream=?, started_at_ns=?, "
             "stopped_at_ns=?, changed_at_ns=?, energy_wh=?, outcome=?, reason=?, blame=?, start_source=?, token=?, late=?, "
-            "revision=? WHERE id=?", row,
+            "revision=? WHERE id=?",
+            row,
         )
         sums.session(SessionPart(*known[2:]), -1)
     writer.execute(
@@ -152,8 +180,20 @@ def put_flag(writer: sqlite3.Connection, flag: Flag) -> None:
         "WHERE (excluded.state = 'cleared') > (flags.state = 'cleared') "
         "OR (excluded.state = flags.state AND excluded.at_ns >= flags.at_ns)",
         (
-            flag.id, flag.rule, flag.category, flag.severity, rank, flag.station, flag.session, flag.subject, flag.state,
-            flag.onset_at_ns, flag.at_ns, flag.late, flag.summary, ENCODER.encode(flag),
+            flag.id,
+            flag.rule,
+            flag.category,
+            flag.severity,
+            rank,
+            flag.station,
+            flag.session,
+            flag.subject,
+            flag.state,
+            flag.onset_at_ns,
+            flag.at_ns,
+            flag.late,
+            flag.summary,
+            ENCODER.encode(flag),
         ),
     )
 
@@ -168,21 +208,51 @@ def put_alert(writer: sqlite3.Connection, alert: Alert) -> None:
         "at_ns = excluded.at_ns, summary = excluded.summary, revision = excluded.revision, document = excluded.document "
         "WHERE excluded.revision >= alerts.revision",
         (
-            alert.id, alert.rule, alert.severity, rank, alert.station, alert.site, alert.state, alert.group,
-            alert.started_at_ns, alert.at_ns, alert.summary, alert.revision, document,
+            alert.id,
+            alert.rule,
+            alert.severity,
+            rank,
+            alert.station,
+            alert.site,
+            alert.state,
+            alert.group,
+            alert.started_at_ns,
+            alert.at_ns,
+            alert.summary,
+            alert.revision,
+            document,
         ),
     )
-    writer.executemany("INSERT OR IGNORE INTO alert_flags VALUES (?, ?)", [(flag, alert.id) for flag in alert.flags])
+    writer.executemany(
+        "INSERT OR IGNORE INTO alert_flags VALUES (?, ?)", [(flag, alert.id) for flag in alert.flags]
+    )
     writer.execute(
         "INSERT OR IGNORE INTO alert_moments VALUES (?,?,?,?,?,?,?)",
-        (alert.id, alert.revision, alert.at_ns, alert.state, alert.notice, alert.severity, moment_text(alert)),
+        (
+            alert.id,
+            alert.revision,
+            alert.at_ns,
+            alert.state,
+            alert.notice,
+            alert.severity,
+            moment_text(alert),
+        ),
     )
     if alert.notice is not Notice.NONE:
         writer.executemany(
             "INSERT OR IGNORE INTO outbox (alert, receiver, revision, state, notice, at_ns, next_attempt_ns, document) "
             "VALUES (?,?,?,?,?,?,?,?)",
             [
-                (alert.id, receiver, alert.revision, alert.state, alert.notice, alert.at_ns, alert.at_ns, document)
+                (
+                    alert.id,
+                    receiver,
+                    alert.revision,
+                    alert.state,
+                    alert.notice,
+                    alert.at_ns,
+                    alert.at_ns,
+                    document,
+                )
                 for receiver in alert.receivers
             ],
         )
@@ -201,7 +271,7 @@ def rebuild_hours(writer: sqlite3.Connection) -> None:
     """Makes the hourly sums anew from the sessions and states that are kept: after a repair, and to check them by."""
     writer.execute("DELETE FROM hours")
     sums = Sums()
-    for row in writer.execute(f"SELECT {SESSION_PART} FROM sessions"):  # noqa: S608
+    for row in writer.execute(f"SELECT {SESSION_PART} FROM sessions"):
         sums.session(SessionPart(*row), 1)
     for row in writer.execute("SELECT station, evse, connector, from_ns, until_ns, status FROM states"):
         sums.band(BandPart(*row), 1)
@@ -213,7 +283,7 @@ def add_sums(writer: sqlite3.Connection, sums: Sums) -> None:
     marks = ",".join("?" * (4 + len(COLUMNS)))
     updates = ", ".join(f"{name} = {name} + excluded.{name}" for name in COLUMNS)
     writer.executemany(
-        f"INSERT INTO hours (station, evse, connector, hour, {names}) VALUES ({marks}) "  # noqa: S608
+        f"INSERT INTO hours (station, evse, connector, hour, {names}) VALUES ({marks}) "
         f"ON CONFLICT (station, evse, connector, hour) DO UPDATE SET {updates}",
         [(*key, *row) for key, row in sums.rows.items() if any(row)],
     )

@@ -89,25 +89,50 @@ class Batch(msgspec.Struct):
             call = id_of_ref(spoke.call_frame)
             if call is not None:
                 self.answers.append((own, spoke.answer_time_ns, call))
-        self.frames.append((
-            own, frame.station, frame.received_at_ns, frame.connection, int(frame.direction), frame.kind.value,
-            spoke.type if spoke else None,
-            spoke.action if spoke else "",
-            spoke.message_id if spoke else "",
-            spoke.version if spoke else "",
-            spoke.answer_time_ns if spoke else None,
-            call, None, 0,
-            spoke.error_code if spoke else "",
-            oddity, frame.code, frame.reason, frame.payload,
-        ))
+        self.frames.append(
+            (
+                own,
+                frame.station,
+                frame.received_at_ns,
+                frame.connection,
+                int(frame.direction),
+                frame.kind.value,
+                spoke.type if spoke else None,
+                spoke.action if spoke else "",
+                spoke.message_id if spoke else "",
+                spoke.version if spoke else "",
+                spoke.answer_time_ns if spoke else None,
+                call,
+                None,
+                0,
+                spoke.error_code if spoke else "",
+                oddity,
+                frame.code,
+                frame.reason,
+                frame.payload,
+            )
+        )
 
     def _change(self, change: Change, own: int, ordinal: int) -> None:
         if isinstance(change, SessionMetered):
-            self.samples.append((
-                own, ordinal, change.session, change.station, or_none(change.evse), or_none(change.connector),
-                change.measured_at_ns, change.register_wh, change.energy_wh, change.power_w, change.current_a,
-                change.voltage_v, change.soc_percent, change.implausible,
-            ))
+            self.samples.append(
+                (
+                    own,
+                    ordinal,
+                    change.session,
+                    change.station,
+                    or_none(change.evse),
+                    or_none(change.connector),
+                    change.measured_at_ns,
+                    change.register_wh,
+                    change.energy_wh,
+                    change.power_w,
+                    change.current_a,
+                    change.voltage_v,
+                    change.soc_percent,
+                    change.implausible,
+                )
+            )
         elif isinstance(change, SessionChanged):
             known = self.sessions.get(change.now.id)
             if known is None or change.now.revision >= known.revision:
@@ -115,9 +140,16 @@ class Batch(msgspec.Struct):
         elif isinstance(change, ConnectorChanged):
             if _shown(change.before) != _shown(change.now):
                 now = change.now
-                self.states.append((
-                    change.station, or_none(now.evse), now.connector, now.since_ns, now.status.value, now.error_code,
-                ))
+                self.states.append(
+                    (
+                        change.station,
+                        or_none(now.evse),
+                        now.connector,
+                        now.since_ns,
+                        now.status.value,
+                        now.error_code,
+                    )
+                )
         elif isinstance(change, StationChanged):
             self.stations[change.now.id] = (change.at_ns, change.now)
 
@@ -150,11 +182,29 @@ def _link_row(link: Link) -> Row:
     told = {
         name: value
         for name, value in msgspec.structs.asdict(link).items()
-        if name not in ("lane", "sequence", "received_at_ns", "connection", "station", "event") and value not in (None, "")
+        if name not in ("lane", "sequence", "received_at_ns", "connection", "station", "event")
+        and value not in (None, "")
     }
     # A link event is drawn on the side of who caused it.
     direction = Direction.FROM_CSMS if link.by == "csms" else Direction.FROM_STATION
     return (
-        frame_id(link.lane, link.sequence), link.station, link.received_at_ns, link.connection, int(direction), "link",
-        None, link.event.value, "", "", None, None, None, 0, "", "", link.code, link.reason, _LINK_ENCODER.encode(told),
+        frame_id(link.lane, link.sequence),
+        link.station,
+        link.received_at_ns,
+        link.connection,
+        int(direction),
+        "link",
+        None,
+        link.event.value,
+        "",
+        "",
+        None,
+        None,
+        None,
+        0,
+        "",
+        "",
+        link.code,
+        link.reason,
+        _LINK_ENCODER.encode(told),
     )

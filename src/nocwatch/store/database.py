@@ -73,7 +73,9 @@ class Database:
         try:
             reader = self._readers.get(timeout=READER_WAIT_S)
         except queue.Empty:
-            raise StoreUnavailableError("busy", f"{self.path}: {READERS_MAX} queries are still running") from None
+            raise StoreUnavailableError(
+                "busy", f"{self.path}: {READERS_MAX} queries are still running"
+            ) from None
         try:
             if reader is None:
                 reader = self._open_reader()
@@ -115,7 +117,9 @@ class Database:
         except OSError as error:
             raise StoreUnavailableError("cannot_open", f"{path}: {error.strerror}") from error
         try:
-            writer = sqlite3.connect(path, timeout=self._busy_timeout_s, isolation_level=None, cached_statements=256)
+            writer = sqlite3.connect(
+                path, timeout=self._busy_timeout_s, isolation_level=None, cached_statements=256
+            )
         except sqlite3.Error as error:
             raise named(error, path) or error from error
         try:
@@ -163,7 +167,12 @@ class Database:
         # one at a time.
         uri = f"{self.path.absolute().as_uri()}?mode=ro"
         reader = sqlite3.connect(
-            uri, uri=True, timeout=self._busy_timeout_s, isolation_level=None, check_same_thread=False, cached_statements=256
+            uri,
+            uri=True,
+            timeout=self._busy_timeout_s,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=256,
         )
         reader.execute("PRAGMA query_only = ON")
         reader.execute(f"PRAGMA cache_size = -{READER_CACHE_KIB}")

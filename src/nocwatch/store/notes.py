@@ -1,5 +1,7 @@
 """What people write into the store: annotations, the audit, and their acts on alerts."""
 
+# ruff: noqa: S608 - names in the SQL are our own tables and columns; values are always parameters
+
 from __future__ import annotations
 
 import sqlite3
@@ -49,7 +51,9 @@ def audit(writer: sqlite3.Connection, entry: AuditEntry) -> int:
     return number
 
 
-def audit_entries(reader: sqlite3.Connection, subject: str | None, after: str | None, limit: int) -> Page[AuditEntry]:
+def audit_entries(
+    reader: sqlite3.Connection, subject: str | None, after: str | None, limit: int
+) -> Page[AuditEntry]:
     """The newest first."""
     limit = limited(limit)
     where = Where()
@@ -57,11 +61,19 @@ def audit_entries(reader: sqlite3.Connection, subject: str | None, after: str | 
     if key := key_of(after, int):
         where.add("id < ?", *key)
     rows = reader.execute(
-        f"SELECT id, at_ns, by_whom, action, subject, details, remote_address FROM audit {where.sql} ORDER BY id DESC LIMIT ?",  # noqa: S608
+        f"SELECT id, at_ns, by_whom, action, subject, details, remote_address FROM audit {where.sql} ORDER BY id DESC LIMIT ?",
         (*where.values, limit + 1),
     )
     entries = [
-        AuditEntry(id=row[0], at_ns=row[1], by=row[2], action=row[3], subject=row[4], details=row[5], remote_address=row[6])
+        AuditEntry(
+            id=row[0],
+            at_ns=row[1],
+            by=row[2],
+            action=row[3],
+            subject=row[4],
+            details=row[5],
+            remote_address=row[6],
+        )
         for row in rows
     ]
     return page(entries, limit, lambda entry: (entry.id,))
@@ -75,5 +87,3 @@ def acts(reader: sqlite3.Connection, since_ns: int) -> list[Act]:
     """Acts made at or after that pipeline time, in their order."""
     rows = reader.execute("SELECT document FROM acts WHERE at_ns >= ? ORDER BY at_ns, id", (since_ns,))
     return [_ACT.decode(row[0]) for row in rows]
-
-

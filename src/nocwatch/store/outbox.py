@@ -4,6 +4,8 @@ What always holds: a row is made in the transaction that keeps the alert's revis
 For one alert and receiver rows go out in order of revision.
 """
 
+# ruff: noqa: S608 - names in the SQL are our own tables and columns; values are always parameters
+
 from __future__ import annotations
 
 import sqlite3
@@ -29,13 +31,18 @@ _FIRST_THAT_WAITS = (
 def due(reader: sqlite3.Connection, receiver: str, now_ns: int, limit: int) -> list[OutboxRow]:
     """Rows whose time has come, the oldest first; of each alert only the first that waits."""
     rows = reader.execute(
-        "SELECT number, alert, receiver, revision, attempts, document, at_ns FROM outbox AS o WHERE receiver = ? "  # noqa: S608
+        "SELECT number, alert, receiver, revision, attempts, document, at_ns FROM outbox AS o WHERE receiver = ? "
         f"AND next_attempt_ns <= ? AND {_FIRST_THAT_WAITS} ORDER BY next_attempt_ns, number LIMIT ?",
         (receiver, now_ns, limit),
     )
     return [
         OutboxRow(
-            number=number, alert_id=alert, receiver=name, revision=revision, attempts=attempts, at_ns=at_ns,
+            number=number,
+            alert_id=alert,
+            receiver=name,
+            revision=revision,
+            attempts=attempts,
+            at_ns=at_ns,
             alert=_ALERT.decode(document),
         )
         for number, alert, name, revision, attempts, document, at_ns in rows
@@ -45,7 +52,8 @@ def due(reader: sqlite3.Connection, receiver: str, now_ns: int, limit: int) -> l
 def next_due_ns(reader: sqlite3.Connection, receiver: str) -> int | None:
     """When the next row of the receiver comes due; None where none waits."""
     row = reader.execute(
-        f"SELECT min(next_attempt_ns) FROM outbox AS o WHERE receiver = ? AND {_FIRST_THAT_WAITS}", (receiver,)  # noqa: S608
+        f"SELECT min(next_attempt_ns) FROM outbox AS o WHERE receiver = ? AND {_FIRST_THAT_WAITS}",
+        (receiver,),
     ).fetchone()
     return None if row[0] is None else int(row[0])
 
@@ -70,7 +78,9 @@ def supersede(writer: sqlite3.Connection, number: int, at_ns: int) -> bool:
 
     Where that newer one says only that all is over, and the receiver never heard that it had begun, it goes too.
     """
-    row = writer.execute("SELECT alert, receiver, revision, attempts FROM outbox WHERE number = ?", (number,)).fetchone()
+    row = writer.execute(
+        "SELECT alert, receiver, revision, attempts FROM outbox WHERE number = ?", (number,)
+    ).fetchone()
     if row is None or row[3] == 0:
         return False
     alert, receiver, revision, _ = row
@@ -82,7 +92,8 @@ def supersede(writer: sqlite3.Connection, number: int, at_ns: int) -> bool:
         return False
     _end(writer, number, "superseded", at_ns, None)
     told = writer.execute(
-        "SELECT 1 FROM outbox WHERE alert = ? AND receiver = ? AND status = 'delivered' LIMIT 1", (alert, receiver)
+        "SELECT 1 FROM outbox WHERE alert = ? AND receiver = ? AND status = 'delivered' LIMIT 1",
+        (alert, receiver),
     ).fetchone()
     if told is None and newer[-1][1] == "resolved":
         for other, _ in newer:
@@ -102,7 +113,9 @@ def abandon(writer: sqlite3.Connection, known: Sequence[str], at_ns: int) -> int
 def counts(reader: sqlite3.Connection) -> list[OutboxCounts]:
     """How many rows of each receiver are in each status."""
     found: dict[str, dict[str, int]] = {}
-    for receiver, status, number in reader.execute("SELECT receiver, status, count(*) FROM outbox GROUP BY receiver, status"):
+    for receiver, status, number in reader.execute(
+        "SELECT receiver, status, count(*) FROM outbox GROUP BY receiver, status"
+    ):
         found.setdefault(receiver, {})[status] = number
     return [OutboxCounts(receiver=receiver, **number) for receiver, number in sorted(found.items())]
 
@@ -111,5 +124,11 @@ def _end(writer: sqlite3.Connection, number: int, status: str, at_ns: int, error
     writer.execute(
         "UPDATE outbox SET status = ?, done_at_ns = ?, attempts = attempts + ?, last_error = coalesce(?, last_error) "
         "WHERE number = ? AND status = 'waiting'",
-        (status, at_ns, status != "superseded", None if error is None else error[:ERROR_CHARACTERS_MAX], number),
+        (
+            status,
+            at_ns,
+            status != "superseded",
+            None if error is None else error[:ERROR_CHARACTERS_MAX],
+            number,
+        ),
     )

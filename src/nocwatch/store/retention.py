@@ -4,6 +4,8 @@ What always holds: sums of hours stay when the sessions and states they were mad
 that lasts, however old. Space goes back to the disk in steps too (incremental vacuum).
 """
 
+# ruff: noqa: S608 - names in the SQL are our own tables and columns; values are always parameters
+
 from __future__ import annotations
 
 import sqlite3
@@ -97,7 +99,8 @@ def vacuum_step(writer: sqlite3.Connection) -> int:
 
 def _frames(writer: sqlite3.Connection, before_ns: int) -> int:
     return writer.execute(
-        "DELETE FROM frames WHERE id IN (SELECT id FROM frames WHERE at_ns < ? ORDER BY at_ns LIMIT ?)", (before_ns, CHUNK_ROWS)
+        "DELETE FROM frames WHERE id IN (SELECT id FROM frames WHERE at_ns < ? ORDER BY at_ns LIMIT ?)",
+        (before_ns, CHUNK_ROWS),
     ).rowcount
 
 
@@ -126,7 +129,9 @@ def _states(writer: sqlite3.Connection, before_ns: int) -> int:
         "SELECT station, evse, connector, from_ns FROM states WHERE until_ns IS NOT NULL AND until_ns < ? ORDER BY until_ns LIMIT ?",
         (before_ns, CHUNK_ROWS),
     ).fetchall()
-    writer.executemany("DELETE FROM states WHERE station = ? AND evse = ? AND connector = ? AND from_ns = ?", rows)
+    writer.executemany(
+        "DELETE FROM states WHERE station = ? AND evse = ? AND connector = ? AND from_ns = ?", rows
+    )
     return len(rows)
 
 
@@ -156,7 +161,8 @@ def _alerts(writer: sqlite3.Connection, before_ns: int) -> int:
     for alert_id, document in ids:
         writer.execute("DELETE FROM alert_moments WHERE alert = ?", (alert_id,))
         writer.execute(
-            "DELETE FROM alert_flags WHERE alert = ? AND flag IN (SELECT value FROM json_each(?, '$.flags'))", (alert_id, document)
+            "DELETE FROM alert_flags WHERE alert = ? AND flag IN (SELECT value FROM json_each(?, '$.flags'))",
+            (alert_id, document),
         )
         writer.execute("DELETE FROM alerts WHERE id = ?", (alert_id,))
     return len(ids)
@@ -174,7 +180,7 @@ def _outbox(writer: sqlite3.Connection, before_ns: int) -> int:
 
 def _simple(writer: sqlite3.Connection, table: str, key: str, column: str, before_ns: int) -> int:
     return writer.execute(
-        f"DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM {table} WHERE {column} < ? ORDER BY {column} LIMIT ?)",  # noqa: S608
+        f"DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM {table} WHERE {column} < ? ORDER BY {column} LIMIT ?)",
         (before_ns, CHUNK_ROWS),
     ).rowcount
 
@@ -182,7 +188,9 @@ def _simple(writer: sqlite3.Connection, table: str, key: str, column: str, befor
 def _hours(writer: sqlite3.Connection, before_ns: int) -> int:
     """Connector by connector, since the hour is the last part of the key."""
     gone = 0
-    for station, evse, connector in writer.execute("SELECT station, evse, connector FROM hour_keys").fetchall():
+    for station, evse, connector in writer.execute(
+        "SELECT station, evse, connector FROM hour_keys"
+    ).fetchall():
         gone += writer.execute(
             "DELETE FROM hours WHERE station = ? AND evse = ? AND connector = ? AND hour < ?",
             (station, evse, connector, before_ns // HOUR_NS),

@@ -14,7 +14,16 @@ from nocwatch.network import ConnectorStatus
 from nocwatch.sessions import Outcome
 
 COLUMNS = (
-    "started", "success", "failed", "cancelled", "rejected", "energy_j", "charging_ns", "occupied_ns", "down_ns", "unknown_ns",
+    "started",
+    "success",
+    "failed",
+    "cancelled",
+    "rejected",
+    "energy_j",
+    "charging_ns",
+    "occupied_ns",
+    "down_ns",
+    "unknown_ns",
 )
 _INDEX = {name: index for index, name in enumerate(COLUMNS)}
 FLEET = ("", -1, -1)
@@ -24,12 +33,18 @@ HOURS_MAX = 24 * 400
 """Of one session or band. A longer one (a clock that jumped) counts for its last 400 days: a bound on one transaction."""
 
 _OCCUPIED = {
-    ConnectorStatus.PREPARING, ConnectorStatus.CHARGING, ConnectorStatus.SUSPENDED_EV, ConnectorStatus.SUSPENDED_EVSE,
-    ConnectorStatus.FINISHING, ConnectorStatus.OCCUPIED,
+    ConnectorStatus.PREPARING,
+    ConnectorStatus.CHARGING,
+    ConnectorStatus.SUSPENDED_EV,
+    ConnectorStatus.SUSPENDED_EVSE,
+    ConnectorStatus.FINISHING,
+    ConnectorStatus.OCCUPIED,
 }
 _DOWN = {ConnectorStatus.OFFLINE, ConnectorStatus.FAULTED, ConnectorStatus.UNAVAILABLE}
 _OUTCOMES = {
-    Outcome.SUCCESS.value: "success", Outcome.FAILED.value: "failed", Outcome.CANCELLED.value: "cancelled",
+    Outcome.SUCCESS.value: "success",
+    Outcome.FAILED.value: "failed",
+    Outcome.CANCELLED.value: "cancelled",
     Outcome.REJECTED.value: "rejected",
 }
 

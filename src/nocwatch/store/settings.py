@@ -56,5 +56,7 @@ def sqlite_path(url: str) -> Path:
         raise ValueError(f"{scheme!r} is no kind of store; write sqlite:///data/nocwatch.db")
     path = unquote(rest.removeprefix("/"))
     if not rest.startswith("/") or not path or path == ":memory:":
-        raise ValueError("the store needs a file; write sqlite:///data/nocwatch.db, or sqlite:////var/lib/nocwatch.db")
+        raise ValueError(
+            "the store needs a file; write sqlite:///data/nocwatch.db, or sqlite:////var/lib/nocwatch.db"
+        )
     return Path(path)

@@ -4,6 +4,8 @@ What always holds: ``apply`` keeps a batch whole or not at all, with the watch's
 twice changes nothing. Any thread may call anything.
 """
 
+# ruff: noqa: S608 - names in the SQL are our own tables and columns; values are always parameters
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
@@ -95,7 +97,9 @@ class Store:
 
     # --- sessions, flags, alerts ---------------------------------------------------------------------------------------
 
-    def sessions(self, wanted: SessionFilter | None = None, after: str | None = None, limit: int = 50) -> Page[Session]:
+    def sessions(
+        self, wanted: SessionFilter | None = None, after: str | None = None, limit: int = 50
+    ) -> Page[Session]:
         """Sessions, the newest start first.
 
         Raises:
@@ -113,7 +117,9 @@ class Store:
         with self.database.reading() as reader:
             return session_reads.last_of_stations(reader, stations)
 
-    def flags(self, wanted: FlagFilter | None = None, after: str | None = None, limit: int = 50) -> Page[Flag]:
+    def flags(
+        self, wanted: FlagFilter | None = None, after: str | None = None, limit: int = 50
+    ) -> Page[Flag]:
         """Flags: raised first, then the worst, then the newest."""
         with self.database.reading() as reader:
             return flag_reads.find_flags(reader, wanted or FlagFilter(), after, limit)
@@ -132,7 +138,9 @@ class Store:
         with self.database.reading() as reader:
             return flag_reads.raised_by_station(reader, stations)
 
-    def alerts(self, wanted: AlertFilter | None = None, after: str | None = None, limit: int = 50) -> Page[Alert]:
+    def alerts(
+        self, wanted: AlertFilter | None = None, after: str | None = None, limit: int = 50
+    ) -> Page[Alert]:
         """Alerts: firing, acknowledged, resolved; in each the worst, then the newest."""
         with self.database.reading() as reader:
             return flag_reads.find_alerts(reader, wanted or AlertFilter(), after, limit)
@@ -148,7 +156,9 @@ class Store:
 
     # --- frames, curves, timelines, sums -------------------------------------------------------------------------------
 
-    def frames(self, wanted: FrameFilter | None = None, after: str | None = None, limit: int = 100) -> Page[StoredFrame]:
+    def frames(
+        self, wanted: FrameFilter | None = None, after: str | None = None, limit: int = 100
+    ) -> Page[StoredFrame]:
         """Frames and link events, the newest first."""
         with self.database.reading() as reader:
             return frame_reads.find(reader, wanted or FrameFilter(), after, limit)
@@ -190,10 +200,22 @@ class Store:
         """Table → rows, and ``bytes`` of the file: for the system page and ``nocwatch doctor``; reads whole indices."""
         with self.database.snapshot() as reader:
             found = {
-                table: int(reader.execute(f"SELECT count(*) FROM {table}").fetchone()[0])  # noqa: S608
-                for table in ("stations", "sessions", "flags", "alerts", "frames", "samples", "states", "outbox", "audit")
+                table: int(reader.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+                for table in (
+                    "stations",
+                    "sessions",
+                    "flags",
+                    "alerts",
+                    "frames",
+                    "samples",
+                    "states",
+                    "outbox",
+                    "audit",
+                )
             }
-            size = reader.execute("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size").fetchone()[0]
+            size = reader.execute(
+                "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
+            ).fetchone()[0]
         return {**found, "bytes": int(size)}
 
     # --- people --------------------------------------------------------------------------------------------------------
@@ -210,7 +232,9 @@ class Store:
         """Appends to the audit; gives the entry's number."""
         return self.database.write(lambda writer: notes.audit(writer, entry))
 
-    def audit_entries(self, subject: str | None = None, after: str | None = None, limit: int = 100) -> Page[AuditEntry]:
+    def audit_entries(
+        self, subject: str | None = None, after: str | None = None, limit: int = 100
+    ) -> Page[AuditEntry]:
         with self.database.reading() as reader:
             return notes.audit_entries(reader, subject, after, limit)
 

@@ -34,9 +34,14 @@ def build(settings: AlertSettings) -> dict[str, Channel]:
 def _channel(receiver: ReceiverSettings) -> Channel:
     if receiver.apprise is not None:
         return AppriseChannel(
-            lines_of(receiver.apprise), tells_resolved=receiver.resolved, timeout_s=receiver.timeout,
+            lines_of(receiver.apprise),
+            tells_resolved=receiver.resolved,
+            timeout_s=receiver.timeout,
             give_up_after_s=receiver.give_up_after,
         )
     return FileChannel(
-        str(receiver.file), tells_resolved=receiver.resolved, timeout_s=receiver.timeout, give_up_after_s=receiver.give_up_after
+        str(receiver.file),
+        tells_resolved=receiver.resolved,
+        timeout_s=receiver.timeout,
+        give_up_after_s=receiver.give_up_after,
     )

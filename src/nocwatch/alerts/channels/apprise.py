@@ -64,7 +64,12 @@ class AppriseChannel:
     kind = "apprise"
 
     def __init__(
-        self, urls: list[str], *, tells_resolved: bool = True, timeout_s: float = 20.0, give_up_after_s: float = 86_400.0
+        self,
+        urls: list[str],
+        *,
+        tells_resolved: bool = True,
+        timeout_s: float = 20.0,
+        give_up_after_s: float = 86_400.0,
     ) -> None:
         """Checks the addresses.
 
@@ -78,7 +83,9 @@ class AppriseChannel:
         self._taken: dict[tuple[str, int], set[int]] = {}
         for number, url in enumerate(urls, 1):
             if _plugin(url, "") is None:
-                raise ValueError(f"address {number} is none that apprise knows; see https://github.com/caronc/apprise/wiki")
+                raise ValueError(
+                    f"address {number} is none that apprise knows; see https://github.com/caronc/apprise/wiki"
+                )
 
     def __repr__(self) -> str:
         return f"AppriseChannel({len(self._urls)} addresses)"
@@ -86,9 +93,13 @@ class AppriseChannel:
     def send(self, notification: Notification) -> Sent:
         key = notification.alert.id, notification.alert.revision
         taken = self._taken.setdefault(key, set())
-        outcomes = [self._send_to(url, notification) for number, url in enumerate(self._urls) if number not in taken]
+        outcomes = [
+            self._send_to(url, notification) for number, url in enumerate(self._urls) if number not in taken
+        ]
         waiting = [number for number in range(len(self._urls)) if number not in taken]
-        taken.update(number for number, sent in zip(waiting, outcomes, strict=True) if isinstance(sent, Delivered))
+        taken.update(
+            number for number, sent in zip(waiting, outcomes, strict=True) if isinstance(sent, Delivered)
+        )
         failures = [sent for sent in outcomes if not isinstance(sent, Delivered)]
         if not failures:
             self._taken.pop(key, None)

@@ -23,7 +23,12 @@ class FileChannel:
     kind = "file"
 
     def __init__(
-        self, path: str, *, tells_resolved: bool = True, timeout_s: float = 20.0, give_up_after_s: float = 86_400.0
+        self,
+        path: str,
+        *,
+        tells_resolved: bool = True,
+        timeout_s: float = 20.0,
+        give_up_after_s: float = 86_400.0,
     ) -> None:
         self.path = Path(path)
         self.tells_resolved = tells_resolved

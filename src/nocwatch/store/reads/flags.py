@@ -1,5 +1,7 @@
 """Flags and alerts: lists with what needs a person first, single ones, and each station's raised flags."""
 
+# ruff: noqa: S608 - names in the SQL are our own tables and columns; values are always parameters
+
 from __future__ import annotations
 
 import sqlite3
@@ -51,14 +53,20 @@ def find_flags(reader: sqlite3.Connection, wanted: FlagFilter, after: str | None
         where.equal("+state", wanted.state)
         rows = _newest(reader, "flags", where, "onset_at_ns", after, limit + 1)
         return page([_FLAG.decode(row[0]) for row in rows], limit, lambda flag: (flag.onset_at_ns, flag.id))
-    ranks = [each.rank + (FLAG_OPEN_RANK if state is FlagState.RAISED else 0) for each in severities for state in states]
+    ranks = [
+        each.rank + (FLAG_OPEN_RANK if state is FlagState.RAISED else 0)
+        for each in severities
+        for state in states
+    ]
     key = key_of(after, int, int, str)
     rows = walk_ranks(reader, "SELECT document FROM flags", where, ranks, "onset_at_ns", key, limit + 1)
     flags = [_FLAG.decode(row[0]) for row in rows]
     return page(flags, limit, lambda flag: (flag_rank(flag), flag.onset_at_ns, flag.id))
 
 
-def find_alerts(reader: sqlite3.Connection, wanted: AlertFilter, after: str | None, limit: int) -> Page[Alert]:
+def find_alerts(
+    reader: sqlite3.Connection, wanted: AlertFilter, after: str | None, limit: int
+) -> Page[Alert]:
     limit = limited(limit)
     where = Where()
     where.equal("station", wanted.station)
@@ -69,7 +77,9 @@ def find_alerts(reader: sqlite3.Connection, wanted: AlertFilter, after: str | No
     if wanted.flag is not None:
         where.add("id IN (SELECT alert FROM alert_flags WHERE flag = ?)", wanted.flag)
     if wanted.receiver is not None:
-        where.add("EXISTS (SELECT 1 FROM json_each(document, '$.receivers') WHERE value = ?)", wanted.receiver)
+        where.add(
+            "EXISTS (SELECT 1 FROM json_each(document, '$.receivers') WHERE value = ?)", wanted.receiver
+        )
     if wanted.from_ns is not None:
         where.add("(state <> 'resolved' OR at_ns >= ?)", wanted.from_ns)
     if wanted.until_ns is not None:
@@ -79,7 +89,9 @@ def find_alerts(reader: sqlite3.Connection, wanted: AlertFilter, after: str | No
             where.among("+severity", wanted.severities)
         where.among("+state", wanted.states)
         rows = _newest(reader, "alerts", where, "started_at_ns", after, limit + 1)
-        return page([_ALERT.decode(row[0]) for row in rows], limit, lambda alert: (alert.started_at_ns, alert.id))
+        return page(
+            [_ALERT.decode(row[0]) for row in rows], limit, lambda alert: (alert.started_at_ns, alert.id)
+        )
     ranks = [
         ALERT_STATE_RANK * state.rank + severity.rank
         for state in wanted.states or tuple(AlertState)
@@ -97,7 +109,7 @@ def _newest(
     if key := key_of(after, int, str):
         where.add(f"({time_column}, id) < (?, ?)", *key)
     return reader.execute(
-        f"SELECT document FROM {table} {where.sql} ORDER BY {time_column} DESC, id DESC LIMIT ?",  # noqa: S608
+        f"SELECT document FROM {table} {where.sql} ORDER BY {time_column} DESC, id DESC LIMIT ?",
         (*where.values, limit),
     ).fetchall()
 
@@ -126,7 +138,12 @@ def history(reader: sqlite3.Connection, alert_id: str) -> list[AlertMoment]:
     """An alert's revisions, the oldest first."""
     return [
         AlertMoment(
-            at_ns=at_ns, revision=revision, state=AlertState(state), notice=Notice(notice), severity=Severity(severity), text=text
+            at_ns=at_ns,
+            revision=revision,
+            state=AlertState(state),
+            notice=Notice(notice),
+            severity=Severity(severity),
+            text=text,
         )
         for at_ns, revision, state, notice, severity, text in reader.execute(
             "SELECT at_ns, revision, state, notice, severity, text FROM alert_moments WHERE alert = ? ORDER BY revision",
@@ -135,7 +152,9 @@ def history(reader: sqlite3.Connection, alert_id: str) -> list[AlertMoment]:
     ]
 
 
-def raised_by_station(reader: sqlite3.Connection, stations: Iterable[str] | None = None) -> dict[str, StationFlags]:
+def raised_by_station(
+    reader: sqlite3.Connection, stations: Iterable[str] | None = None
+) -> dict[str, StationFlags]:
     """Each station's raised flags in short; stations without one are left out."""
     where = Where()
     where.add("rank >= ?", FLAG_OPEN_RANK)
@@ -144,7 +163,7 @@ def raised_by_station(reader: sqlite3.Connection, stations: Iterable[str] | None
     counts: dict[str, dict[str, int]] = {}
     worst: dict[str, tuple[str, str, str]] = {}
     for station, severity, summary, flag_id in reader.execute(
-        f"SELECT station, severity, summary, id FROM flags {where.sql} ORDER BY rank DESC, onset_at_ns DESC, id DESC",  # noqa: S608
+        f"SELECT station, severity, summary, id FROM flags {where.sql} ORDER BY rank DESC, onset_at_ns DESC, id DESC",
         where.values,
     ):
         counted = counts.setdefault(station, {})

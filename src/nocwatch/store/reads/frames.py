@@ -1,5 +1,7 @@
 """Frames, link events and meter samples."""
 
+# ruff: noqa: S608 - names in the SQL are our own tables and columns; values are always parameters
+
 from __future__ import annotations
 
 import sqlite3
@@ -39,7 +41,9 @@ def find(reader: sqlite3.Connection, wanted: FrameFilter, after: str | None, lim
         first_ns = min([session.started_at_ns, *(step.at_ns for step in session.steps)])
         where.add("at_ns >= ?", first_ns - AROUND_SESSION_NS)
         if session.over:
-            last_ns = max([session.stopped_at_ns or 0, session.changed_at_ns, *(step.at_ns for step in session.steps)])
+            last_ns = max(
+                [session.stopped_at_ns or 0, session.changed_at_ns, *(step.at_ns for step in session.steps)]
+            )
             where.add("at_ns <= ?", last_ns + AROUND_SESSION_NS)
     where.equal("station", station)
     where.equal("connection", wanted.connection)
@@ -59,7 +63,8 @@ def find(reader: sqlite3.Connection, wanted: FrameFilter, after: str | None, lim
         where.add(f"(at_ns, id) {'<' if newest else '>'} (?, ?)", key[0], id_of_ref(key[1]))
     way = "DESC" if newest else "ASC"
     rows = reader.execute(
-        f"SELECT {_COLUMNS} FROM frames {where.sql} ORDER BY at_ns {way}, id {way} LIMIT ?", (*where.values, limit + 1)  # noqa: S608
+        f"SELECT {_COLUMNS} FROM frames {where.sql} ORDER BY at_ns {way}, id {way} LIMIT ?",
+        (*where.values, limit + 1),
     )
     return page([_frame(row) for row in rows], limit, lambda frame: (frame.at_ns, frame.ref))
 
@@ -70,7 +75,7 @@ def by_ref(reader: sqlite3.Connection, refs: Iterable[str]) -> list[StoredFrame]
     if not ids:
         return []
     marks = ",".join("?" * len(ids))
-    rows = reader.execute(f"SELECT {_COLUMNS} FROM frames WHERE id IN ({marks}) ORDER BY at_ns, id", ids)  # noqa: S608
+    rows = reader.execute(f"SELECT {_COLUMNS} FROM frames WHERE id IN ({marks}) ORDER BY at_ns, id", ids)
     return [_frame(row) for row in rows]
 
 
@@ -83,8 +88,17 @@ def samples(reader: sqlite3.Connection, session_id: str) -> list[StoredSample]:
     )
     return [
         StoredSample(
-            frame=ref_of(row[0]), station=row[1], evse=_number(row[2]), connector=_number(row[3]), at_ns=row[4],
-            register_wh=row[5], energy_wh=row[6], power_w=row[7], current_a=row[8], voltage_v=row[9], soc_percent=row[10],
+            frame=ref_of(row[0]),
+            station=row[1],
+            evse=_number(row[2]),
+            connector=_number(row[3]),
+            at_ns=row[4],
+            register_wh=row[5],
+            energy_wh=row[6],
+            power_w=row[7],
+            current_a=row[8],
+            voltage_v=row[9],
+            soc_percent=row[10],
             implausible=row[11],
         )
         for row in rows
@@ -97,13 +111,44 @@ def _number(value: int) -> int | None:
 
 def _frame(row: tuple[Any, ...]) -> StoredFrame:
     (
-        row_id, station, at_ns, connection, direction, kind, kind_of_message, action, message_id, version, answer_time_ns,
-        call, answer, unanswered, error_code, oddity, code, reason, payload,
+        row_id,
+        station,
+        at_ns,
+        connection,
+        direction,
+        kind,
+        kind_of_message,
+        action,
+        message_id,
+        version,
+        answer_time_ns,
+        call,
+        answer,
+        unanswered,
+        error_code,
+        oddity,
+        code,
+        reason,
+        payload,
     ) = row
     return StoredFrame(
-        ref=ref_of(row_id), station=station, at_ns=at_ns, connection=connection, direction=Direction(direction), kind=kind,
-        type=kind_of_message, action=action, message_id=message_id, version=version, answer_time_ns=answer_time_ns,
-        call=None if call is None else ref_of(call), answer=None if answer is None else ref_of(answer),
-        unanswered=bool(unanswered), error_code=error_code, oddity=oddity, code=code, reason=reason,
+        ref=ref_of(row_id),
+        station=station,
+        at_ns=at_ns,
+        connection=connection,
+        direction=Direction(direction),
+        kind=kind,
+        type=kind_of_message,
+        action=action,
+        message_id=message_id,
+        version=version,
+        answer_time_ns=answer_time_ns,
+        call=None if call is None else ref_of(call),
+        answer=None if answer is None else ref_of(answer),
+        unanswered=bool(unanswered),
+        error_code=error_code,
+        oddity=oddity,
+        code=code,
+        reason=reason,
         payload=payload.decode("utf-8", "replace"),
     )

@@ -4,6 +4,8 @@ Bands that still last are in no hour yet: what they have of each day is added he
 long it has lasted, so that this stays cheap.
 """
 
+# ruff: noqa: S608 - names in the SQL are our own tables and columns; values are always parameters
+
 from __future__ import annotations
 
 import sqlite3
@@ -32,7 +34,8 @@ def days_until(now_ns: int, days: int, timezone: str) -> list[tuple[int, int]]:
     today = datetime.fromtimestamp(now_ns // SECOND_NS, zone).date()
     # Midnights by the calendar: a day of the change to daylight saving has 23 hours.
     marks = [
-        int(datetime.combine(today + timedelta(days=offset), datetime.min.time(), zone).timestamp()) * SECOND_NS
+        int(datetime.combine(today + timedelta(days=offset), datetime.min.time(), zone).timestamp())
+        * SECOND_NS
         for offset in range(1 - days, 2)
     ]
     return list(pairwise(marks))
@@ -61,11 +64,19 @@ def kpi_days(
     known = _known(reader, stations, spans, now_ns, totals)
     return [
         DayKpi(
-            from_ns=from_ns, until_ns=until_ns, sessions=day["started"], success=day["success"], failed=day["failed"],
-            cancelled=day["cancelled"], rejected=day["rejected"],
+            from_ns=from_ns,
+            until_ns=until_ns,
+            sessions=day["started"],
+            success=day["success"],
+            failed=day["failed"],
+            cancelled=day["cancelled"],
+            rejected=day["rejected"],
             ongoing=day["started"] - day["success"] - day["failed"] - day["cancelled"] - day["rejected"],
-            energy_wh=day["energy_j"] / JOULES_PER_WH, charging_ns=day["charging_ns"], occupied_ns=day["occupied_ns"],
-            down_ns=day["down_ns"], known_ns=max(0, known_ns - day["unknown_ns"]),
+            energy_wh=day["energy_j"] / JOULES_PER_WH,
+            charging_ns=day["charging_ns"],
+            occupied_ns=day["occupied_ns"],
+            down_ns=day["down_ns"],
+            known_ns=max(0, known_ns - day["unknown_ns"]),
         )
         for (from_ns, until_ns), day, known_ns in zip(spans, totals, known, strict=True)
     ]
@@ -78,10 +89,11 @@ def _hour_rows(
     if stations is None:
         where = "station = ? AND evse = ? AND connector = ? AND hour >= ? AND hour < ?"
         return reader.execute(
-            f"SELECT hour, {', '.join(COLUMNS)} FROM hours WHERE {where}", (*FLEET, first, last)  # noqa: S608
+            f"SELECT hour, {', '.join(COLUMNS)} FROM hours WHERE {where}",
+            (*FLEET, first, last),
         ).fetchall()
     return reader.execute(
-        f"SELECT hour, {sums} FROM json_each(?) AS asked JOIN hour_keys AS k ON k.station = asked.value "  # noqa: S608
+        f"SELECT hour, {sums} FROM json_each(?) AS asked JOIN hour_keys AS k ON k.station = asked.value "
         "CROSS JOIN hours AS h ON h.station = k.station AND h.evse = k.evse AND h.connector = k.connector "
         "AND h.hour >= ? AND h.hour < ? GROUP BY hour",
         (msgspec.json.encode(list(stations)).decode(), first, last),
@@ -100,13 +112,16 @@ def _known(
     where.among("station", stations)
     begun = [
         first_ns
-        for evse, connector, first_ns in reader.execute(f"SELECT evse, connector, first_ns FROM connectors {where.sql}", where.values)  # noqa: S608
+        for evse, connector, first_ns in reader.execute(
+            f"SELECT evse, connector, first_ns FROM connectors {where.sql}", where.values
+        )
         if not is_station(evse, connector)
     ]
     where.add("until_ns IS NULL")
     lasting: dict[tuple[str, ...], list[int]] = {}
     for evse, connector, status, from_ns in reader.execute(
-        f"SELECT evse, connector, status, from_ns FROM states {where.sql}", where.values  # noqa: S608
+        f"SELECT evse, connector, status, from_ns FROM states {where.sql}",
+        where.values,
     ):
         columns = columns_of(status)
         if columns and not is_station(evse, connector):
@@ -154,18 +169,27 @@ def overview(reader: sqlite3.Connection, now_ns: int) -> Overview:
         sessions_24h=outcomes,
         energy_24h_wh=energy_wh,
         flags_raised={
-            severity.value: _count(reader, "SELECT count(*) FROM flags WHERE rank = ?", FLAG_OPEN_RANK + severity.rank)
+            severity.value: _count(
+                reader, "SELECT count(*) FROM flags WHERE rank = ?", FLAG_OPEN_RANK + severity.rank
+            )
             for severity in Severity
         },
         alerts_firing={
-            severity.value: _count(reader, "SELECT count(*) FROM alerts WHERE rank = ?", 2 * ALERT_STATE_RANK + severity.rank)
+            severity.value: _count(
+                reader, "SELECT count(*) FROM alerts WHERE rank = ?", 2 * ALERT_STATE_RANK + severity.rank
+            )
             for severity in Severity
         },
         alerts_acknowledged=_count(
-            reader, "SELECT count(*) FROM alerts WHERE rank >= ? AND rank < ?", ALERT_STATE_RANK, 2 * ALERT_STATE_RANK
+            reader,
+            "SELECT count(*) FROM alerts WHERE rank >= ? AND rank < ?",
+            ALERT_STATE_RANK,
+            2 * ALERT_STATE_RANK,
         ),
         outbox_waiting=_count(reader, "SELECT count(*) FROM outbox WHERE status = 'waiting'"),
-        outbox_given_up=_count(reader, "SELECT count(*) FROM outbox WHERE status = 'given_up' AND at_ns >= ?", now_ns - DAY_NS),
+        outbox_given_up=_count(
+            reader, "SELECT count(*) FROM outbox WHERE status = 'given_up' AND at_ns >= ?", now_ns - DAY_NS
+        ),
     )
 
 

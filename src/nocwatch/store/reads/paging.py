@@ -4,6 +4,8 @@ What always holds: a page is cut by the sort key and never by an offset, so page
 come in meanwhile shift nothing.
 """
 
+# ruff: noqa: S608 - names in the SQL are our own tables and columns; values are always parameters
+
 from __future__ import annotations
 
 import base64
@@ -49,12 +51,17 @@ class Where:
                 self.add(f"{column} IN ({','.join('?' * len(listed))})", *listed)
             else:
                 # The plus keeps SQLite from gathering every row of thousands of stations only to sort them.
-                self.add(f"+{column} IN (SELECT value FROM json_each(?))", msgspec.json.encode(listed).decode())  # noqa: S608
+                self.add(
+                    f"+{column} IN (SELECT value FROM json_each(?))", msgspec.json.encode(listed).decode()
+                )
 
     def contains(self, columns: Sequence[str], text: str | None) -> None:
         if text:
             pattern = f"%{escaped(text)}%"
-            self.add("(" + " OR ".join(f"{column} LIKE ? ESCAPE '\\'" for column in columns) + ")", *[pattern] * len(columns))
+            self.add(
+                "(" + " OR ".join(f"{column} LIKE ? ESCAPE '\\'" for column in columns) + ")",
+                *[pattern] * len(columns),
+            )
 
     def copy(self) -> Where:
         other = Where()
@@ -86,7 +93,9 @@ def key_of(cursor: str | None, *types: type) -> tuple[Any, ...] | None:
     if cursor is None:
         return None
     try:
-        raw = base64.b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        raw = base64.b64decode(
+            cursor.encode("ascii") + b"=" * (-len(cursor) % 4), altchars=b"-_", validate=True
+        )
         key = msgspec.json.decode(raw)
     except (ValueError, binascii.Error, UnicodeEncodeError, msgspec.DecodeError):
         key = None
@@ -131,7 +140,8 @@ def walk_ranks(
         if after is not None and rank == after[0]:
             here.add(f"({time_column}, id) < (?, ?)", *after[1:])
         rows += reader.execute(
-            f"{select} {here.sql} ORDER BY {time_column} DESC, id DESC LIMIT ?", (*here.values, limit - len(rows))
+            f"{select} {here.sql} ORDER BY {time_column} DESC, id DESC LIMIT ?",
+            (*here.values, limit - len(rows)),
         ).fetchall()
         if len(rows) >= limit:
             break

@@ -1,5 +1,7 @@
 """Sessions: lists, one, and the newest of each station."""
 
+# ruff: noqa: S608 - names in the SQL are our own tables and columns; values are always parameters
+
 from __future__ import annotations
 
 import sqlite3
@@ -32,7 +34,9 @@ def statement(
 ) -> tuple[str, list[object]]:
     """The query and its values; apart so that a test can ask SQLite for its plan."""
     where = Where()
-    narrow = wanted.station is not None or (wanted.stations is not None and len(wanted.stations) <= TEXT_STATIONS_MAX)
+    narrow = wanted.station is not None or (
+        wanted.stations is not None and len(wanted.stations) <= TEXT_STATIONS_MAX
+    )
     # Of two indices SQLite cannot know the better one without statistics: a station has few sessions, an outcome many.
     outcome = "+outcome" if narrow or wanted.token else "outcome"
     where.equal("station", wanted.station)
@@ -49,7 +53,10 @@ def statement(
     if wanted.ended is not None:
         where.add(f"{outcome} {'<>' if wanted.ended else '='} 'ongoing'")
     if wanted.from_ns is not None:
-        where.add("(stopped_at_ns IS NULL OR stopped_at_ns >= ?)" if wanted.overlapping else "started_at_ns >= ?", wanted.from_ns)
+        where.add(
+            "(stopped_at_ns IS NULL OR stopped_at_ns >= ?)" if wanted.overlapping else "started_at_ns >= ?",
+            wanted.from_ns,
+        )
     if wanted.until_ns is not None:
         where.add("started_at_ns < ?", wanted.until_ns)
     if wanted.text:
@@ -59,7 +66,7 @@ def statement(
         where.add(f"(started_at_ns, id) {'<' if newest else '>'} (?, ?)", *key)
     way = "DESC" if newest else "ASC"
     sql = (
-        f"SELECT document FROM (SELECT number, started_at_ns, id FROM sessions {where.sql} "  # noqa: S608
+        f"SELECT document FROM (SELECT number, started_at_ns, id FROM sessions {where.sql} "
         f"ORDER BY started_at_ns {way}, id {way} LIMIT ?) JOIN session_documents USING (number) "
         f"ORDER BY started_at_ns {way}, id {way}"
     )
@@ -71,24 +78,27 @@ def _text(reader: sqlite3.Connection, where: Where, text: str) -> None:
         number
         for column in ("id", "transaction_id", "token")
         for (number,) in reader.execute(
-            f"SELECT number FROM sessions WHERE {column} >= ? AND {column} < ? LIMIT ?",  # noqa: S608
+            f"SELECT number FROM sessions WHERE {column} >= ? AND {column} < ? LIMIT ?",
             (text, text + "\U0010ffff", TEXT_SESSIONS_MAX),
         )
     ]
     stations = [
         station
         for (station,) in reader.execute(
-            "SELECT id FROM stations WHERE id LIKE ? ESCAPE '\\' LIMIT ?", (f"%{escaped(text)}%", TEXT_STATIONS_MAX + 1)
+            "SELECT id FROM stations WHERE id LIKE ? ESCAPE '\\' LIMIT ?",
+            (f"%{escaped(text)}%", TEXT_STATIONS_MAX + 1),
         )
     ]
     found = msgspec.json.encode(numbers).decode()
     if len(stations) > TEXT_STATIONS_MAX:
         where.add(
-            "(+station LIKE ? ESCAPE '\\' OR +number IN (SELECT value FROM json_each(?)))", f"%{escaped(text)}%", found
+            "(+station LIKE ? ESCAPE '\\' OR +number IN (SELECT value FROM json_each(?)))",
+            f"%{escaped(text)}%",
+            found,
         )
     else:
         marks = ",".join("?" * len(stations))
-        where.add(f"(station IN ({marks}) OR number IN (SELECT value FROM json_each(?)))", *stations, found)  # noqa: S608
+        where.add(f"(station IN ({marks}) OR number IN (SELECT value FROM json_each(?)))", *stations, found)
 
 
 def one(reader: sqlite3.Connection, session_id: str) -> Session | None:
@@ -114,8 +124,12 @@ def last_of_stations(reader: sqlite3.Connection, stations: Sequence[str] | None)
         rows = reader.execute(_LAST.format(asked="SELECT value AS name FROM json_each(?)"), (names,))
     return {
         station: LastSession(
-            id=session_id, outcome=Outcome(outcome), reason=Reason(reason) if reason else None, started_at_ns=started_ns,
-            stopped_at_ns=stopped_ns, energy_wh=energy_wh,
+            id=session_id,
+            outcome=Outcome(outcome),
+            reason=Reason(reason) if reason else None,
+            started_at_ns=started_ns,
+            stopped_at_ns=stopped_ns,
+            energy_wh=energy_wh,
         )
         for station, session_id, outcome, reason, started_ns, stopped_ns, energy_wh in rows
     }

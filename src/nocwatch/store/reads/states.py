@@ -29,8 +29,13 @@ def of_station(reader: sqlite3.Connection, station: str, from_ns: int, until_ns:
         ).fetchall()
         bands += [
             Band(
-                station=station, evse=None if evse == NONE else evse, connector=connector, from_ns=start_ns, until_ns=end_ns,
-                status=ConnectorStatus(status), error_code=error_code,
+                station=station,
+                evse=None if evse == NONE else evse,
+                connector=connector,
+                from_ns=start_ns,
+                until_ns=end_ns,
+                status=ConnectorStatus(status),
+                error_code=error_code,
             )
             for start_ns, end_ns, status, error_code in reversed(rows)
             if end_ns is None or end_ns > from_ns
@@ -38,6 +43,8 @@ def of_station(reader: sqlite3.Connection, station: str, from_ns: int, until_ns:
     return bands
 
 
-def of_stations(reader: sqlite3.Connection, stations: Iterable[str], from_ns: int, until_ns: int) -> dict[str, list[Band]]:
+def of_stations(
+    reader: sqlite3.Connection, stations: Iterable[str], from_ns: int, until_ns: int
+) -> dict[str, list[Band]]:
     """The same for each of several stations: the strips of one page of the fleet."""
     return {station: of_station(reader, station, from_ns, until_ns) for station in stations}
