@@ -4,26 +4,11 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx2
 import pytest
-import trio
-
-from nocwatch.console.app import serve
-from nocwatch.console.settings import ConsoleSettings
-from tests.support.console_data import Network, forty_stations
-
-
-@asynccontextmanager
-async def served(network: Network, settings: ConsoleSettings | None = None) -> AsyncIterator[str]:
-    """The console's address while the block runs."""
-    settings = settings or ConsoleSettings(listen="127.0.0.1:0", timezone="Europe/Berlin")
-    async with trio.open_nursery() as nursery:
-        addresses = await nursery.start(lambda task_status: serve(network, settings, task_status=task_status))
-        yield addresses[0]
-        nursery.cancel_scope.cancel()
+from tests.support.console_data import Network, forty_stations, served
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +23,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Network:
 def network(made: Network, tmp_path: Path) -> Iterator[Network]:
     shutil.copy(made.folder / "console.db", tmp_path / "console.db")
     network = Network(tmp_path)
-    network.stations, network.places, network.facts, network.sequence = dict(made.stations), made.places, made.facts, made.sequence
+    network.stations, network.places, network.facts, network.sequence = (
+        dict(made.stations),
+        made.places,
+        made.facts,
+        made.sequence,
+    )
     yield network
     network.store.close()
 

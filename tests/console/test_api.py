@@ -6,28 +6,61 @@ import re
 
 import httpx2
 import pytest
+from tests.support.console_data import Network
 
 from nocwatch.alerts.alert import AlertState
 from nocwatch.console import openapi
 from nocwatch.flags import FlagState
 from nocwatch.store.values import AlertFilter, FlagFilter
-from tests.support.console_data import Network
 
 STATION = {"id", "online", "since", "site", "vendor", "model", "firmware", "connectors", "flags"}
 CONNECTOR = {"evse", "connector", "status", "since", "session"}
 SESSION = {
-    "at", "id", "station", "evse", "connector", "transaction", "started_at", "stopped_at", "energy_wh", "meter_start_wh", "meter_stop_wh",
-    "outcome", "reason", "blame", "start_source", "start_confidence", "milestones", "late",
+    "at",
+    "id",
+    "station",
+    "evse",
+    "connector",
+    "transaction",
+    "started_at",
+    "stopped_at",
+    "energy_wh",
+    "meter_start_wh",
+    "meter_stop_wh",
+    "outcome",
+    "reason",
+    "blame",
+    "start_source",
+    "start_confidence",
+    "milestones",
+    "late",
 }
 FLAG = {
-    "at", "id", "rule", "detector", "category", "severity", "station", "evse", "connector", "session", "subject", "state", "summary", "evidence",
+    "at",
+    "id",
+    "rule",
+    "detector",
+    "category",
+    "severity",
+    "station",
+    "evse",
+    "connector",
+    "session",
+    "subject",
+    "state",
+    "summary",
+    "evidence",
 }
 ALERT = {"at", "id", "state", "group", "receivers", "flags"}
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 
-@pytest.mark.parametrize(("list_of", "fields"), [("stations", STATION), ("sessions", SESSION), ("flags", FLAG), ("alerts", ALERT)])
-async def test_lists_have_the_documented_fields(client: httpx2.AsyncClient, list_of: str, fields: set[str]) -> None:
+@pytest.mark.parametrize(
+    ("list_of", "fields"), [("stations", STATION), ("sessions", SESSION), ("flags", FLAG), ("alerts", ALERT)]
+)
+async def test_lists_have_the_documented_fields(
+    client: httpx2.AsyncClient, list_of: str, fields: set[str]
+) -> None:
     answer = await client.get(f"/api/{list_of}")
     assert answer.headers["content-type"] == "application/json"
     body = answer.json()
@@ -66,14 +99,19 @@ async def test_following_next_gives_every_item_once(client: httpx2.AsyncClient, 
     assert len(set(found)) == len(found)
 
 
-async def test_sessions_filter_by_outcome_station_and_time(client: httpx2.AsyncClient, network: Network) -> None:
+async def test_sessions_filter_by_outcome_station_and_time(
+    client: httpx2.AsyncClient, network: Network
+) -> None:
     failed = (await client.get("/api/sessions?outcome=failed,rejected&limit=1000")).json()["items"]
     assert {item["outcome"] for item in failed} == {"failed"}
     station = failed[0]["station"]
     of_station = (await client.get(f"/api/sessions?station={station}&limit=1000")).json()["items"]
     assert {item["station"] for item in of_station} == {station}
     since = of_station[0]["started_at"]
-    assert [item["id"] for item in (await client.get(f"/api/sessions?station={station}&from={since}")).json()["items"]] == [of_station[0]["id"]]
+    assert [
+        item["id"]
+        for item in (await client.get(f"/api/sessions?station={station}&from={since}")).json()["items"]
+    ] == [of_station[0]["id"]]
 
 
 async def test_curve_has_columns_of_equal_length(client: httpx2.AsyncClient) -> None:
@@ -106,7 +144,9 @@ async def test_kpis_pool_their_sums(client: httpx2.AsyncClient) -> None:
         ("/api/events?kind=frame", 400, "name it with station="),
     ],
 )
-async def test_errors_are_json_with_a_clear_sentence(client: httpx2.AsyncClient, address: str, status: int, sentence: str) -> None:
+async def test_errors_are_json_with_a_clear_sentence(
+    client: httpx2.AsyncClient, address: str, status: int, sentence: str
+) -> None:
     answer = await client.get(address)
     assert answer.status_code == status
     assert answer.json()["status"] == status
@@ -124,15 +164,21 @@ async def test_description_names_every_route_and_every_parameter(client: httpx2.
         assert fields <= set(described["components"]["schemas"][thing]["properties"])
 
 
-async def test_an_alert_is_acknowledged_and_resolved_by_a_document(client: httpx2.AsyncClient, network: Network) -> None:
+async def test_an_alert_is_acknowledged_and_resolved_by_a_document(
+    client: httpx2.AsyncClient, network: Network
+) -> None:
     alert = network.store.alerts(AlertFilter(states=(AlertState.FIRING,))).items[0]
     answer = await client.post(f"/api/alerts/{alert.id}/acknowledge", json={"by": "Ana", "note": "on it"})
     assert answer.status_code == 200
     assert answer.json()["state"] == "acknowledged"
     assert network.done[-1] == ("acknowledge", alert.id, "Ana", "on it")
-    assert (await client.post(f"/api/alerts/{alert.id}/silence", json={"by": "Ana", "length": "4h"})).status_code == 200
+    assert (
+        await client.post(f"/api/alerts/{alert.id}/silence", json={"by": "Ana", "length": "4h"})
+    ).status_code == 200
     assert network.done[-1] == ("silence", alert.id, "Ana", str(network.now + 4 * 3600 * 10**9))
-    assert (await client.post(f"/api/alerts/{alert.id}/resolve", json={"by": "Ana"})).json()["state"] == "resolved"
+    assert (await client.post(f"/api/alerts/{alert.id}/resolve", json={"by": "Ana"})).json()[
+        "state"
+    ] == "resolved"
     again = await client.post(f"/api/alerts/{alert.id}/resolve", json={"by": "Ana"})
     assert again.status_code == 409
     assert again.json()["error"] == "It is resolved already."
@@ -143,14 +189,22 @@ async def test_a_flag_is_cleared_only_with_a_reason(client: httpx2.AsyncClient, 
     refused = await client.post(f"/api/flags/{flag.id}/clear", json={"by": "Ana"})
     assert refused.status_code == 400
     assert network.done == []
-    assert (await client.post(f"/api/flags/{flag.id}/clear", json={"by": "Ana", "note": "electrician was there"})).json()["state"] == "cleared"
+    assert (
+        await client.post(f"/api/flags/{flag.id}/clear", json={"by": "Ana", "note": "electrician was there"})
+    ).json()["state"] == "cleared"
 
 
 @pytest.mark.parametrize(
     ("body", "sentence"),
-    [({}, "Your name is wanted"), ({"by": "A", "notes": "x"}, "There is no field 'notes'"), ({"by": "x" * 81}, "at most 80")],
+    [
+        ({}, "Your name is wanted"),
+        ({"by": "A", "notes": "x"}, "There is no field 'notes'"),
+        ({"by": "x" * 81}, "at most 80"),
+    ],
 )
-async def test_a_wrong_document_does_nothing(client: httpx2.AsyncClient, network: Network, body: dict[str, str], sentence: str) -> None:
+async def test_a_wrong_document_does_nothing(
+    client: httpx2.AsyncClient, network: Network, body: dict[str, str], sentence: str
+) -> None:
     alert = network.store.alerts(AlertFilter()).items[0]
     answer = await client.post(f"/api/alerts/{alert.id}/resolve", json=body)
     assert answer.status_code == 400

@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx2
 import pytest
 import trio
+from tests.support.console_data import Network, served
 
 from nocwatch.alerts.alert import AlertState
 from nocwatch.clock import HOUR_NS
@@ -18,8 +19,6 @@ from nocwatch.network import Connector, ConnectorStatus, Station
 from nocwatch.registry.places import Place, Places
 from nocwatch.sessions import Session
 from nocwatch.store.values import AlertFilter
-from tests.console.conftest import served
-from tests.support.console_data import Network
 
 EVIL = """<script>alert(1)</script>"'><img src=x onerror=alert(2)>{{7*7}}</title>&#x27;javascript:"""
 
@@ -42,15 +41,28 @@ async def test_every_answer_carries_the_headers_that_keep_pages_tame(client: htt
 
 
 async def test_pages_need_no_inline_script_or_style(client: httpx2.AsyncClient, alert: str) -> None:
-    for address in ("/", "/fleet", "/sessions", "/flags", f"/alerts/{alert}", "/stations/CP-A7-010", "/system"):
+    for address in (
+        "/",
+        "/fleet",
+        "/sessions",
+        "/flags",
+        f"/alerts/{alert}",
+        "/stations/CP-A7-010",
+        "/system",
+    ):
         page = (await client.get(address)).text
         assert not re.search(r"<script(?![^>]*src=)", page), address
         assert not re.search(r"<style|\sstyle=|\son[a-z]+=", page), address
 
 
-async def test_a_person_acknowledges_by_a_form(client: httpx2.AsyncClient, network: Network, alert: str) -> None:
+async def test_a_person_acknowledges_by_a_form(
+    client: httpx2.AsyncClient, network: Network, alert: str
+) -> None:
     page = (await client.get(f"/alerts/{alert}")).text
-    answer = await client.post(f"/alerts/{alert}/acknowledge", data={**fields(page), "by": " Ana  B. ", "note": "on it", "length": "1h"})
+    answer = await client.post(
+        f"/alerts/{alert}/acknowledge",
+        data={**fields(page), "by": " Ana  B. ", "note": "on it", "length": "1h"},
+    )
     assert answer.status_code == 303
     assert answer.headers["location"] == f"/alerts/{alert}"
     assert network.done == [("acknowledge", alert, "Ana B.", "on it")]
@@ -59,16 +71,22 @@ async def test_a_person_acknowledges_by_a_form(client: httpx2.AsyncClient, netwo
     assert 'value="Ana' in after  # the name is remembered
 
 
-async def test_a_person_silences_for_four_hours(client: httpx2.AsyncClient, network: Network, alert: str) -> None:
+async def test_a_person_silences_for_four_hours(
+    client: httpx2.AsyncClient, network: Network, alert: str
+) -> None:
     page = (await client.get(f"/alerts/{alert}")).text
     await client.post(f"/alerts/{alert}/silence", data={**fields(page), "by": "Ana", "length": "4h"})
     assert network.done == [("silence", alert, "Ana", str(network.now + 4 * HOUR_NS))]
-    refused = await client.post(f"/alerts/{alert}/silence", data={**fields(page), "by": "Ana", "length": "1000d"})
+    refused = await client.post(
+        f"/alerts/{alert}/silence", data={**fields(page), "by": "Ana", "length": "1000d"}
+    )
     assert refused.status_code == 409
     assert "up to 30 days" in refused.text
 
 
-async def test_a_form_without_a_name_is_sent_back_with_a_sentence(client: httpx2.AsyncClient, network: Network, alert: str) -> None:
+async def test_a_form_without_a_name_is_sent_back_with_a_sentence(
+    client: httpx2.AsyncClient, network: Network, alert: str
+) -> None:
     page = (await client.get(f"/alerts/{alert}")).text
     answer = await client.post(f"/alerts/{alert}/resolve", data={**fields(page), "by": "  "})
     assert answer.status_code == 409
@@ -79,31 +97,44 @@ async def test_a_form_without_a_name_is_sent_back_with_a_sentence(client: httpx2
 @pytest.mark.parametrize(
     "headers",
     [
-        {"origin": "https://evil.example"}, {"origin": "null"}, {"sec-fetch-site": "cross-site"}, {"sec-fetch-site": "same-site"},
+        {"origin": "https://evil.example"},
+        {"origin": "null"},
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
     ],
 )
-async def test_a_foreign_page_cannot_post(client: httpx2.AsyncClient, network: Network, alert: str, headers: dict[str, str]) -> None:
+async def test_a_foreign_page_cannot_post(
+    client: httpx2.AsyncClient, network: Network, alert: str, headers: dict[str, str]
+) -> None:
     page = (await client.get(f"/alerts/{alert}")).text
-    answer = await client.post(f"/alerts/{alert}/resolve", data={**fields(page), "by": "Eve"}, headers=headers)
+    answer = await client.post(
+        f"/alerts/{alert}/resolve", data={**fields(page), "by": "Eve"}, headers=headers
+    )
     assert answer.status_code == 403
     document = await client.post(f"/api/alerts/{alert}/resolve", json={"by": "Eve"}, headers=headers)
     assert document.status_code == 403
     assert network.done == []
 
 
-async def test_a_post_without_the_visitors_token_does_nothing(client: httpx2.AsyncClient, network: Network, alert: str) -> None:
+async def test_a_post_without_the_visitors_token_does_nothing(
+    client: httpx2.AsyncClient, network: Network, alert: str
+) -> None:
     page = (await client.get(f"/alerts/{alert}")).text
     token = fields(page)["token"]
     for wrong in ("", "0" * 64, token[:-1] + ("0" if token[-1] != "0" else "1"), "ü"):
         answer = await client.post(f"/alerts/{alert}/resolve", data={"token": wrong, "by": "Eve"})
         assert answer.status_code == 403, wrong
     client.cookies.clear()
-    assert (await client.post(f"/alerts/{alert}/resolve", data={"token": token, "by": "Eve"})).status_code == 403
+    assert (
+        await client.post(f"/alerts/{alert}/resolve", data={"token": token, "by": "Eve"})
+    ).status_code == 403
     assert network.done == []
 
 
 async def test_the_api_takes_no_form(client: httpx2.AsyncClient, network: Network, alert: str) -> None:
-    answer = await client.post(f"/api/alerts/{alert}/resolve", content=b'{"by":"Eve"}', headers={"content-type": "text/plain"})
+    answer = await client.post(
+        f"/api/alerts/{alert}/resolve", content=b'{"by":"Eve"}', headers={"content-type": "text/plain"}
+    )
     assert answer.status_code == 400
     assert network.done == []
 
@@ -128,7 +159,13 @@ async def test_named_hosts_are_let_in(network: Network) -> None:
 
 
 def test_settings_say_what_would_be_right() -> None:
-    for wrong in ({"listen": "8480"}, {"listen": "x:y"}, {"timezone": "Mars/Base"}, {"hosts": ["https://x/"]}, {"lisen": "x"}):
+    for wrong in (
+        {"listen": "8480"},
+        {"listen": "x:y"},
+        {"timezone": "Mars/Base"},
+        {"hosts": ["https://x/"]},
+        {"lisen": "x"},
+    ):
         with pytest.raises(ValueError, match=r"write|Extra|extra"):
             ConsoleSettings.model_validate(wrong)
 
@@ -138,7 +175,9 @@ async def test_a_taken_port_is_one_clear_sentence(network: Network) -> None:
     await listener.bind(("127.0.0.1", 0))
     listener.listen()
     taken = f"127.0.0.1:{listener.getsockname()[1]}"
-    with pytest.raises(ConsoleError, match=rf"console.listen: {taken} cannot be used: Address already in use"):
+    with pytest.raises(
+        ConsoleError, match=rf"console.listen: {taken} cannot be used: Address already in use"
+    ):
         await serve(network, ConsoleSettings(listen=taken))
     listener.close()
 
@@ -146,25 +185,73 @@ async def test_a_taken_port_is_one_clear_sentence(network: Network) -> None:
 async def test_hostile_names_frames_and_errors_are_text_everywhere(tmp_path: Path) -> None:
     network = Network(tmp_path)
     now = network.now
-    network.places = Places({EVIL: Place(station=EVIL, known=True, name=EVIL, site=EVIL, site_name=EVIL, operator=EVIL, team=EVIL)})
+    network.places = Places(
+        {
+            EVIL: Place(
+                station=EVIL, known=True, name=EVIL, site=EVIL, site_name=EVIL, operator=EVIL, team=EVIL
+            )
+        }
+    )
     connector = Connector(
-        evse=None, connector=1, status=ConnectorStatus.FAULTED, reported=ConnectorStatus.FAULTED, since_ns=now - HOUR_NS, error_code=EVIL,
-        vendor_error=EVIL, session="abc",
+        evse=None,
+        connector=1,
+        status=ConnectorStatus.FAULTED,
+        reported=ConnectorStatus.FAULTED,
+        since_ns=now - HOUR_NS,
+        error_code=EVIL,
+        vendor_error=EVIL,
+        session="abc",
     )
     network.station(
         Station(
-            id=EVIL, online=True, since_ns=now - HOUR_NS, last_seen_ns=now, vendor=EVIL, model=EVIL, firmware=EVIL, serial=EVIL,
-            remote_address=EVIL, upstream=EVIL, version=EVIL, connectors=(connector,),
+            id=EVIL,
+            online=True,
+            since_ns=now - HOUR_NS,
+            last_seen_ns=now,
+            vendor=EVIL,
+            model=EVIL,
+            firmware=EVIL,
+            serial=EVIL,
+            remote_address=EVIL,
+            upstream=EVIL,
+            version=EVIL,
+            connectors=(connector,),
         )
     )
     network.state(EVIL, 1, ConnectorStatus.FAULTED, now - HOUR_NS)
     call, _ = network.talk(EVIL, now - HOUR_NS, EVIL, {EVIL: [EVIL, {EVIL: EVIL}]}, [EVIL, EVIL])
     network.frame(EVIL, now - HOUR_NS, True, EVIL)
-    network.session(Session(id="abc", station=EVIL, connector=1, transaction=EVIL, started_at_ns=now - HOUR_NS, changed_at_ns=now, token=EVIL, stop_reason=EVIL, suspended_by=EVIL, upstream=EVIL))
+    network.session(
+        Session(
+            id="abc",
+            station=EVIL,
+            connector=1,
+            transaction=EVIL,
+            started_at_ns=now - HOUR_NS,
+            changed_at_ns=now,
+            token=EVIL,
+            stop_reason=EVIL,
+            suspended_by=EVIL,
+            upstream=EVIL,
+        )
+    )
     network.flag(
         Flag(
-            id="f1", rule=EVIL, detector=EVIL, category=Category.HARDWARE, severity=Severity.CRITICAL, key=EVIL, station=EVIL, onset_at_ns=now - HOUR_NS,
-            at_ns=now, summary=EVIL, advice=EVIL, evidence=(Evidence(text=EVIL, frames=(call,)),), runbook="javascript:alert(3)", labels={EVIL: EVIL}, subject=EVIL,
+            id="f1",
+            rule=EVIL,
+            detector=EVIL,
+            category=Category.HARDWARE,
+            severity=Severity.CRITICAL,
+            key=EVIL,
+            station=EVIL,
+            onset_at_ns=now - HOUR_NS,
+            at_ns=now,
+            summary=EVIL,
+            advice=EVIL,
+            evidence=(Evidence(text=EVIL, frames=(call,)),),
+            runbook="javascript:alert(3)",
+            labels={EVIL: EVIL},
+            subject=EVIL,
         )
     )
     network.keep()
@@ -172,7 +259,19 @@ async def test_hostile_names_frames_and_errors_are_text_everywhere(tmp_path: Pat
     async with served(network) as address, httpx2.AsyncClient(base_url=address) as client:
         fleet = (await client.get("/fleet")).text
         (station,) = re.findall(r'data-href="(/stations/[^"]*)"', fleet)
-        pages = ["/", "/fleet", f"/fleet?q={'%3Cscript%3E'}", station, f"{station}/frames", "/sessions", "/sessions/abc", "/flags", "/flags/f1", f"/frames/{call}", "/search?q=%3Cscript%3Ealert(1)"]
+        pages = [
+            "/",
+            "/fleet",
+            f"/fleet?q={'%3Cscript%3E'}",
+            station,
+            f"{station}/frames",
+            "/sessions",
+            "/sessions/abc",
+            "/flags",
+            "/flags/f1",
+            f"/frames/{call}",
+            "/search?q=%3Cscript%3Ealert(1)",
+        ]
         for page in pages:
             answer = await client.get(page)
             assert answer.status_code in (200, 303), page
@@ -198,5 +297,3 @@ async def test_endless_and_deep_frames_do_not_stop_a_page(tmp_path: Path) -> Non
         assert "cut here" in answer.text
         assert len(answer.text) < 200_000
     network.store.close()
-
-

@@ -7,12 +7,12 @@ import re
 import httpx2
 import msgspec
 import pytest
+from tests.support.console_data import Network
 
 from nocwatch.clock import DAY_NS
 from nocwatch.network import Station
 from nocwatch.sessions import Outcome
 from nocwatch.store.values import AlertFilter, FlagFilter, SessionFilter
-from tests.support.console_data import Network
 
 PAGES = ("/", "/fleet", "/sessions", "/flags", "/alerts", "/rules", "/system")
 
@@ -29,7 +29,13 @@ async def test_every_link_of_every_page_leads_somewhere(client: httpx2.AsyncClie
     session = network.store.sessions(SessionFilter(outcomes=(Outcome.FAILED,))).items[0]
     flag = network.store.flags(FlagFilter()).items[0]
     alert = network.store.alerts(AlertFilter()).items[0]
-    starts = [*PAGES, f"/stations/{session.station}", f"/sessions/{session.id}", f"/flags/{flag.id}", f"/alerts/{alert.id}"]
+    starts = [
+        *PAGES,
+        f"/stations/{session.station}",
+        f"/sessions/{session.id}",
+        f"/flags/{flag.id}",
+        f"/alerts/{alert.id}",
+    ]
     targets: set[str] = set()
     for start in starts:
         answer = await client.get(start)
@@ -49,16 +55,20 @@ async def test_overview_says_first_what_needs_a_person(client: httpx2.AsyncClien
     page = (await client.get("/")).text
     assert "3 critical alerts need a person" in page
     assert page.index("CP-A7-010 connector 1 is faulted") < page.index("has had no link for 4 min")
-    assert re.search(r"Stations online.*?37.*?of 40", page, re.S)
+    assert re.search(r"Stations online.*?37.*?of 40", page, re.DOTALL)
 
 
-async def test_overview_of_an_empty_network_says_how_stations_appear(client: httpx2.AsyncClient, network: Network) -> None:
+async def test_overview_of_an_empty_network_says_how_stations_appear(
+    client: httpx2.AsyncClient, network: Network
+) -> None:
     network.stations.clear()
     assert "Point a charging station at the relay" in (await client.get("/fleet")).text
     assert (await client.get("/")).status_code == 200
 
 
-async def test_trouble_of_nocwatch_itself_stands_on_every_page(client: httpx2.AsyncClient, network: Network) -> None:
+async def test_trouble_of_nocwatch_itself_stands_on_every_page(
+    client: httpx2.AsyncClient, network: Network
+) -> None:
     network.problems.append("The relay has written nothing for 41 s.")
     for page in PAGES:
         text = (await client.get(page)).text
@@ -78,17 +88,21 @@ async def test_fleet_is_worst_first_and_filters_by_address(client: httpx2.AsyncC
     assert 0 < len(re.findall(r'data-key="station-', typed)) < 7
 
 
-async def test_a_station_that_never_reported_is_no_data_and_never_available(client: httpx2.AsyncClient) -> None:
+async def test_a_station_that_never_reported_is_no_data_and_never_available(
+    client: httpx2.AsyncClient,
+) -> None:
     page = (await client.get("/fleet", params={"state": "No data"})).text
-    (row,) = re.findall(r'<tr data-key="station-.*?</tr>', page, re.S)
+    (row,) = re.findall(r'<tr data-key="station-.*?</tr>', page, re.DOTALL)
     assert "s-nodata" in row
     assert "s-available" not in row
     assert "t-available" not in row
 
 
-async def test_station_page_draws_offline_striped_and_leaves_unknown_time_empty(client: httpx2.AsyncClient) -> None:
+async def test_station_page_draws_offline_striped_and_leaves_unknown_time_empty(
+    client: httpx2.AsyncClient,
+) -> None:
     page = (await client.get("/stations/CP-MAR-018")).text
-    assert 't-offline' in page
+    assert "t-offline" in page
     assert "what the socket did meanwhile is not known" in page
     assert "No data: nothing is known of this time" in page
     month = (await client.get("/stations/CP-MAR-018?span=2592000")).text
@@ -100,14 +114,16 @@ async def test_timeline_window_is_in_the_address(client: httpx2.AsyncClient, net
     until = network.now // 10**9 - 3600
     page = (await client.get(f"/stations/CP-HAF-001?from={until - 7200}&until={until}")).text
     assert f'data-from="{(until - 7200) * 1000}"' in page
-    assert 'data-earlier' in page
-    assert 'data-later' in page
+    assert "data-earlier" in page
+    assert "data-later" in page
     refused = await client.get(f"/stations/CP-HAF-001?from={until}&until={until - 10}")
     assert refused.status_code == 400
     assert "a window of 5 minutes to 31 days is wanted" in refused.text
 
 
-async def test_session_under_way_has_a_running_clock_and_no_verdict(client: httpx2.AsyncClient, network: Network) -> None:
+async def test_session_under_way_has_a_running_clock_and_no_verdict(
+    client: httpx2.AsyncClient, network: Network
+) -> None:
     session = network.store.sessions(SessionFilter(outcomes=(Outcome.ONGOING,))).items[-1]
     page = (await client.get(f"/sessions/{session.id}")).text
     assert "LIVE" in page
@@ -117,7 +133,9 @@ async def test_session_under_way_has_a_running_clock_and_no_verdict(client: http
     assert "Price" not in page  # no tariff is known: no card that says so
 
 
-async def test_failed_session_names_blame_and_links_its_evidence_to_frames_on_the_page(client: httpx2.AsyncClient, network: Network) -> None:
+async def test_failed_session_names_blame_and_links_its_evidence_to_frames_on_the_page(
+    client: httpx2.AsyncClient, network: Network
+) -> None:
     session = network.store.sessions(SessionFilter(outcomes=(Outcome.FAILED,))).items[0]
     page = (await client.get(f"/sessions/{session.id}")).text
     evidence = session.blame_evidence[0]
@@ -129,16 +147,20 @@ async def test_failed_session_names_blame_and_links_its_evidence_to_frames_on_th
 
 async def test_unanswered_calls_and_errors_stand_out_among_the_frames(client: httpx2.AsyncClient) -> None:
     page = (await client.get("/stations/CP-DEP-020/frames?troubled=1")).text
-    rows = re.findall(r'<li id="f-[^"]+" class="([^"]*)">.*?</li>', page, re.S)
+    rows = re.findall(r'<li id="f-[^"]+" class="([^"]*)">.*?</li>', page, re.DOTALL)
     assert rows
     assert all("bad" in row for row in rows)
     assert "no answer in time" in page
     assert "InternalError" in page
 
 
-async def test_flag_page_proves_itself_with_both_halves_of_the_exchange(client: httpx2.AsyncClient, network: Network) -> None:
+async def test_flag_page_proves_itself_with_both_halves_of_the_exchange(
+    client: httpx2.AsyncClient, network: Network
+) -> None:
     flag = next(flag for flag in network.store.flags(FlagFilter()).items if flag.rule == "faulted")
-    narrow = msgspec.structs.replace(flag, evidence=(msgspec.structs.replace(flag.evidence[0], frames=flag.evidence[0].frames[:1]),))
+    narrow = msgspec.structs.replace(
+        flag, evidence=(msgspec.structs.replace(flag.evidence[0], frames=flag.evidence[0].frames[:1]),)
+    )
     network.flag(narrow)
     network.keep()
     page = (await client.get(f"/flags/{flag.id}")).text
@@ -151,18 +173,35 @@ async def test_flag_page_proves_itself_with_both_halves_of_the_exchange(client: 
 
 
 @pytest.mark.parametrize(
-    "address", ["/stations/nobody", "/sessions/0000000000000000", "/flags/x", "/alerts/x", "/frames/9-9-9", "/frames/none", "/nowhere"]
+    "address",
+    [
+        "/stations/nobody",
+        "/sessions/0000000000000000",
+        "/flags/x",
+        "/alerts/x",
+        "/frames/9-9-9",
+        "/frames/none",
+        "/nowhere",
+    ],
 )
-async def test_what_is_not_there_says_so_with_the_rail_around_it(client: httpx2.AsyncClient, address: str) -> None:
+async def test_what_is_not_there_says_so_with_the_rail_around_it(
+    client: httpx2.AsyncClient, address: str
+) -> None:
     answer = await client.get(address)
     assert answer.status_code == 404
     assert 'aria-label="Pages"' in answer.text
 
 
-async def test_search_leads_straight_to_what_has_that_name(client: httpx2.AsyncClient, network: Network) -> None:
+async def test_search_leads_straight_to_what_has_that_name(
+    client: httpx2.AsyncClient, network: Network
+) -> None:
     session = network.store.sessions(SessionFilter()).items[0]
     flag = network.store.flags(FlagFilter()).items[0]
-    for text, target in (("CP-A7-010", "/stations/CP-A7-010"), (session.id, f"/sessions/{session.id}"), (flag.id, f"/flags/{flag.id}")):
+    for text, target in (
+        ("CP-A7-010", "/stations/CP-A7-010"),
+        (session.id, f"/sessions/{session.id}"),
+        (flag.id, f"/flags/{flag.id}"),
+    ):
         answer = await client.get("/search", params={"q": text})
         assert answer.status_code in (303, 307)
         assert answer.headers["location"] == target
@@ -172,7 +211,9 @@ async def test_search_leads_straight_to_what_has_that_name(client: httpx2.AsyncC
     assert "Nothing found." in (await client.get("/search", params={"q": "zzz"})).text
 
 
-async def test_identity_with_a_slash_and_a_space_has_a_page(client: httpx2.AsyncClient, network: Network) -> None:
+async def test_identity_with_a_slash_and_a_space_has_a_page(
+    client: httpx2.AsyncClient, network: Network
+) -> None:
     odd = "DE*ABC/7 äx?#%"
     network.station(Station(id=odd, online=True, since_ns=network.now - DAY_NS, last_seen_ns=network.now))
     page = (await client.get("/fleet")).text
@@ -190,7 +231,13 @@ async def test_looks_asked_for_in_the_address_stay(client: httpx2.AsyncClient) -
 
 
 async def test_bad_query_is_a_sentence_and_not_a_traceback(client: httpx2.AsyncClient) -> None:
-    for address in ("/sessions?range=aeon", "/sessions?outcome=perfect", "/fleet?page=x", "/sessions?after=%00", "/flags?from=soon"):
+    for address in (
+        "/sessions?range=aeon",
+        "/sessions?outcome=perfect",
+        "/fleet?page=x",
+        "/sessions?after=%00",
+        "/flags?from=soon",
+    ):
         answer = await client.get(address)
         assert answer.status_code == 400, address
         assert "Traceback" not in answer.text

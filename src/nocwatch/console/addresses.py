@@ -21,7 +21,11 @@ TEXT_MAX = 200
 """Characters of one query parameter: more than any identity, token hash or search has."""
 
 RANGES: tuple[tuple[str, str, int | None], ...] = (
-    ("1h", "1 h", HOUR_NS), ("24h", "24 h", DAY_NS), ("7d", "7 d", 7 * DAY_NS), ("30d", "30 d", 30 * DAY_NS), ("all", "All", None),
+    ("1h", "1 h", HOUR_NS),
+    ("24h", "24 h", DAY_NS),
+    ("7d", "7 d", 7 * DAY_NS),
+    ("30d", "30 d", 30 * DAY_NS),
+    ("all", "All", None),
 )
 """Name in the URL, words, length."""
 

@@ -57,30 +57,40 @@ class Api:
 
     def routes(self) -> list[Route]:
         table: list[tuple[str, Callable[[Request, Address], Awaitable[object]], str]] = [
-            ("/api/stations", self.stations, "GET"), ("/api/stations/{id}", self.station, "GET"),
-            ("/api/sessions", self.sessions, "GET"), ("/api/sessions/{id}", self.session, "GET"),
+            ("/api/stations", self.stations, "GET"),
+            ("/api/stations/{id}", self.station, "GET"),
+            ("/api/sessions", self.sessions, "GET"),
+            ("/api/sessions/{id}", self.session, "GET"),
             ("/api/sessions/{id}/curve", self.curve, "GET"),
-            ("/api/flags", self.flags, "GET"), ("/api/flags/{id}", self.flag, "GET"), ("/api/flags/{id}/clear", self.clear, "POST"),
-            ("/api/alerts", self.alerts, "GET"), ("/api/alerts/{id}", self.alert, "GET"),
-            ("/api/alerts/{id}/acknowledge", self.acknowledge, "POST"), ("/api/alerts/{id}/resolve", self.resolve, "POST"),
+            ("/api/flags", self.flags, "GET"),
+            ("/api/flags/{id}", self.flag, "GET"),
+            ("/api/flags/{id}/clear", self.clear, "POST"),
+            ("/api/alerts", self.alerts, "GET"),
+            ("/api/alerts/{id}", self.alert, "GET"),
+            ("/api/alerts/{id}/acknowledge", self.acknowledge, "POST"),
+            ("/api/alerts/{id}/resolve", self.resolve, "POST"),
             ("/api/alerts/{id}/silence", self.silence, "POST"),
-            ("/api/frames", self.frames, "GET"), ("/api/frames/{id}", self.frame, "GET"),
-            ("/api/kpis", self.kpis, "GET"), ("/api/status", self.status, "GET"), ("/api/openapi.json", self.openapi, "GET"),
+            ("/api/frames", self.frames, "GET"),
+            ("/api/frames/{id}", self.frame, "GET"),
+            ("/api/kpis", self.kpis, "GET"),
+            ("/api/status", self.status, "GET"),
+            ("/api/openapi.json", self.openapi, "GET"),
         ]
         # A station's identity may hold slashes.
         return [
-            Route(at.replace("stations/{id}", "stations/{id:path}"), self._handler(at, act), methods=[method]) for at, act, method in table
+            Route(at.replace("stations/{id}", "stations/{id:path}"), self._handler(at, act), methods=[method])
+            for at, act, method in table
         ]
 
-    def _handler(self, at: str, act: Callable[[Request, Address], Awaitable[object]]) -> Callable[[Request], Awaitable[Response]]:
+    def _handler(
+        self, at: str, act: Callable[[Request, Address], Awaitable[object]]
+    ) -> Callable[[Request], Awaitable[Response]]:
         known = openapi.parameters_of(at)
 
         async def handler(request: Request) -> Response:
             try:
                 address = self.console.address(request)
-                unknown = sorted(set(address.values) - known)
-                if unknown:
-                    raise BadQuery(f"There is no parameter {unknown[0]!r} here; known: {', '.join(sorted(known)) or 'none'}.")
+                _refuse_unknown(address, known)
                 return answer(await act(request, address))
             except BadQuery as error:
                 return failure(400, str(error))
@@ -93,14 +103,17 @@ class Api:
 
     # --- stations ------------------------------------------------------------------------------------------------------
 
-    async def stations(self, request: Request, address: Address) -> object:
+    async def stations(self, _request: Request, address: Address) -> object:
         """Ordered worst first; the cursor is a place in that order, so a station that changes meanwhile may move."""
         limit = _limit(address)
         state = address.words("state", ConnectorStatus)
         online = address.yes("online")
         wanted = FleetFilter(
-            text=address.text("q") or "", state=state[0].value if state else "", site=address.text("site") or "",
-            flagged=address.text("flagged") or "", vendor=address.text("vendor") or "",
+            text=address.text("q") or "",
+            state=state[0].value if state else "",
+            site=address.text("site") or "",
+            flagged=address.text("flagged") or "",
+            vendor=address.text("vendor") or "",
         )
         flags = await self.console.archive.flags_by_station()
         places = self.console.services.places
@@ -111,7 +124,7 @@ class Api:
         items = [shapes.station(row.station, row.place, row.flags) for row in found[first : first + limit]]
         return {"items": items, "next": str(first + limit) if first + limit < len(found) else None}
 
-    async def station(self, request: Request, address: Address) -> object:
+    async def station(self, request: Request, _address: Address) -> object:
         station_id = request.path_params["id"]
         station = self.console.services.fleet().get(station_id)
         if station is None:
@@ -121,27 +134,35 @@ class Api:
 
     # --- sessions, flags, alerts ---------------------------------------------------------------------------------------
 
-    async def sessions(self, request: Request, address: Address) -> object:
+    async def sessions(self, _request: Request, address: Address) -> object:
         wanted, _ = wanted_sessions(address, self.console.services.now_ns(), "all")
         after, limit, store = address.text("after"), _limit(address), self.console.archive.store
         page = await self.console.archive.read(lambda: store.sessions(wanted, after, limit))
         return {"items": [shapes.session(each) for each in page.items], "next": page.next}
 
-    async def session(self, request: Request, address: Address) -> object:
+    async def session(self, request: Request, _address: Address) -> object:
         session_id = request.path_params["id"]
         found = await self.console.archive.read(lambda: self.console.archive.store.session(session_id))
         if found is None:
             raise NotFound(f"There is no session {session_id!r}.")
         steps = [
-            {"at": rfc3339(step.at_ns), "name": step.name, "milestone": step.milestone, "text": step.text, "frames": list(step.frames)}
+            {
+                "at": rfc3339(step.at_ns),
+                "name": step.name,
+                "milestone": step.milestone,
+                "text": step.text,
+                "frames": list(step.frames),
+            }
             for step in found.steps
         ]
         return {**shapes.session(found), "steps": steps}
 
-    async def curve(self, request: Request, address: Address) -> object:
+    async def curve(self, request: Request, _address: Address) -> object:
         """Columns for a chart: seconds since 1970, then one list of values for each series."""
         session_id, store = request.path_params["id"], self.console.archive.store
-        found, samples = await self.console.archive.read(lambda: (store.session(session_id), store.samples(session_id)))
+        found, samples = await self.console.archive.read(
+            lambda: (store.session(session_id), store.samples(session_id))
+        )
         if found is None:
             raise NotFound(f"There is no session {session_id!r}.")
         drawn = sessions.curve(found, samples)
@@ -150,41 +171,45 @@ class Api:
         series = [{"name": name, "unit": unit, "values": values} for name, unit, values in drawn.series]
         return {"at_s": drawn.at_s, "series": series, "approximated": drawn.approximated}
 
-    async def flags(self, request: Request, address: Address) -> object:
+    async def flags(self, _request: Request, address: Address) -> object:
         wanted, _ = wanted_flags(address, self.console.services.now_ns(), "all")
         after, limit, store = address.text("after"), _limit(address), self.console.archive.store
         page = await self.console.archive.read(lambda: store.flags(wanted, after, limit))
         return {"items": [shapes.flag(each) for each in page.items], "next": page.next}
 
-    async def flag(self, request: Request, address: Address) -> object:
-        found = await self.console.archive.read(lambda: self.console.archive.store.flag(request.path_params["id"]))
+    async def flag(self, request: Request, _address: Address) -> object:
+        found = await self.console.archive.read(
+            lambda: self.console.archive.store.flag(request.path_params["id"])
+        )
         if found is None:
             raise NotFound(f"There is no flag {request.path_params['id']!r}.")
         return shapes.flag(found)
 
-    async def alerts(self, request: Request, address: Address) -> object:
+    async def alerts(self, _request: Request, address: Address) -> object:
         wanted, _ = wanted_alerts(address, self.console.services.now_ns(), "all")
         after, limit, store = address.text("after"), _limit(address), self.console.archive.store
         page = await self.console.archive.read(lambda: store.alerts(wanted, after, limit))
         return {"items": [shapes.alert(each) for each in page.items], "next": page.next}
 
-    async def alert(self, request: Request, address: Address) -> object:
-        found = await self.console.archive.read(lambda: self.console.archive.store.alert(request.path_params["id"]))
+    async def alert(self, request: Request, _address: Address) -> object:
+        found = await self.console.archive.read(
+            lambda: self.console.archive.store.alert(request.path_params["id"])
+        )
         if found is None:
             raise NotFound(f"There is no alert {request.path_params['id']!r}.")
         return shapes.alert(found)
 
     # --- acts ----------------------------------------------------------------------------------------------------------
 
-    async def acknowledge(self, request: Request, address: Address) -> object:
+    async def acknowledge(self, request: Request, _address: Address) -> object:
         body = await _body(request)
         return self._done(request, await _act(self.console.services.acknowledge, request, body), shapes.alert)
 
-    async def resolve(self, request: Request, address: Address) -> object:
+    async def resolve(self, request: Request, _address: Address) -> object:
         body = await _body(request)
         return self._done(request, await _act(self.console.services.resolve, request, body), shapes.alert)
 
-    async def silence(self, request: Request, address: Address) -> object:
+    async def silence(self, request: Request, _address: Address) -> object:
         body = await _body(request)
         try:
             until_ns = silence_until(str(body.get("length", "")), self.console.services.now_ns())
@@ -197,7 +222,7 @@ class Api:
 
         return self._done(request, await _act(silence, request, body), shapes.alert)
 
-    async def clear(self, request: Request, address: Address) -> object:
+    async def clear(self, request: Request, _address: Address) -> object:
         body = await _body(request)
         if not str(body.get("note", "")).strip():
             raise BadQuery("note: a reason is wanted, the next person reads it")
@@ -211,27 +236,36 @@ class Api:
 
     # --- the rest ------------------------------------------------------------------------------------------------------
 
-    async def frames(self, request: Request, address: Address) -> object:
+    async def frames(self, _request: Request, address: Address) -> object:
         action, after, limit = address.text("action"), address.text("after"), _limit(address)
         direction = address.text("direction")
         if direction not in (None, "cp-to-csms", "csms-to-cp"):
             raise BadQuery("direction: cp-to-csms or csms-to-cp is wanted")
         wanted = FrameFilter(
-            station=address.text("station"), session=address.text("session"), actions=(action,) if action else None,
+            station=address.text("station"),
+            session=address.text("session"),
+            actions=(action,) if action else None,
             direction=None if direction is None else Direction(("cp-to-csms", "csms-to-cp").index(direction)),
-            message_id=address.text("message_id"), from_ns=address.moment("from"), until_ns=address.moment("until"),
-            troubled=bool(address.yes("troubled")), text=address.text("text"),
+            message_id=address.text("message_id"),
+            from_ns=address.moment("from"),
+            until_ns=address.moment("until"),
+            troubled=bool(address.yes("troubled")),
+            text=address.text("text"),
         )
-        page = await self.console.archive.read(lambda: self.console.archive.store.frames(wanted, after, limit))
+        page = await self.console.archive.read(
+            lambda: self.console.archive.store.frames(wanted, after, limit)
+        )
         return {"items": [shapes.stored_frame(each) for each in page.items], "next": page.next}
 
-    async def frame(self, request: Request, address: Address) -> object:
-        found = await self.console.archive.read(lambda: self.console.archive.store.frames_by_ref([request.path_params["id"]]))
+    async def frame(self, request: Request, _address: Address) -> object:
+        found = await self.console.archive.read(
+            lambda: self.console.archive.store.frames_by_ref([request.path_params["id"]])
+        )
         if not found:
             raise NotFound(f"There is no frame {request.path_params['id']!r}.")
         return shapes.stored_frame(found[0])
 
-    async def kpis(self, request: Request, address: Address) -> object:
+    async def kpis(self, _request: Request, address: Address) -> object:
         """Sums by day of the console's time zone, and their pooled ratios over all days."""
         days = address.whole("days", 7, 1, 400)
         station, site, places = address.text("station"), address.text("site"), self.console.services.places
@@ -240,15 +274,31 @@ class Api:
             stations = [station]
         elif site is not None:
             stations = [each for each in self.console.services.fleet() if places.place(each).site == site]
-        now_ns, store, zone = self.console.services.now_ns(), self.console.archive.store, self.console.settings.timezone
+        now_ns, store, zone = (
+            self.console.services.now_ns(),
+            self.console.archive.store,
+            self.console.settings.timezone,
+        )
         found = await self.console.archive.read(lambda: store.kpi_days(stations, days, now_ns, zone))
-        return {"items": [_day(each) for each in found], "next": None, "timezone": zone, "total": _total(found)}
+        return {
+            "items": [_day(each) for each in found],
+            "next": None,
+            "timezone": zone,
+            "total": _total(found),
+        }
 
-    async def status(self, request: Request, address: Address) -> object:
+    async def status(self, _request: Request, _address: Address) -> object:
         return dict(self.console.services.status())
 
-    async def openapi(self, request: Request, address: Address) -> object:
+    async def openapi(self, _request: Request, _address: Address) -> object:
         return openapi.document()
+
+
+def _refuse_unknown(address: Address, known: frozenset[str]) -> None:
+    if unknown := sorted(set(address.values) - known):
+        raise BadQuery(
+            f"There is no parameter {unknown[0]!r} here; known: {', '.join(sorted(known)) or 'none'}."
+        )
 
 
 def _limit(address: Address) -> int:
@@ -288,11 +338,22 @@ async def _act(act: Callable[[str, str, str], Awaitable[Any]], request: Request,
 
 def _day(day: DayKpi) -> dict[str, Any]:
     return {
-        "from": rfc3339(day.from_ns), "until": rfc3339(day.until_ns), "sessions": day.sessions, "success": day.success,
-        "failed": day.failed, "cancelled": day.cancelled, "rejected": day.rejected, "ongoing": day.ongoing,
-        "energy_wh": day.energy_wh, "charging_s": day.charging_ns / 1e9, "occupied_s": day.occupied_ns / 1e9,
-        "down_s": day.down_ns / 1e9, "known_s": day.known_ns / 1e9, "success_rate": day.success_rate,
-        "utilisation": day.utilisation, "availability": day.availability,
+        "from": rfc3339(day.from_ns),
+        "until": rfc3339(day.until_ns),
+        "sessions": day.sessions,
+        "success": day.success,
+        "failed": day.failed,
+        "cancelled": day.cancelled,
+        "rejected": day.rejected,
+        "ongoing": day.ongoing,
+        "energy_wh": day.energy_wh,
+        "charging_s": day.charging_ns / 1e9,
+        "occupied_s": day.occupied_ns / 1e9,
+        "down_s": day.down_ns / 1e9,
+        "known_s": day.known_ns / 1e9,
+        "success_rate": day.success_rate,
+        "utilisation": day.utilisation,
+        "availability": day.availability,
     }
 
 
@@ -300,7 +361,23 @@ def _total(days: list[DayKpi]) -> dict[str, Any]:
     """All days as one: sums are pooled, ratios are never averaged."""
     if not days:
         return {}
-    fields = ("sessions", "success", "failed", "cancelled", "rejected", "ongoing", "energy_wh", "charging_ns", "occupied_ns", "down_ns", "known_ns")
-    return _day(DayKpi(from_ns=days[0].from_ns, until_ns=days[-1].until_ns, **{name: sum(getattr(day, name) for day in days) for name in fields}))
-
-
+    fields = (
+        "sessions",
+        "success",
+        "failed",
+        "cancelled",
+        "rejected",
+        "ongoing",
+        "energy_wh",
+        "charging_ns",
+        "occupied_ns",
+        "down_ns",
+        "known_ns",
+    )
+    return _day(
+        DayKpi(
+            from_ns=days[0].from_ns,
+            until_ns=days[-1].until_ns,
+            **{name: sum(getattr(day, name) for day in days) for name in fields},
+        )
+    )

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import logging
 import socket
-from typing import Any
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import hypercorn.config
 import hypercorn.trio
@@ -52,28 +52,40 @@ def make_app(services: Services, settings: ConsoleSettings | None = None) -> Sta
     settings = settings or ConsoleSettings()
     console = Console(services, settings)
     routes: list[Route | Mount] = [
-        Route("/healthz", _healthz), Route("/readyz", _readiness(services)),
+        Route("/healthz", _healthz),
+        Route("/readyz", _readiness(services)),
         Mount("/static", StaticFiles(directory=STATIC), name="static"),
-        *Api(console).routes(), *Events(console).routes(),
+        *Api(console).routes(),
+        *Events(console).routes(),
     ]
-    for pages in (HomePages(console), FleetPages(console), StationPages(console), SessionPages(console), TroublePages(console)):
+    for pages in (
+        HomePages(console),
+        FleetPages(console),
+        StationPages(console),
+        SessionPages(console),
+        TroublePages(console),
+    ):
         routes += pages.routes()
     return Starlette(
         routes=routes,
         middleware=[Middleware(Guard, hosts=settings.hosts_allowed)],
         exception_handlers={
-            BadQuery: _said(console, 400), BadCursorError: _said(console, 400), StoreUnavailableError: _said(console, 503),
-            StoreError: _said(console, 500), HTTPException: _said(console, None), Exception: _surprised,
+            BadQuery: _said(console, 400),
+            BadCursorError: _said(console, 400),
+            StoreUnavailableError: _said(console, 503),
+            StoreError: _said(console, 500),
+            HTTPException: _said(console, None),
+            Exception: _surprised,
         },
     )
 
 
-async def _healthz(request: Request) -> Response:
+async def _healthz(_request: Request) -> Response:
     return PlainTextResponse("alive\n")
 
 
 def _readiness(services: Services) -> Callable[[Request], Awaitable[Response]]:
-    async def readyz(request: Request) -> Response:
+    async def readyz(_request: Request) -> Response:
         problems = [str(problem) for problem in services.status().get("problems", ())]
         return answer({"ready": not problems, "reasons": problems}, 503 if problems else 200)
 
@@ -97,11 +109,15 @@ def _said(console: Console, status: int | None) -> Callable[[Request, Exception]
     return handler
 
 
-_TITLES = {400: "This address cannot be read.", 404: "There is no such page.", 405: "That cannot be done here."}
+_TITLES = {
+    400: "This address cannot be read.",
+    404: "There is no such page.",
+    405: "That cannot be done here.",
+}
 _SENTENCES = {404: "Nothing is at this address.", 405: "This address does not take that method."}
 
 
-async def _surprised(request: Request, error: Exception) -> Response:
+async def _surprised(request: Request, _error: Exception) -> Response:
     """A programmer's error: Starlette raises it again behind this answer, and the server logs it with its traceback."""
     sentence = "Something went wrong inside the console. The log of the watch says what."
     if request.url.path.startswith("/api/"):
@@ -144,5 +160,7 @@ def _bound(settings: ConsoleSettings) -> socket.socket:
         bound.bind((host, port))
     except OSError as error:
         bound.close()
-        raise ConsoleError(f"console.listen: {settings.listen} cannot be used: {error.strerror or error}") from None
+        raise ConsoleError(
+            f"console.listen: {settings.listen} cannot be used: {error.strerror or error}"
+        ) from None
     return bound

@@ -7,13 +7,15 @@ Events: ``hello`` at the start; ``station``, ``session``, ``flag``, ``alert``, `
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
 
 import msgspec
 import trio
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from nocwatch.alerts.alert import Alert
 from nocwatch.clock import rfc3339
@@ -25,6 +27,8 @@ from nocwatch.flags import Flag
 from nocwatch.frames import Frame
 from nocwatch.network import Station
 from nocwatch.sessions import Session
+
+Put: TypeAlias = Callable[[bytes], Awaitable[None]]
 
 HEARTBEAT_S = 10.0
 GATHER_S = 0.2
@@ -53,34 +57,40 @@ class Events:
         if len(self.console.services.hub) >= self.console.services.hub.followers_max:
             self.console.services.hub.counters["followers_refused"] += 1
             return failure(503, "As many pages follow as console.live_clients_max allows.")
-        stream = self._stream(Interest(kinds - {"heartbeat"}, station))
-        return StreamingResponse(stream, media_type="text/event-stream", headers={"x-accel-buffering": "no", "cache-control": "no-store"})
+        return _Stream(self, Interest(kinds - {"heartbeat"}, station))
 
-    async def _stream(self, interest: Interest) -> AsyncIterator[bytes]:
+    async def write(self, interest: Interest, put: Put) -> None:
+        """Writes events until the client is let go."""
         hub = self.console.services.hub
         try:
             with hub.follow(interest) as follower:
-                yield f"retry: {RETRY_MS}\n".encode() + self._beat("hello")
-                async for chunk in self._changes(follower):
-                    yield chunk
+                await put(f"retry: {RETRY_MS}\n".encode() + self._beat("hello"))
+                await self._changes(follower, put)
         except Behind:
-            yield _event("behind", b'{"error":"This client was too slow; read again what you show, and come back."}')
+            await put(
+                _event(
+                    "behind",
+                    b'{"error":"This client was too slow; read again what you show, and come back."}',
+                )
+            )
         except Closing:
-            yield _event("closing", b"{}")
+            await put(_event("closing", b"{}"))
         except Full:
-            yield _event("behind", b'{"error":"As many pages follow as console.live_clients_max allows."}')
+            await put(
+                _event("behind", b'{"error":"As many pages follow as console.live_clients_max allows."}')
+            )
 
-    async def _changes(self, follower: Follower) -> AsyncIterator[bytes]:
+    async def _changes(self, follower: Follower, put: Put) -> None:
         next_beat = trio.current_time() + HEARTBEAT_S
         while True:
             taken = await follower.take(max(0.0, next_beat - trio.current_time()))
             if taken:
-                yield b"".join([_event(kind, await self._document(thing)) for kind, _, thing in taken])
+                await put(b"".join([_event(kind, await self._document(thing)) for kind, _, thing in taken]))
                 await trio.sleep(GATHER_S)
             if trio.current_time() >= next_beat:
                 next_beat = trio.current_time() + HEARTBEAT_S
                 # A comment keeps proxies awake, but a page cannot see one: the event is for the page.
-                yield b": heartbeat\n" + self._beat("heartbeat")
+                await put(b": heartbeat\n" + self._beat("heartbeat"))
 
     def _beat(self, name: str) -> bytes:
         services = self.console.services
@@ -91,7 +101,9 @@ class Events:
         match thing:
             case Station():
                 flags = await self.console.archive.flags_by_station()
-                return msgspec.json.encode(shapes.station(thing, self.console.services.places.place(thing.id), flags.get(thing.id)))
+                return msgspec.json.encode(
+                    shapes.station(thing, self.console.services.places.place(thing.id), flags.get(thing.id))
+                )
             case Session():
                 return msgspec.json.encode(shapes.session(thing))
             case Flag():
@@ -100,6 +112,38 @@ class Events:
                 return msgspec.json.encode(shapes.alert(thing))
             case Frame():
                 return msgspec.json.encode(shapes.live_frame(thing))
+
+
+class _Stream(Response):
+    """The answer that goes on, as a task that ends with the connection, so that nobody follows who is not there.
+
+    Starlette's own streams an async generator, and leaves it unclosed when the client goes.
+    """
+
+    def __init__(self, events: Events, interest: Interest) -> None:
+        super().__init__(
+            media_type="text/event-stream", headers={"x-accel-buffering": "no", "cache-control": "no-store"}
+        )
+        del self.headers["content-length"]
+        self._events, self._interest = events, interest
+
+    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+
+        async def put(data: bytes) -> None:
+            await send({"type": "http.response.body", "body": data, "more_body": True})
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_until_gone, receive, nursery.cancel_scope)
+            await self._events.write(self._interest, put)
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            nursery.cancel_scope.cancel()
+
+
+async def _until_gone(receive: Receive, scope: trio.CancelScope) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    scope.cancel()
 
 
 def _event(name: str, data: bytes) -> bytes:

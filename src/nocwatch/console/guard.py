@@ -10,7 +10,6 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections.abc import Iterable
-
 from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -98,7 +97,9 @@ def _with_headers(send: Send, scope: Scope) -> Send:
             headers = MutableHeaders(scope=message)
             for name, value in HEADERS.items():
                 headers[name] = value
-            headers.setdefault("cache-control", "public, max-age=31536000, immutable" if cacheable else "no-store")
+            headers.setdefault(
+                "cache-control", "public, max-age=31536000, immutable" if cacheable else "no-store"
+            )
         await send(message)
 
     return sender
@@ -106,7 +107,10 @@ def _with_headers(send: Send, scope: Scope) -> Send:
 
 async def posted(request: Request) -> dict[str, str]:
     """Fields of a posted form; the first of each name counts. The guard has bounded the body already."""
-    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
+    if (
+        request.headers.get("content-type", "").partition(";")[0].strip()
+        != "application/x-www-form-urlencoded"
+    ):
         return {}
     try:
         fields = parse_qs((await request.body()).decode("utf-8", "replace"), max_num_fields=FIELDS_MAX)

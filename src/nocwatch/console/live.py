@@ -8,8 +8,8 @@ come back. All of it runs in the watch's one trio thread.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple, TypeAlias
 
 import trio
@@ -75,7 +75,7 @@ class Follower:
         self._ready.set()
 
     async def take(self, timeout_s: float) -> list[tuple[str, str, Thing]]:
-        """What changed since the last call; waits up to ``timeout_s`` for something, then []
+        """What changed since the last call; waits up to ``timeout_s`` for something, and is empty after that.
 
         Raises:
             Behind: more than ``PENDING_MAX`` things waited.
@@ -133,8 +133,10 @@ class Hub:
 
     @contextmanager
     def follow(self, interest: Interest) -> Iterator[Follower]:
-        """Raises:
-        Full: ``followers_max`` follow already.
+        """Follows while the block runs.
+
+        Raises:
+            Full: ``followers_max`` follow already.
         """
         if len(self._followers) >= self.followers_max:
             self.counters["followers_refused"] += 1

@@ -78,15 +78,21 @@ class Console:
         self.tokens = Tokens()
         self.zone: tzinfo = ZoneInfo(settings.timezone)
         self.templates = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined,
-            trim_blocks=True, lstrip_blocks=True, auto_reload=False,
+            loader=jinja2.FileSystemLoader(TEMPLATES),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
         )
         self.templates.filters.update(_filters(self.zone) | _moment_filters(self.zone))
 
     def address(self, request: Request) -> Address:
         return Address(request.url.path, dict(request.query_params))
 
-    async def page(self, request: Request, template: str, active: str, context: Mapping[str, Any], status: int = 200) -> Response:
+    async def page(
+        self, request: Request, template: str, active: str, context: Mapping[str, Any], status: int = 200
+    ) -> Response:
         """Renders a page and gives a new visitor a cookie for forms."""
         visit = self.tokens.visit(request)
         shell = await self._shell(request, active, visit)
@@ -109,7 +115,14 @@ class Console:
             Entry("Fleet", "/fleet", "fleet"),
             Entry("Sessions", "/sessions", "sessions"),
             Entry("Flags", "/flags", "flags", sum(raised.values()), _worst_css(raised), "raised"),
-            Entry("Alerts", "/alerts", "alerts", sum(firing.values()), _worst_css(firing), AlertState.FIRING.value),
+            Entry(
+                "Alerts",
+                "/alerts",
+                "alerts",
+                sum(firing.values()),
+                _worst_css(firing),
+                AlertState.FIRING.value,
+            ),
             Entry("Rules", "/rules", "rules"),
             Entry("System", "/system", "system"),
         ]
@@ -117,8 +130,15 @@ class Console:
         theme = request.query_params.get("theme") or request.cookies.get("nocwatch_theme", "auto")
         wall = request.query_params.get("wall") or request.cookies.get("nocwatch_wall", "0")
         return Shell(
-            active, self.services.now_ns(), self.settings.timezone, theme if theme in ("dark", "light") else "auto", wall == "1",
-            request.query_params.get("q", "")[:200] if active == "Search" else "", rail, problems, self.tokens.token(visit),
+            active,
+            self.services.now_ns(),
+            self.settings.timezone,
+            theme if theme in ("dark", "light") else "auto",
+            wall == "1",
+            request.query_params.get("q", "")[:200] if active == "Search" else "",
+            rail,
+            problems,
+            self.tokens.token(visit),
             unquote(request.cookies.get("nocwatch_by", ""))[:80],
         )
 
@@ -131,12 +151,20 @@ def _keep_looks(request: Request, response: Response, shell: Shell) -> None:
 
 
 def _worst_css(counts: Mapping[str, int]) -> str:
-    worst = max((Severity(name) for name, count in counts.items() if count), key=lambda severity: severity.rank, default=Severity.INFO)
+    worst = max(
+        (Severity(name) for name, count in counts.items() if count),
+        key=lambda severity: severity.rank,
+        default=Severity.INFO,
+    )
     return looks.SEVERITIES[worst]
 
 
 _BLAMES = {
-    Blame.CHARGER: "charger", Blame.CSMS: "CSMS", Blame.NETWORK: "network", Blame.VEHICLE: "vehicle", Blame.DRIVER: "driver",
+    Blame.CHARGER: "charger",
+    Blame.CSMS: "CSMS",
+    Blame.NETWORK: "network",
+    Blame.VEHICLE: "vehicle",
+    Blame.DRIVER: "driver",
     Blame.UNKNOWN: "",
 }
 """In a list: what is not known stays empty."""
@@ -144,11 +172,23 @@ _BLAMES = {
 
 def _filters(zone: tzinfo) -> dict[str, Any]:
     return {
-        "path": addresses.path, "look": looks.look, "outcome_look": looks.OUTCOMES.__getitem__,
-        "severity_css": looks.SEVERITIES.__getitem__, "rfc3339": rfc3339, "kwh": words.kwh, "kw": words.kw, "number": words.number,
-        "percent": words.percent, "sentence": words.sentence, "label": words.label, "socket": sessions.socket,
-        "span": words.span, "source": sessions.SOURCES_SHORT.__getitem__, "absolute": lambda ns: words.absolute(ns, zone),
-        "time_of_day": lambda ns: words.time_of_day(ns, zone), "blame": lambda blame: _BLAMES.get(blame, "") if blame else "",
+        "path": addresses.path,
+        "look": looks.look,
+        "outcome_look": looks.OUTCOMES.__getitem__,
+        "severity_css": looks.SEVERITIES.__getitem__,
+        "rfc3339": rfc3339,
+        "kwh": words.kwh,
+        "kw": words.kw,
+        "number": words.number,
+        "percent": words.percent,
+        "sentence": words.sentence,
+        "label": words.label,
+        "socket": sessions.socket,
+        "span": words.span,
+        "source": sessions.SOURCES_SHORT.__getitem__,
+        "absolute": lambda ns: words.absolute(ns, zone),
+        "time_of_day": lambda ns: words.time_of_day(ns, zone),
+        "blame": lambda blame: _BLAMES.get(blame, "") if blame else "",
     }
 
 
@@ -179,4 +219,11 @@ def _moment_filters(zone: tzinfo) -> dict[str, Any]:
     def value(context: jinja2.runtime.Context, held: Any, name: str) -> str:
         return words.value(name, held, context["now_ns"])
 
-    return {"ago": ago, "lasting": lasting, "short": short, "frame_time": frame_time, "session_clock": session_clock, "value": value}
+    return {
+        "ago": ago,
+        "lasting": lasting,
+        "short": short,
+        "frame_time": frame_time,
+        "session_clock": session_clock,
+        "value": value,
+    }

@@ -21,7 +21,11 @@ ROWS = 100
 """Rows of a page: some 250 KB of HTML with their strips; a wall shows forty."""
 ROWS_AT_ONCE_MAX = 50
 """Single rows that one call of the live feed may ask for; more than that, and it takes the page."""
-LEGEND = tuple(status for status in LOOKS if status not in (ConnectorStatus.FINISHING, ConnectorStatus.OCCUPIED, ConnectorStatus.NO_DATA))
+LEGEND = tuple(
+    status
+    for status in LOOKS
+    if status not in (ConnectorStatus.FINISHING, ConnectorStatus.OCCUPIED, ConnectorStatus.NO_DATA)
+)
 
 
 class Shown(NamedTuple):
@@ -47,8 +51,11 @@ class FleetPages:
         address = console.address(request)
         state = address.words("state", ConnectorStatus)
         wanted = FleetFilter(
-            text=address.text("q") or "", state=state[0].value if state else "", site=address.text("site") or "",
-            flagged=address.text("flagged") or "", vendor=address.text("vendor") or "",
+            text=address.text("q") or "",
+            state=state[0].value if state else "",
+            site=address.text("site") or "",
+            flagged=address.text("flagged") or "",
+            vendor=address.text("vendor") or "",
         )
         flags = await console.archive.flags_by_station()
         stations = console.services.fleet().values()
@@ -57,9 +64,18 @@ class FleetPages:
         page = min(address.whole("page", 1, 1, 1_000_000), pages)
         first = (page - 1) * ROWS
         context = {
-            "address": address, "wanted": wanted, "rows": await self._shown(found[first : first + ROWS]),
-            "counts": fleet.counts(stations), "total": len(stations), "flagged": len(flags), "matching": len(found),
-            "page": page, "pages": pages, "first": first + 1, "last": min(first + ROWS, len(found)), "legend": LEGEND,
+            "address": address,
+            "wanted": wanted,
+            "rows": await self._shown(found[first : first + ROWS]),
+            "counts": fleet.counts(stations),
+            "total": len(stations),
+            "flagged": len(flags),
+            "matching": len(found),
+            "page": page,
+            "pages": pages,
+            "first": first + 1,
+            "last": min(first + ROWS, len(found)),
+            "legend": LEGEND,
         }
         return await console.page(request, "fleet.html", "Fleet", context)
 
@@ -76,10 +92,14 @@ class FleetPages:
         last, bands = await self.console.archive.rows_of([each.station.id for each in found])
         return [
             Shown(
-                each, fleet.cells(each.station, now_ns), last.get(each.station.id),
+                each,
+                fleet.cells(each.station, now_ns),
+                last.get(each.station.id),
                 timeline.strip(
                     bands.get(each.station.id, ()),
-                    [timeline.key(socket.evse, socket.connector) for socket in each.station.connectors], now_ns - DAY_NS, now_ns,
+                    [timeline.key(socket.evse, socket.connector) for socket in each.station.connectors],
+                    now_ns - DAY_NS,
+                    now_ns,
                 ),
             )
             for each in found

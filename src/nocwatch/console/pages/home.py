@@ -27,7 +27,10 @@ class HomePages:
 
     def routes(self) -> list[Route]:
         return [
-            Route("/", self.overview), Route("/search", self.search), Route("/rules", self.rules), Route("/system", self.system),
+            Route("/", self.overview),
+            Route("/search", self.search),
+            Route("/rules", self.rules),
+            Route("/system", self.system),
         ]
 
     async def overview(self, request: Request) -> Response:
@@ -39,18 +42,26 @@ class HomePages:
             lambda: (
                 store.alerts(AlertFilter(states=open_states), None, 12).items,
                 store.kpi_days(None, 1, now_ns, console.settings.timezone),
-                store.sessions(SessionFilter(outcomes=(Outcome.FAILED,), from_ns=now_ns - DAY_NS), None, 8).items,
+                store.sessions(
+                    SessionFilter(outcomes=(Outcome.FAILED,), from_ns=now_ns - DAY_NS), None, 8
+                ).items,
                 store.flags(FlagFilter(from_ns=now_ns - DAY_NS, order="newest"), None, 20).items,
             )
         )
         stations = console.services.fleet()
         connectors = fleet.connectors(stations.values())
         context = {
-            "alerts": alerts, "failed": failed,
-            "verdict": overview.verdict(fleet.counts(stations.values()), counted, console.services.status().get("problems", ())),
-            "cards": overview.cards(fleet.counts(stations.values()), connectors, counted, days[-1] if days else None),
+            "alerts": alerts,
+            "failed": failed,
+            "verdict": overview.verdict(
+                fleet.counts(stations.values()), counted, console.services.status().get("problems", ())
+            ),
+            "cards": overview.cards(
+                fleet.counts(stations.values()), connectors, counted, days[-1] if days else None
+            ),
             "changes": overview.changes(stations.values(), flags, failed, console.services.places, now_ns),
-            "connectors": sorted(connectors.items(), key=lambda pair: LOOKS[pair[0]].rank), "connector_total": connectors.total(),
+            "connectors": sorted(connectors.items(), key=lambda pair: LOOKS[pair[0]].rank),
+            "connector_total": connectors.total(),
         }
         return await console.page(request, "overview.html", "Overview", context)
 
@@ -66,7 +77,9 @@ class HomePages:
         store = console.archive.store
         sessions, flag, alert, frames = await console.archive.read(
             lambda: (
-                store.sessions(SessionFilter(text=text), None, FOUND_MAX).items, store.flag(text), store.alert(text),
+                store.sessions(SessionFilter(text=text), None, FOUND_MAX).items,
+                store.flag(text),
+                store.alert(text),
                 store.frames_by_ref([text]),
             )
         )
@@ -82,16 +95,26 @@ class HomePages:
         found = fleet.rows(stations.values(), console.services.places, flags, FleetFilter(text=text))
         if len(found) == 1 and not sessions:
             return RedirectResponse(f"/stations/{path(found[0].station.id)}", 303)
-        context = {"text": text, "stations": found[:FOUND_MAX], "station_total": len(found), "sessions": sessions}
+        context = {
+            "text": text,
+            "stations": found[:FOUND_MAX],
+            "station_total": len(found),
+            "sessions": sessions,
+        }
         return await console.page(request, "search.html", "Search", context)
 
     async def rules(self, request: Request) -> Response:
-        raised = await self.console.archive.read(lambda: self.console.archive.store.flags(FlagFilter(), None, 500).items)
+        raised = await self.console.archive.read(
+            lambda: self.console.archive.store.flags(FlagFilter(), None, 500).items
+        )
         counts: dict[str, int] = {}
         for flag in raised:
             if flag.state.value == "raised":
                 counts[flag.rule] = counts.get(flag.rule, 0) + 1
-        context = {"rules": sorted(self.console.services.rules(), key=lambda rule: (rule.category, rule.rule)), "raised": counts}
+        context = {
+            "rules": sorted(self.console.services.rules(), key=lambda rule: (rule.category, rule.rule)),
+            "raised": counts,
+        }
         return await self.console.page(request, "rules.html", "Rules", context)
 
     async def system(self, request: Request) -> Response:

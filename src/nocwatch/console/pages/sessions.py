@@ -28,10 +28,17 @@ def wanted_sessions(address: Address, now_ns: int, default_range: str = "24h") -
     sources = address.words("start_source", StartSource)
     moment = address.moment("from")
     found = SessionFilter(
-        station=address.text("station"), outcomes=address.words("outcome", Outcome), reasons=address.words("reason", Reason),
-        start_source=sources[0] if sources else None, token=address.text("token"), upstream=address.text("upstream"),
-        from_ns=moment if moment is not None else from_ns, until_ns=address.moment("until"), late=address.yes("late"),
-        ended=address.yes("ended"), text=address.text("text"),
+        station=address.text("station"),
+        outcomes=address.words("outcome", Outcome),
+        reasons=address.words("reason", Reason),
+        start_source=sources[0] if sources else None,
+        token=address.text("token"),
+        upstream=address.text("upstream"),
+        from_ns=moment if moment is not None else from_ns,
+        until_ns=address.moment("until"),
+        late=address.yes("late"),
+        ended=address.yes("ended"),
+        text=address.text("text"),
     )
     return found, name
 
@@ -44,7 +51,9 @@ class SessionPages:
 
     def routes(self) -> list[Route]:
         return [
-            Route("/sessions", self.listed), Route("/sessions/{session}", self.session), Route("/frames/{ref}", self.frame),
+            Route("/sessions", self.listed),
+            Route("/sessions/{session}", self.session),
+            Route("/frames/{ref}", self.frame),
         ]
 
     async def listed(self, request: Request) -> Response:
@@ -54,8 +63,13 @@ class SessionPages:
         after = address.text("after")
         page = await console.archive.read(lambda: console.archive.store.sessions(wanted, after, ROWS))
         context = {
-            "address": address, "wanted": wanted, "sessions": page.items, "next": page.next, "range": range_name,
-            "ranges": RANGES_SHOWN, "outcomes": list(Outcome),
+            "address": address,
+            "wanted": wanted,
+            "sessions": page.items,
+            "next": page.next,
+            "range": range_name,
+            "ranges": RANGES_SHOWN,
+            "outcomes": list(Outcome),
         }
         return await console.page(request, "sessions.html", "Sessions", context)
 
@@ -69,22 +83,39 @@ class SessionPages:
             if session is None:
                 return None, [], [], []
             page = store.frames(FrameFilter(session=session_id, order="oldest"), None, FRAMES_MAX)
-            return session, page, store.flags(FlagFilter(session=session_id), None, 20).items, store.samples(session_id)
+            return (
+                session,
+                page,
+                store.flags(FlagFilter(session=session_id), None, 20).items,
+                store.samples(session_id),
+            )
 
         session, page, flags, samples = await console.archive.read(query)
         if session is None:
             text = "Sessions are kept for some years; an older one is gone. The list shows what is there."
-            return await console.page(request, "message.html", "Sessions", {"title": f"No session {session_id}", "text": text}, 404)
+            return await console.page(
+                request, "message.html", "Sessions", {"title": f"No session {session_id}", "text": text}, 404
+            )
         curve = sessions.curve(session, samples)
         rows = frames.rows(page.items)
         proofs = {ref for each in (*session.blame_evidence, *session.issues) for ref in each.frames}
         context = {
-            "session": session, "banner": sessions.banner(session), "cards": sessions.cards(session, console.services.now_ns()),
-            "steps": sessions.steps(session), "curve": curve, "sketch": sessions.sketch(curve) if curve else "",
-            "flags": flags, "frames": rows, "more_frames": page.next is not None, "proofs": proofs,
-            "page_refs": {row.ref for row in rows}, "place": console.services.places.place(session.station),
-            "token": console.services.places.token(session.token), "reason": sessions.REASONS.get(session.reason) if session.reason else "",
-            "source": sessions.SOURCES[session.start_source], "socket_words": sessions.socket(session),
+            "session": session,
+            "banner": sessions.banner(session),
+            "cards": sessions.cards(session, console.services.now_ns()),
+            "steps": sessions.steps(session),
+            "curve": curve,
+            "sketch": sessions.sketch(curve) if curve else "",
+            "flags": flags,
+            "frames": rows,
+            "more_frames": page.next is not None,
+            "proofs": proofs,
+            "page_refs": {row.ref for row in rows},
+            "place": console.services.places.place(session.station),
+            "token": console.services.places.token(session.token),
+            "reason": sessions.REASONS.get(session.reason) if session.reason else "",
+            "source": sessions.SOURCES[session.start_source],
+            "socket_words": sessions.socket(session),
         }
         return await console.page(request, "session.html", "Sessions", context)
 
@@ -99,17 +130,32 @@ class SessionPages:
             if not found:
                 return None, []
             frame = found[0]
-            before = FrameFilter(station=frame.station, until_ns=frame.at_ns, from_ns=frame.at_ns - 600 * SECOND_NS)
-            after = FrameFilter(station=frame.station, from_ns=frame.at_ns, until_ns=frame.at_ns + 600 * SECOND_NS, order="oldest")
-            around = [*store.frames(before, None, AROUND).items, frame, *store.frames(after, None, AROUND).items]
+            before = FrameFilter(
+                station=frame.station, until_ns=frame.at_ns, from_ns=frame.at_ns - 600 * SECOND_NS
+            )
+            after = FrameFilter(
+                station=frame.station,
+                from_ns=frame.at_ns,
+                until_ns=frame.at_ns + 600 * SECOND_NS,
+                order="oldest",
+            )
+            around = [
+                *store.frames(before, None, AROUND).items,
+                frame,
+                *store.frames(after, None, AROUND).items,
+            ]
             return frame, [*{each.ref: each for each in around}.values()]
 
         frame, around = await console.archive.read(query)
         if frame is None:
             text = "Frames are kept for some weeks (store.frames_for); this one is older, or never was."
-            return await console.page(request, "message.html", "Fleet", {"title": f"No frame {ref}", "text": text}, 404)
+            return await console.page(
+                request, "message.html", "Fleet", {"title": f"No frame {ref}", "text": text}, 404
+            )
         context = {
-            "frame": frame, "rows": frames.rows(around), "row": frames.row(frame),
+            "frame": frame,
+            "rows": frames.rows(around),
+            "row": frames.row(frame),
             "place": console.services.places.place(frame.station),
         }
         return await console.page(request, "frame.html", "Fleet", context)

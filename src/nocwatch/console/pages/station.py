@@ -31,7 +31,10 @@ class StationPages:
 
     def routes(self) -> list[Route]:
         # Identities may hold slashes, so the longer address is tried first.
-        return [Route("/stations/{station:path}/frames", self.frames), Route("/stations/{station:path}", self.station)]
+        return [
+            Route("/stations/{station:path}/frames", self.frames),
+            Route("/stations/{station:path}", self.station),
+        ]
 
     async def station(self, request: Request) -> Response:
         console = self.console
@@ -45,12 +48,16 @@ class StationPages:
         store = console.archive.store
 
         def query() -> dict[str, Any]:
-            overlapping = SessionFilter(station=station_id, from_ns=from_ns, until_ns=until_ns, overlapping=True)
+            overlapping = SessionFilter(
+                station=station_id, from_ns=from_ns, until_ns=until_ns, overlapping=True
+            )
             return {
                 "bands": store.states(station_id, from_ns, until_ns),
                 "on_timeline": store.sessions(overlapping, None, SESSIONS_ON_TIMELINE_MAX).items,
                 "sessions": store.sessions(SessionFilter(station=station_id), None, 10).items,
-                "flags": store.flags(FlagFilter(station=station_id, from_ns=now_ns - 7 * DAY_NS), None, 10).items,
+                "flags": store.flags(
+                    FlagFilter(station=station_id, from_ns=now_ns - 7 * DAY_NS), None, 10
+                ).items,
                 "raised": store.flags(FlagFilter(station=station_id, state=FlagState.RAISED), None, 50).items,
                 "frames": store.frames(FrameFilter(station=station_id), None, FRAMES).items,
                 "days": store.kpi_days(station_id, 7, now_ns, console.settings.timezone),
@@ -63,9 +70,17 @@ class StationPages:
         )
         state, since_ns = fleet.state_of(station)
         context = {
-            **found, "address": address, "station": station, "place": console.services.places.place(station_id),
-            "state": state, "since_ns": since_ns, "timeline": drawn, "moves": _moves(address, from_ns, until_ns, now_ns),
-            "frames": frames.rows(found["frames"], newest_first=True), "socket_name": timeline.name, "legend": _legend(drawn),
+            **found,
+            "address": address,
+            "station": station,
+            "place": console.services.places.place(station_id),
+            "state": state,
+            "since_ns": since_ns,
+            "timeline": drawn,
+            "moves": _moves(address, from_ns, until_ns, now_ns),
+            "frames": frames.rows(found["frames"], newest_first=True),
+            "socket_name": timeline.name,
+            "legend": _legend(drawn),
             "week": _week(found["days"]),
         }
         return await console.page(request, "station.html", "Fleet", context)
@@ -81,21 +96,36 @@ class StationPages:
         address = console.address(request)
         action = address.text("action")
         wanted = FrameFilter(
-            station=station_id, actions=(action,) if action else None, troubled=bool(address.yes("troubled")),
-            from_ns=address.moment("from"), until_ns=address.moment("until"), text=address.text("text"),
+            station=station_id,
+            actions=(action,) if action else None,
+            troubled=bool(address.yes("troubled")),
+            from_ns=address.moment("from"),
+            until_ns=address.moment("until"),
+            text=address.text("text"),
         )
         after = address.text("after")
         page = await console.archive.read(lambda: console.archive.store.frames(wanted, after, 200))
         context = {
-            "address": address, "station_id": station_id, "place": console.services.places.place(station_id),
-            "rows": frames.rows(page.items, newest_first=True), "next": page.next, "wanted": wanted,
+            "address": address,
+            "station_id": station_id,
+            "place": console.services.places.place(station_id),
+            "rows": frames.rows(page.items, newest_first=True),
+            "next": page.next,
+            "wanted": wanted,
         }
         return await console.page(request, "frames.html", "Fleet", context)
 
     async def _unknown(self, request: Request, station_id: str) -> Response:
         place = self.console.services.places.place(station_id)
-        known = "It is in the registry, and has not connected yet." if place.known else "Nothing of that name has connected yet."
-        context = {"title": f"No station {station_id}", "text": known + " It appears with its first connection."}
+        known = (
+            "It is in the registry, and has not connected yet."
+            if place.known
+            else "Nothing of that name has connected yet."
+        )
+        context = {
+            "title": f"No station {station_id}",
+            "text": known + " It appears with its first connection.",
+        }
         return await self.console.page(request, "message.html", "Fleet", context, 404)
 
 
@@ -104,7 +134,10 @@ def _window(address: Address, now_ns: int) -> tuple[int, int]:
     until_ns = address.moment("until") or now_ns
     from_ns = address.moment("from")
     if from_ns is None:
-        from_ns = until_ns - address.whole("span", DAY_NS // 10**9, SPAN_NS_MIN // 10**9, SPAN_NS_MAX // 10**9) * 10**9
+        from_ns = (
+            until_ns
+            - address.whole("span", DAY_NS // 10**9, SPAN_NS_MIN // 10**9, SPAN_NS_MAX // 10**9) * 10**9
+        )
     if not SPAN_NS_MIN <= until_ns - from_ns <= SPAN_NS_MAX:
         raise BadQuery("from, until: a window of 5 minutes to 31 days is wanted")
     return from_ns, until_ns
@@ -125,7 +158,13 @@ def _moves(address: Address, from_ns: int, until_ns: int, now_ns: int) -> dict[s
         "earlier": window(from_ns - step, until_ns - step),
         "later": window(later - width, later) if until_ns < now_ns - MINUTE_NS else None,
         "spans": [
-            (label, address.with_(**{"from": None, "until": None, "span": None if length == DAY_NS else length // 10**9}), length == width)
+            (
+                label,
+                address.with_(
+                    **{"from": None, "until": None, "span": None if length == DAY_NS else length // 10**9}
+                ),
+                length == width,
+            )
             for length, label in SPANS
         ],
     }

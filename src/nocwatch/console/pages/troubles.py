@@ -38,10 +38,16 @@ def wanted_flags(address: Address, now_ns: int, default_range: str = "7d") -> tu
     moment = address.moment("from")
     rule = address.text("rule")
     return FlagFilter(
-        station=address.text("station"), session=address.text("session"), rules=(rule,) if rule else None,
-        categories=address.words("category", Category), severities=address.words("severity", Severity),
-        state=states[0] if states else None, from_ns=moment if moment is not None else from_ns, until_ns=address.moment("until"),
-        late=address.yes("late"), text=address.text("text"),
+        station=address.text("station"),
+        session=address.text("session"),
+        rules=(rule,) if rule else None,
+        categories=address.words("category", Category),
+        severities=address.words("severity", Severity),
+        state=states[0] if states else None,
+        from_ns=moment if moment is not None else from_ns,
+        until_ns=address.moment("until"),
+        late=address.yes("late"),
+        text=address.text("text"),
     ), name
 
 
@@ -50,9 +56,15 @@ def wanted_alerts(address: Address, now_ns: int, default_range: str = "7d") -> t
     moment = address.moment("from")
     rule = address.text("rule")
     return AlertFilter(
-        station=address.text("station"), site=address.text("site"), rules=(rule,) if rule else None,
-        severities=address.words("severity", Severity), states=address.words("state", AlertState), receiver=address.text("receiver"),
-        flag=address.text("flag"), from_ns=moment if moment is not None else from_ns, until_ns=address.moment("until"),
+        station=address.text("station"),
+        site=address.text("site"),
+        rules=(rule,) if rule else None,
+        severities=address.words("severity", Severity),
+        states=address.words("state", AlertState),
+        receiver=address.text("receiver"),
+        flag=address.text("flag"),
+        from_ns=moment if moment is not None else from_ns,
+        until_ns=address.moment("until"),
         text=address.text("text"),
     ), name
 
@@ -65,8 +77,11 @@ class TroublePages:
 
     def routes(self) -> list[Route]:
         return [
-            Route("/flags", self.flags), Route("/flags/{flag}", self.flag), Route("/flags/{flag}/clear", self.clear, methods=["POST"]),
-            Route("/alerts", self.alerts), Route("/alerts/{alert}", self.alert),
+            Route("/flags", self.flags),
+            Route("/flags/{flag}", self.flag),
+            Route("/flags/{flag}/clear", self.clear, methods=["POST"]),
+            Route("/alerts", self.alerts),
+            Route("/alerts/{alert}", self.alert),
             Route("/alerts/{alert}/{act:str}", self.act, methods=["POST"]),
         ]
 
@@ -77,8 +92,14 @@ class TroublePages:
         after = address.text("after")
         page = await console.archive.read(lambda: console.archive.store.flags(wanted, after, ROWS))
         context = {
-            "address": address, "wanted": wanted, "flags": page.items, "next": page.next, "range": range_name,
-            "ranges": [(name, label) for name, label, _ in RANGES], "severities": list(Severity)[::-1], "states": list(FlagState),
+            "address": address,
+            "wanted": wanted,
+            "flags": page.items,
+            "next": page.next,
+            "range": range_name,
+            "ranges": [(name, label) for name, label, _ in RANGES],
+            "severities": list(Severity)[::-1],
+            "states": list(FlagState),
         }
         return await console.page(request, "flags.html", "Flags", context)
 
@@ -94,16 +115,34 @@ class TroublePages:
             refs = [ref for each in flag.evidence for ref in each.frames][:PROOFS_MAX]
             same = FlagFilter(station=flag.station, rules=(flag.rule,), order="newest")
             others = [each for each in store.flags(same, None, 6).items if each.id != flag.id][:5]
-            return flag, _with_calls(refs, store.frames_by_ref), store.alerts(AlertFilter(flag=flag_id), None, 5).items, others
+            return (
+                flag,
+                _with_calls(refs, store.frames_by_ref),
+                store.alerts(AlertFilter(flag=flag_id), None, 5).items,
+                others,
+            )
 
         flag, proof, alerts, others = await console.archive.read(query)
         if flag is None:
-            return await console.page(request, "message.html", "Flags", {"title": f"No flag {flag_id}", "text": "The list shows those that are kept."}, 404)
+            return await console.page(
+                request,
+                "message.html",
+                "Flags",
+                {"title": f"No flag {flag_id}", "text": "The list shows those that are kept."},
+                404,
+            )
         rows = frames.rows(proof)
         named = {ref for each in flag.evidence for ref in each.frames}
         context = {
-            "flag": flag, "frames": rows, "page_refs": {row.ref for row in rows}, "proofs": named, "opened": [row.ref for row in rows if row.ref in named][:PROOFS_OPEN], "alerts": alerts, "others": others,
-            "place": console.services.places.place(flag.station) if flag.station else None, "error": error,
+            "flag": flag,
+            "frames": rows,
+            "page_refs": {row.ref for row in rows},
+            "proofs": named,
+            "opened": [row.ref for row in rows if row.ref in named][:PROOFS_OPEN],
+            "alerts": alerts,
+            "others": others,
+            "place": console.services.places.place(flag.station) if flag.station else None,
+            "error": error,
         }
         return await console.page(request, "flag.html", "Flags", context, status)
 
@@ -122,8 +161,14 @@ class TroublePages:
         after = address.text("after")
         page = await console.archive.read(lambda: console.archive.store.alerts(wanted, after, ROWS))
         context = {
-            "address": address, "wanted": wanted, "alerts": page.items, "next": page.next, "range": range_name,
-            "ranges": [(name, label) for name, label, _ in RANGES], "severities": list(Severity)[::-1], "states": list(AlertState),
+            "address": address,
+            "wanted": wanted,
+            "alerts": page.items,
+            "next": page.next,
+            "range": range_name,
+            "ranges": [(name, label) for name, label, _ in RANGES],
+            "severities": list(Severity)[::-1],
+            "states": list(AlertState),
         }
         return await console.page(request, "alerts.html", "Alerts", context)
 
@@ -139,25 +184,46 @@ class TroublePages:
             )
         )
         if alert is None:
-            return await console.page(request, "message.html", "Alerts", {"title": f"No alert {alert_id}", "text": "The list shows those that are kept."}, 404)
+            return await console.page(
+                request,
+                "message.html",
+                "Alerts",
+                {"title": f"No alert {alert_id}", "text": "The list shows those that are kept."},
+                404,
+            )
         context = {
-            "alert": alert, "history": history[::-1], "flags": flags, "error": error,
+            "alert": alert,
+            "history": history[::-1],
+            "flags": flags,
+            "error": error,
             "place": console.services.places.place(alert.station) if alert.station else None,
         }
         return await console.page(request, "alert.html", "Alerts", context, status)
 
     async def act(self, request: Request) -> Response:
         services = self.console.services
-        acts = {"acknowledge": services.acknowledge, "resolve": services.resolve, "silence": self._silence(request)}
+        acts = {
+            "acknowledge": services.acknowledge,
+            "resolve": services.resolve,
+            "silence": self._silence(request),
+        }
         act = acts.get(request.path_params["act"])
         if act is None:
-            return await self.console.page(request, "message.html", "Alerts", {"title": "No such act", "text": "Alerts are acknowledged, resolved or silenced."}, 404)
+            return await self.console.page(
+                request,
+                "message.html",
+                "Alerts",
+                {"title": "No such act", "text": "Alerts are acknowledged, resolved or silenced."},
+                404,
+            )
         return await self._do(request, request.path_params["alert"], "alerts", act, self.alert)
 
     def _silence(self, request: Request) -> Callable[[str, str, str], Awaitable[Alert | None]]:
         async def silence(alert: str, by: str, note: str) -> Alert | None:
             length = (await guard.posted(request)).get("length", "")
-            return await self.console.services.silence(alert, by, note, silence_until(length, self.console.services.now_ns()))
+            return await self.console.services.silence(
+                alert, by, note, silence_until(length, self.console.services.now_ns())
+            )
 
         return silence
 
@@ -172,7 +238,9 @@ class TroublePages:
         """Checks the form, does it, and leads back to the page; what is wrong stands on the page as a sentence."""
         form = await guard.posted(request)
         if not self.console.tokens.holds(request, form.get("token", "")):
-            return await again(request, "This form is of an earlier visit. Nothing was done: please press once more.", 403)
+            return await again(
+                request, "This form is of an earlier visit. Nothing was done: please press once more.", 403
+            )
         try:
             by = checked_name(form.get("by", ""))
             done = await act(subject, by, form.get("note", "").strip()[:TEXT_MAX])
@@ -180,7 +248,9 @@ class TroublePages:
             return await again(request, str(error), 409)
         self.console.archive.stale()
         response = RedirectResponse(f"/{where}/{path(subject)}", 303)
-        response.set_cookie("nocwatch_by", quote(by), max_age=31536000, httponly=True, samesite="strict", path="/")
+        response.set_cookie(
+            "nocwatch_by", quote(by), max_age=31536000, httponly=True, samesite="strict", path="/"
+        )
         if done is None:
             return await again(request, "It is not there any more.", 404)
         return response
@@ -194,7 +264,9 @@ def checked_name(by: str) -> str:
     """
     name = " ".join(by.split())
     if not name or len(name) > NAME_MAX:
-        raise NocwatchError(f"Your name is wanted (at most {NAME_MAX} characters), so that others know whom to ask.")
+        raise NocwatchError(
+            f"Your name is wanted (at most {NAME_MAX} characters), so that others know whom to ask."
+        )
     return name
 
 
@@ -217,5 +289,7 @@ def _with_calls(refs: list[str], by_ref: Callable[[list[str]], list[StoredFrame]
     """The frames with the calls that they answer and the answers that they got: one half proves little."""
     found = by_ref(refs)
     known = {frame.ref for frame in found}
-    halves = [ref for frame in found for ref in (frame.call, frame.answer) if ref is not None and ref not in known]
+    halves = [
+        ref for frame in found for ref in (frame.call, frame.answer) if ref is not None and ref not in known
+    ]
     return found + (by_ref(halves[:PROOFS_MAX]) if halves else [])

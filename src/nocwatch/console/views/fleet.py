@@ -59,9 +59,19 @@ def row(station: Station, places: Places, flags: StationFlags | None) -> FleetRo
     state, since_ns = state_of(station)
     # A critical flag is as urgent as a fault; a warning comes before all that is well.
     severity = flags.worst.rank if flags is not None else -1
-    urgency = 0 if severity == Severity.CRITICAL.rank else min(LOOKS[state].rank, 3 if severity == Severity.WARNING.rank else 99)
+    urgency = (
+        0
+        if severity == Severity.CRITICAL.rank
+        else min(LOOKS[state].rank, 3 if severity == Severity.WARNING.rank else 99)
+    )
     return FleetRow(
-        station, place, place.name or station.id, state, since_ns, flags, (urgency, LOOKS[state].rank, -since_ns, station.id)
+        station,
+        place,
+        place.name or station.id,
+        state,
+        since_ns,
+        flags,
+        (urgency, LOOKS[state].rank, -since_ns, station.id),
     )
 
 
@@ -81,20 +91,33 @@ class FleetFilter(NamedTuple):
             return False
         if self.vendor and (each.station.vendor or each.place.vendor) != self.vendor:
             return False
-        if self.flagged and (each.flags is None or (self.flagged != "any" and each.flags.worst.value != self.flagged)):
+        if self.flagged and (each.flags is None or self.flagged not in ("any", each.flags.worst.value)):
             return False
         return not self.text or all(word in _haystack(each) for word in self.text.lower().split())
 
 
 def _haystack(each: FleetRow) -> str:
     station, place = each.station, each.place
-    parts = (station.id, place.name, place.site, place.site_name, station.vendor, station.model, station.firmware, station.remote_address)
+    parts = (
+        station.id,
+        place.name,
+        place.site,
+        place.site_name,
+        station.vendor,
+        station.model,
+        station.firmware,
+        station.remote_address,
+    )
     return "\n".join(parts).lower()
 
 
-def rows(stations: Iterable[Station], places: Places, flags: Mapping[str, StationFlags], wanted: FleetFilter) -> list[FleetRow]:
+def rows(
+    stations: Iterable[Station], places: Places, flags: Mapping[str, StationFlags], wanted: FleetFilter
+) -> list[FleetRow]:
     """All that match, worst first."""
-    found = [each for station in stations if wanted.covers(each := row(station, places, flags.get(station.id)))]
+    found = [
+        each for station in stations if wanted.covers(each := row(station, places, flags.get(station.id)))
+    ]
     found.sort(key=lambda each: each.order)
     return found
 
@@ -116,10 +139,13 @@ def cells(station: Station, now_ns: int) -> list[Cell]:
 
 def _cell(connector: Connector, now_ns: int) -> Cell:
     shown = LOOKS[connector.status]
-    parts = [f"{socket_name(connector.evse, connector.connector)}: {connector.status.value}", f"for {words.span(now_ns - connector.since_ns)}"]
+    parts = [
+        f"{socket_name(connector.evse, connector.connector)}: {connector.status.value}",
+        f"for {words.span(now_ns - connector.since_ns)}",
+    ]
     if connector.power_w is not None and connector.status is ConnectorStatus.CHARGING:
         parts.append(words.kw(connector.power_w))
-    if connector.error_code not in ("", "NoError"):
+    if connector.error_code not in {"", "NoError"}:
         parts.append(connector.error_code)
     if connector.vendor_error:
         parts.append(connector.vendor_error)

@@ -67,7 +67,11 @@ def _threaded(ordered: Sequence[StoredFrame], shown: set[str], newest_first: boo
             below.setdefault(frame.call, []).append(frame)
         else:
             top.append(frame)
-    return [each for frame in (reversed(top) if newest_first else top) for each in (frame, *below.get(frame.ref, ()))]
+    return [
+        each
+        for frame in (reversed(top) if newest_first else top)
+        for each in (frame, *below.get(frame.ref, ()))
+    ]
 
 
 def row(frame: StoredFrame, under: bool = False) -> FrameRow:
@@ -78,12 +82,22 @@ def row(frame: StoredFrame, under: bool = False) -> FrameRow:
     trouble, bad = _trouble(frame, payload)
     is_answer = frame.type in (3, 4, 5)
     return FrameRow(
-        ref=frame.ref, at_ns=frame.at_ns, station=frame.station, from_station=frame.direction is Direction.FROM_STATION,
+        ref=frame.ref,
+        at_ns=frame.at_ns,
+        station=frame.station,
+        from_station=frame.direction is Direction.FROM_STATION,
         what=frame.action or ("answer to an unknown call" if is_answer else "?"),
-        word=_WORDS.get(frame.type, f"type {frame.type}"), under=under,
+        word=_WORDS.get(frame.type, f"type {frame.type}"),
+        under=under,
         answer=words.span(frame.answer_time_ns) if is_answer and frame.answer_time_ns is not None else "",
-        trouble=trouble, bad=bad, line=jsontext.folded(payload), body=jsontext.opened(payload), raw=frame.payload,
-        message_id=frame.message_id, call=frame.call, reply=frame.answer,
+        trouble=trouble,
+        bad=bad,
+        line=jsontext.folded(payload),
+        body=jsontext.opened(payload),
+        raw=frame.payload,
+        message_id=frame.message_id,
+        call=frame.call,
+        reply=frame.answer,
     )
 
 
@@ -100,7 +114,11 @@ def _payload(frame: StoredFrame) -> Any:
     if frame.type == 3 and len(parts) >= 3:
         return parts[2]
     if frame.type in (4, 5) and len(parts) >= 3:
-        return {"code": parts[2], "description": parts[3] if len(parts) > 3 else "", "details": parts[4] if len(parts) > 4 else {}}
+        return {
+            "code": parts[2],
+            "description": parts[3] if len(parts) > 3 else "",
+            "details": parts[4] if len(parts) > 4 else {},
+        }
     return parts
 
 
@@ -119,7 +137,19 @@ def _trouble(frame: StoredFrame, payload: Any) -> tuple[str, bool]:
     return "", False
 
 
-_REFUSALS = frozenset({"Rejected", "Invalid", "Blocked", "Expired", "ConcurrentTx", "Faulted", "Failed", "NotSupported", "UnlockFailed"})
+_REFUSALS = frozenset(
+    {
+        "Rejected",
+        "Invalid",
+        "Blocked",
+        "Expired",
+        "ConcurrentTx",
+        "Faulted",
+        "Failed",
+        "NotSupported",
+        "UnlockFailed",
+    }
+)
 
 
 def _refusal(payload: dict[str, Any]) -> str:
@@ -132,7 +162,14 @@ def _refusal(payload: dict[str, Any]) -> str:
     return ""
 
 
-_PLAIN = {"text": "Text", "ping": "Ping", "pong": "Pong", "close": "Close", "binary": "Binary", "garbled": "Garbled"}
+_PLAIN = {
+    "text": "Text",
+    "ping": "Ping",
+    "pong": "Pong",
+    "close": "Close",
+    "binary": "Binary",
+    "garbled": "Garbled",
+}
 
 
 def _plain(frame: StoredFrame) -> FrameRow:
@@ -151,7 +188,20 @@ def _plain(frame: StoredFrame) -> FrameRow:
     elif frame.kind == "garbled":
         line, trouble = frame.reason or frame.payload, trouble or "garbled"
     return FrameRow(
-        ref=frame.ref, at_ns=frame.at_ns, station=frame.station, from_station=frame.direction is Direction.FROM_STATION,
-        what=what, word=frame.kind, under=False, answer="", trouble=trouble, bad=frame.kind in ("garbled", "binary", "text"),
-        line=jsontext.folded(line), body=body, raw=frame.payload, message_id="", call=None, reply=None,
+        ref=frame.ref,
+        at_ns=frame.at_ns,
+        station=frame.station,
+        from_station=frame.direction is Direction.FROM_STATION,
+        what=what,
+        word=frame.kind,
+        under=False,
+        answer="",
+        trouble=trouble,
+        bad=frame.kind in ("garbled", "binary", "text"),
+        line=jsontext.folded(line),
+        body=body,
+        raw=frame.payload,
+        message_id="",
+        call=None,
+        reply=None,
     )

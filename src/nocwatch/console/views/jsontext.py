@@ -47,7 +47,7 @@ class _Out:
             return
         self.length += len(text)
         if self.length > CHARS_MAX:
-            text, self.cut = text[: CHARS_MAX], True
+            text, self.cut = text[:CHARS_MAX], True
         safe = escape(text)
         self.parts.append(Markup('<span class="{}">{}</span>').format(css, safe) if css else safe)
 

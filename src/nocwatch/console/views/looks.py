@@ -31,7 +31,7 @@ LOOKS: dict[ConnectorStatus, Look] = {
     ConnectorStatus.FAULTED: Look("faulted", "faulted", "✕", 0),
     ConnectorStatus.OFFLINE: Look("offline", "offline", "⌀", 1),
     ConnectorStatus.NO_DATA: Look("nodata", "nodata", "?", 2),
-    ConnectorStatus.UNAVAILABLE: Look("unavailable", "unavailable", "–", 3),
+    ConnectorStatus.UNAVAILABLE: Look("unavailable", "unavailable", "\u2013", 3),
     ConnectorStatus.SUSPENDED_EVSE: Look("suspendedevse", "suspended", "⏸", 4),
     ConnectorStatus.SUSPENDED_EV: Look("suspendedev", "suspended", "⏸", 5),
     ConnectorStatus.PREPARING: Look("preparing", "preparing", "◐", 6),

@@ -70,22 +70,43 @@ def verdict(counts: Counts, counted: Overview, problems: Sequence[str]) -> Verdi
     critical, others = firing.get(Severity.CRITICAL.value, 0), firing.get(Severity.WARNING.value, 0)
     by_state = dict(counts)
     if critical:
-        return Verdict(f"{_plural(critical, 'critical alert needs', 'critical alerts need')} a person", "faulted", "critical")
+        return Verdict(
+            f"{_plural(critical, 'critical alert needs', 'critical alerts need')} a person",
+            "faulted",
+            "critical",
+        )
     if others:
-        return Verdict(f"{_plural(others, 'warning needs', 'warnings need')} a person", "preparing", "warning")
+        return Verdict(
+            f"{_plural(others, 'warning needs', 'warnings need')} a person", "preparing", "warning"
+        )
     down = by_state.get(ConnectorStatus.FAULTED, 0) + by_state.get(ConnectorStatus.OFFLINE, 0)
     if down:
-        return Verdict(f"Nothing fires; {_plural(down, 'station is', 'stations are')} faulted or offline", "muted", "info")
+        return Verdict(
+            f"Nothing fires; {_plural(down, 'station is', 'stations are')} faulted or offline",
+            "muted",
+            "info",
+        )
     if not by_state:
         return Verdict("No station has connected yet", "muted", "nodata")
     return Verdict("All is well", "available", "done")
 
 
-def cards(counts: Counts, connectors: Counter[ConnectorStatus], counted: Overview, today: DayKpi | None) -> list[Card]:
+def cards(
+    counts: Counts, connectors: Counter[ConnectorStatus], counted: Overview, today: DayKpi | None
+) -> list[Card]:
     by_state = dict(counts)
     total = sum(by_state.values())
     online = total - by_state.get(ConnectorStatus.OFFLINE, 0)
-    found = [Card("Stations online", words.number(online), f"of {words.number(total)}", "with a live link", "/fleet", calm=False)]
+    found = [
+        Card(
+            "Stations online",
+            words.number(online),
+            f"of {words.number(total)}",
+            "with a live link",
+            "/fleet",
+            calm=False,
+        )
+    ]
     for status, note in (
         (ConnectorStatus.OFFLINE, "without a link"),
         (ConnectorStatus.FAULTED, "on a connector"),
@@ -93,33 +114,65 @@ def cards(counts: Counts, connectors: Counter[ConnectorStatus], counted: Overvie
         count = by_state.get(status, 0)
         look = LOOKS[status]
         found.append(
-            Card(status.value, words.number(count), "", note, f"/fleet?state={status.value}", look.css, look.icon, calm=not count)
+            Card(
+                status.value,
+                words.number(count),
+                "",
+                note,
+                f"/fleet?state={status.value}",
+                look.css,
+                look.icon,
+                calm=not count,
+            )
         )
     charging = connectors.get(ConnectorStatus.CHARGING, 0)
     found.append(
         Card(
-            "Charging", words.number(charging), "connectors", _plural(counted.sessions_ongoing, "session", "sessions"),
-            "/sessions?outcome=ongoing&range=all", "charging", "charging", calm=not charging,
+            "Charging",
+            words.number(charging),
+            "connectors",
+            _plural(counted.sessions_ongoing, "session", "sessions"),
+            "/sessions?outcome=ongoing&range=all",
+            "charging",
+            "charging",
+            calm=not charging,
         )
     )
     found.append(_success(today))
     energy = today.energy_wh if today else 0.0
     found.append(
-        Card("Energy today", words.number(energy / 1000, 0 if energy >= 1e6 else 1), "kWh", _plural(today.sessions if today else 0, "session", "sessions"), "/sessions?range=24h")
+        Card(
+            "Energy today",
+            words.number(energy / 1000, 0 if energy >= 1e6 else 1),
+            "kWh",
+            _plural(today.sessions if today else 0, "session", "sessions"),
+            "/sessions?range=24h",
+        )
     )
     raised = counted.flags_raised
     flags = sum(raised.values())
     critical = raised.get(Severity.CRITICAL.value, 0)
     css = "faulted" if critical else "preparing" if raised.get(Severity.WARNING.value, 0) else "muted"
     found.append(
-        Card("Flags raised", words.number(flags), "", f"{words.number(critical)} critical", "/flags?state=raised&range=all", css, "flags", calm=not flags)
+        Card(
+            "Flags raised",
+            words.number(flags),
+            "",
+            f"{words.number(critical)} critical",
+            "/flags?state=raised&range=all",
+            css,
+            "flags",
+            calm=not flags,
+        )
     )
     return found
 
 
 def _success(today: DayKpi | None) -> Card:
     if today is None or today.success_rate is None:
-        return Card("Success today", words.UNKNOWN, "", "no session has ended yet", "/sessions?range=24h", calm=True)
+        return Card(
+            "Success today", words.UNKNOWN, "", "no session has ended yet", "/sessions?range=24h", calm=True
+        )
     count = today.success + today.failed
     css, icon = ("preparing", "warning") if today.success_rate < LINE and count >= SAMPLE_MIN else ("", "")
     note = f"{words.number(today.success)} of {words.number(count)}" + (", few" if count < SAMPLE_MIN else "")
@@ -133,8 +186,11 @@ def changes(
     """The latest of what happened in 24 h, newest first."""
     found = [
         ChangeLine(
-            station.since_ns, f"{places.place(station.id).name or station.id} {'came online' if station.online else 'went offline'}",
-            f"/stations/{path(station.id)}", "muted" if station.online else "offline", "available" if station.online else "offline",
+            station.since_ns,
+            f"{places.place(station.id).name or station.id} {'came online' if station.online else 'went offline'}",
+            f"/stations/{path(station.id)}",
+            "muted" if station.online else "offline",
+            "available" if station.online else "offline",
         )
         for station in stations
         if now_ns - station.since_ns < DAY_NS
@@ -143,12 +199,22 @@ def changes(
         raised = flag.state is FlagState.RAISED
         css = SEVERITIES[flag.severity] if raised else "muted"
         text = flag.summary if raised else f"Cleared: {flag.summary}"
-        found.append(ChangeLine(flag.at_ns, text, f"/flags/{path(flag.id)}", css, flag.severity.value if raised else "done"))
+        found.append(
+            ChangeLine(
+                flag.at_ns, text, f"/flags/{path(flag.id)}", css, flag.severity.value if raised else "done"
+            )
+        )
     for session in failed:
         name = places.place(session.station).name or session.station
         reason = REASONS[session.reason] if session.reason else "reason not known"
         found.append(
-            ChangeLine(session.changed_at_ns, f"{name}: session failed, {reason}", f"/sessions/{path(session.id)}", "faulted", "faulted")
+            ChangeLine(
+                session.changed_at_ns,
+                f"{name}: session failed, {reason}",
+                f"/sessions/{path(session.id)}",
+                "faulted",
+                "faulted",
+            )
         )
     return sorted(found, key=lambda change: -change.at_ns)[:CHANGES_MAX]
 
@@ -177,11 +243,21 @@ def sections(status: Mapping[str, Any]) -> list[Section]:
     found = []
     for title, held in status.items():
         if isinstance(held, Mapping):
-            pairs = [(words.label(name), name, value, _bad(name, value)) for name, value in held.items() if not isinstance(value, Mapping)]
+            pairs = [
+                (words.label(name), name, value, _bad(name, value))
+                for name, value in held.items()
+                if not isinstance(value, Mapping)
+            ]
             found.append(Section(words.sentence(title), pairs, [], []))
-            found += sections({f"{title} {name}": value for name, value in held.items() if isinstance(value, Mapping)})
-        elif isinstance(held, Sequence) and not isinstance(held, str) and held and isinstance(held[0], Mapping):
+            found += sections(
+                {f"{title} {name}": value for name, value in held.items() if isinstance(value, Mapping)}
+            )
+        elif (
+            isinstance(held, Sequence) and not isinstance(held, str) and held and isinstance(held[0], Mapping)
+        ):
             columns = list(dict.fromkeys(name for line in held for name in line))
-            lines = [[(name, line.get(name), _bad(name, line.get(name))) for name in columns] for line in held]
+            lines = [
+                [(name, line.get(name), _bad(name, line.get(name))) for name in columns] for line in held
+            ]
             found.append(Section(words.sentence(title), [], columns, lines))
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from nocwatch.clock import HOUR_NS
@@ -37,8 +38,13 @@ REASONS: dict[Reason, str] = {
 """What a person reads for each reason."""
 
 SOURCES_SHORT: dict[StartSource, str] = {
-    StartSource.RFID: "RFID", StartSource.REMOTE: "Remote", StartSource.PLUG_AND_CHARGE: "Plug and charge",
-    StartSource.AUTOCHARGE: "Autocharge", StartSource.TERMINAL: "Terminal", StartSource.FREE: "Free", StartSource.UNKNOWN: "",
+    StartSource.RFID: "RFID",
+    StartSource.REMOTE: "Remote",
+    StartSource.PLUG_AND_CHARGE: "Plug and charge",
+    StartSource.AUTOCHARGE: "Autocharge",
+    StartSource.TERMINAL: "Terminal",
+    StartSource.FREE: "Free",
+    StartSource.UNKNOWN: "",
 }
 """For a column of a list."""
 
@@ -93,8 +99,18 @@ def duration_ns(session: Session, now_ns: int) -> int:
 
 
 _PHASES = {
-    Milestone.CREATED: ("preparing", "preparing", "Pending", "waiting for the authorisation, the plug or the station"),
-    Milestone.STARTING: ("preparing", "preparing", "Starting", "the station has not confirmed the flow of energy yet"),
+    Milestone.CREATED: (
+        "preparing",
+        "preparing",
+        "Pending",
+        "waiting for the authorisation, the plug or the station",
+    ),
+    Milestone.STARTING: (
+        "preparing",
+        "preparing",
+        "Starting",
+        "the station has not confirmed the flow of energy yet",
+    ),
     Milestone.STOPPING: ("finishing", "preparing", "Stopping", "the station has not confirmed the stop yet"),
 }
 
@@ -124,7 +140,10 @@ def cards(session: Session, now_ns: int, price: str = "") -> list[Card]:
     found = [
         _energy_card(session),
         Card(
-            "Duration", words.clock(length_ns), "", "" if session.over else "running",
+            "Duration",
+            words.clock(length_ns),
+            "",
+            "" if session.over else "running",
             None if session.over else session.started_at_ns,
         ),
     ]
@@ -132,11 +151,20 @@ def cards(session: Session, now_ns: int, price: str = "") -> list[Card]:
         average_w = session.energy_wh / (length_ns / HOUR_NS)
         note = f"at most {words.kw(session.power_w_max)}" if session.power_w_max is not None else ""
         if not session.over and session.power_w is not None:
-            found.append(Card("Power now", words.number(session.power_w / 1000, 1), "kW", f"{words.kw(average_w)} on average"))
+            found.append(
+                Card(
+                    "Power now",
+                    words.number(session.power_w / 1000, 1),
+                    "kW",
+                    f"{words.kw(average_w)} on average",
+                )
+            )
         else:
             found.append(Card("Average power", words.number(average_w / 1000, 1), "kW", note))
     if session.soc_percent is not None:
-        found.append(Card("State of charge", words.number(session.soc_percent), "%", "as the vehicle said last"))
+        found.append(
+            Card("State of charge", words.number(session.soc_percent), "%", "as the vehicle said last")
+        )
     if price:
         found.append(Card("Price", price, "", "estimate"))
     return found
@@ -148,14 +176,27 @@ def _energy_card(session: Session) -> Card:
     note = ""
     if session.meter_start_wh is not None:
         note = f"register {words.number(session.meter_start_wh / 1000, 2)}"
-        note += f" → {words.number(session.meter_stop_wh / 1000, 2)} kWh" if session.meter_stop_wh is not None else " kWh at the start"
+        note += (
+            f" → {words.number(session.meter_stop_wh / 1000, 2)} kWh"
+            if session.meter_stop_wh is not None
+            else " kWh at the start"
+        )
     return Card("Energy", words.number(session.energy_wh / 1000, 2), "kWh", note)
 
 
 _STEP_LOOKS = {
-    "created": "preparing", "starting": "preparing", "charging": "charging", "stopping": "finishing", "stopped": "available",
-    "completed": "available", "failed": "faulted", "released": "available", "suspended_ev": "suspendedev",
-    "suspended_evse": "suspendedevse", "interrupted": "faulted", "resumed": "charging",
+    "created": "preparing",
+    "starting": "preparing",
+    "charging": "charging",
+    "stopping": "finishing",
+    "stopped": "available",
+    "completed": "available",
+    "failed": "faulted",
+    "released": "available",
+    "suspended_ev": "suspendedev",
+    "suspended_evse": "suspendedevse",
+    "interrupted": "faulted",
+    "resumed": "charging",
 }
 
 
@@ -163,15 +204,20 @@ def steps(session: Session) -> list[Step]:
     """Milestones with the time spent in each, and what happened between them."""
     ordered: Sequence[SessionStep] = sorted(session.steps, key=lambda step: step.at_ns)
     marks = [step for step in ordered if step.milestone]
-    after = {id(step): following for step, following in zip(marks, marks[1:], strict=False)}
+    after = {id(step): following for step, following in pairwise(marks)}
     found = []
     for step in ordered:
         following = after.get(id(step))
         last = bool(marks) and step is marks[-1]
         found.append(
             Step(
-                step.at_ns, words.sentence(step.name), _STEP_LOOKS.get(step.name, "muted"), step.milestone, step.text,
-                words.span(following.at_ns - step.at_ns) if following is not None else None, step.frames,
+                step.at_ns,
+                words.sentence(step.name),
+                _STEP_LOOKS.get(step.name, "muted"),
+                step.milestone,
+                step.text,
+                words.span(following.at_ns - step.at_ns) if following is not None else None,
+                step.frames,
                 current=last and not session.over,
             )
         )
@@ -195,26 +241,35 @@ class Curve(NamedTuple):
 
 
 _SERIES = (
-    ("Power", "kW", "power_w", 1000.0), ("Energy", "kWh", "energy_wh", 1000.0), ("State of charge", "%", "soc_percent", 1.0),
-    ("Current", "A", "current_a", 1.0), ("Voltage", "V", "voltage_v", 1.0),
+    ("Power", "kW", "power_w", 1000.0),
+    ("Energy", "kWh", "energy_wh", 1000.0),
+    ("State of charge", "%", "soc_percent", 1.0),
+    ("Current", "A", "current_a", 1.0),
+    ("Voltage", "V", "voltage_v", 1.0),
 )
 
 
 def curve(session: Session, samples: Sequence[StoredSample]) -> Curve | None:
     """The charge curve; a straight line from start to end where no reading came between; None where nothing is known."""
-    ordered = sorted((sample for sample in samples if not sample.implausible), key=lambda sample: sample.at_ns)
+    ordered = sorted(
+        (sample for sample in samples if not sample.implausible), key=lambda sample: sample.at_ns
+    )
     if len(ordered) < 2:
         if not session.energy_wh:
             return None
         until_ns = session.stopped_at_ns or session.changed_at_ns
         return Curve(
-            [session.started_at_ns / 1e9, until_ns / 1e9], [("Energy", "kWh", [0.0, session.energy_wh / 1000])], approximated=True
+            [session.started_at_ns / 1e9, until_ns / 1e9],
+            [("Energy", "kWh", [0.0, session.energy_wh / 1000])],
+            approximated=True,
         )
     series = []
     for name, unit, field, factor in _SERIES:
         raw = [getattr(sample, field, None) for sample in ordered]
         if any(value is not None for value in raw):
-            series.append((name, unit, [None if value is None else round(value / factor, 3) for value in raw]))
+            series.append(
+                (name, unit, [None if value is None else round(value / factor, 3) for value in raw])
+            )
     return Curve([sample.at_ns / 1e9 for sample in ordered], series, approximated=False) if series else None
 
 

@@ -25,26 +25,51 @@ def time(at_ns: int | None) -> str | None:
 
 def evidence(found: tuple[Evidence, ...]) -> list[Document]:
     return [
-        {"text": each.text, "at": time(each.at_ns or None), "frames": list(each.frames), "session": each.session} for each in found
+        {
+            "text": each.text,
+            "at": time(each.at_ns or None),
+            "frames": list(each.frames),
+            "session": each.session,
+        }
+        for each in found
     ]
 
 
 def station(each: Station, place: Place, flags: StationFlags | None) -> Document:
     return {
-        "id": each.id, "online": each.online, "since": time(each.since_ns), "last_seen": time(each.last_seen_ns),
-        "name": place.name or None, "site": place.site or None, "vendor": each.vendor or place.vendor or None,
-        "model": each.model or place.model or None, "firmware": each.firmware or place.firmware or None,
-        "serial": each.serial or None, "version": each.version or None, "upstream": each.upstream or None,
-        "boots": each.boots, "booted_at": time(each.booted_at_ns),
+        "id": each.id,
+        "online": each.online,
+        "since": time(each.since_ns),
+        "last_seen": time(each.last_seen_ns),
+        "name": place.name or None,
+        "site": place.site or None,
+        "vendor": each.vendor or place.vendor or None,
+        "model": each.model or place.model or None,
+        "firmware": each.firmware or place.firmware or None,
+        "serial": each.serial or None,
+        "version": each.version or None,
+        "upstream": each.upstream or None,
+        "boots": each.boots,
+        "booted_at": time(each.booted_at_ns),
         "connectors": [
             {
-                "evse": socket.evse, "connector": socket.connector, "status": socket.status.value, "reported": socket.reported.value,
-                "since": time(socket.since_ns), "error_code": socket.error_code or None, "power_w": socket.power_w,
+                "evse": socket.evse,
+                "connector": socket.connector,
+                "status": socket.status.value,
+                "reported": socket.reported.value,
+                "since": time(socket.since_ns),
+                "error_code": socket.error_code or None,
+                "power_w": socket.power_w,
                 "session": socket.session,
             }
             for socket in each.connectors
         ],
-        "flags": {"info": flags.info, "warning": flags.warning, "critical": flags.critical, "worst": flags.flag}
+        "flags": {
+            "info": flags.info,
+            "warning": flags.warning,
+            "critical": flags.critical,
+            "worst": flags.flag,
+        }
         if flags is not None
         else {"info": 0, "warning": 0, "critical": 0, "worst": None},
     }
@@ -52,59 +77,131 @@ def station(each: Station, place: Place, flags: StationFlags | None) -> Document
 
 def session(each: Session) -> Document:
     return {
-        "at": time(each.changed_at_ns), "id": each.id, "station": each.station, "evse": each.evse, "connector": each.connector,
-        "transaction": each.transaction, "started_at": time(each.started_at_ns), "stopped_at": time(each.stopped_at_ns),
-        "energy_wh": each.energy_wh, "meter_start_wh": each.meter_start_wh, "meter_stop_wh": each.meter_stop_wh,
-        "outcome": each.outcome.value, "reason": each.reason.value if each.reason else None,
-        "blame": each.blame.value if each.blame else None, "start_source": each.start_source.value,
-        "start_confidence": each.start_confidence, "milestones": {name: time(at_ns) for name, at_ns in each.milestones.items()},
-        "late": each.late, "blame_evidence": evidence(each.blame_evidence), "issues": evidence(each.issues),
-        "stop_reason": each.stop_reason, "token": each.token, "power_w": each.power_w, "power_w_max": each.power_w_max,
-        "soc_percent": each.soc_percent, "phase": each.phase.value, "version": each.version or None,
-        "upstream": each.upstream or None, "revision": each.revision,
+        "at": time(each.changed_at_ns),
+        "id": each.id,
+        "station": each.station,
+        "evse": each.evse,
+        "connector": each.connector,
+        "transaction": each.transaction,
+        "started_at": time(each.started_at_ns),
+        "stopped_at": time(each.stopped_at_ns),
+        "energy_wh": each.energy_wh,
+        "meter_start_wh": each.meter_start_wh,
+        "meter_stop_wh": each.meter_stop_wh,
+        "outcome": each.outcome.value,
+        "reason": each.reason.value if each.reason else None,
+        "blame": each.blame.value if each.blame else None,
+        "start_source": each.start_source.value,
+        "start_confidence": each.start_confidence,
+        "milestones": {name: time(at_ns) for name, at_ns in each.milestones.items()},
+        "late": each.late,
+        "blame_evidence": evidence(each.blame_evidence),
+        "issues": evidence(each.issues),
+        "stop_reason": each.stop_reason,
+        "token": each.token,
+        "power_w": each.power_w,
+        "power_w_max": each.power_w_max,
+        "soc_percent": each.soc_percent,
+        "phase": each.phase.value,
+        "version": each.version or None,
+        "upstream": each.upstream or None,
+        "revision": each.revision,
     }
 
 
 def flag(each: Flag) -> Document:
     return {
-        "at": time(each.at_ns), "id": each.id, "rule": each.rule, "detector": each.detector, "category": each.category.value,
-        "severity": each.severity.value, "station": each.station, "evse": each.evse, "connector": each.connector,
-        "session": each.session, "subject": each.subject or None, "state": each.state.value, "summary": each.summary,
-        "evidence": evidence(each.evidence), "onset_at": time(each.onset_at_ns), "advice": each.advice or None,
-        "blame": each.blame.value, "runbook": each.runbook or None, "labels": dict(each.labels), "late": each.late,
+        "at": time(each.at_ns),
+        "id": each.id,
+        "rule": each.rule,
+        "detector": each.detector,
+        "category": each.category.value,
+        "severity": each.severity.value,
+        "station": each.station,
+        "evse": each.evse,
+        "connector": each.connector,
+        "session": each.session,
+        "subject": each.subject or None,
+        "state": each.state.value,
+        "summary": each.summary,
+        "evidence": evidence(each.evidence),
+        "onset_at": time(each.onset_at_ns),
+        "advice": each.advice or None,
+        "blame": each.blame.value,
+        "runbook": each.runbook or None,
+        "labels": dict(each.labels),
+        "late": each.late,
         "cleared_because": each.cleared_because or None,
     }
 
 
 def alert(each: Alert) -> Document:
     return {
-        "at": time(each.at_ns), "id": each.id, "state": each.state.value, "group": each.group,
-        "receivers": list(each.receivers), "flags": list(each.flags), "flag_count": each.flag_count, "open_count": each.open_count, "severity": each.severity.value,
-        "station": each.station, "site": each.site or None, "summary": each.summary, "advice": each.advice or None,
-        "blame": each.blame.value, "rule": each.rule, "category": each.category or None, "runbook": each.runbook or None,
-        "started_at": time(each.started_at_ns), "acknowledged_by": each.acknowledged_by or None,
-        "acknowledged_at": time(each.acknowledged_at_ns), "note": each.note or None, "silenced_by": each.silenced_by or None,
-        "inhibited_by": each.inhibited_by or None, "resolved_because": each.resolved_because or None,
-        "resolved_by": each.resolved_by or None, "labels": dict(each.labels), "revision": each.revision,
+        "at": time(each.at_ns),
+        "id": each.id,
+        "state": each.state.value,
+        "group": each.group,
+        "receivers": list(each.receivers),
+        "flags": list(each.flags),
+        "flag_count": each.flag_count,
+        "open_count": each.open_count,
+        "severity": each.severity.value,
+        "station": each.station,
+        "site": each.site or None,
+        "summary": each.summary,
+        "advice": each.advice or None,
+        "blame": each.blame.value,
+        "rule": each.rule,
+        "category": each.category or None,
+        "runbook": each.runbook or None,
+        "started_at": time(each.started_at_ns),
+        "acknowledged_by": each.acknowledged_by or None,
+        "acknowledged_at": time(each.acknowledged_at_ns),
+        "note": each.note or None,
+        "silenced_by": each.silenced_by or None,
+        "inhibited_by": each.inhibited_by or None,
+        "resolved_because": each.resolved_because or None,
+        "resolved_by": each.resolved_by or None,
+        "labels": dict(each.labels),
+        "revision": each.revision,
     }
 
 
 def stored_frame(each: StoredFrame) -> Document:
     return {
-        "ref": each.ref, "at": time(each.at_ns), "station": each.station, "connection": each.connection,
-        "direction": _DIRECTIONS[each.direction], "kind": each.kind, "type": each.type, "action": each.action or None,
-        "message_id": each.message_id or None, "version": each.version or None, "payload": each.payload,
-        "answer_time_s": None if each.answer_time_ns is None else each.answer_time_ns / 1e9, "call": each.call,
-        "answer": each.answer, "unanswered": each.unanswered, "error_code": each.error_code or None,
-        "oddity": each.oddity or None, "code": each.code, "reason": each.reason or None,
+        "ref": each.ref,
+        "at": time(each.at_ns),
+        "station": each.station,
+        "connection": each.connection,
+        "direction": _DIRECTIONS[each.direction],
+        "kind": each.kind,
+        "type": each.type,
+        "action": each.action or None,
+        "message_id": each.message_id or None,
+        "version": each.version or None,
+        "payload": each.payload,
+        "answer_time_s": None if each.answer_time_ns is None else each.answer_time_ns / 1e9,
+        "call": each.call,
+        "answer": each.answer,
+        "unanswered": each.unanswered,
+        "error_code": each.error_code or None,
+        "oddity": each.oddity or None,
+        "code": each.code,
+        "reason": each.reason or None,
     }
 
 
 def live_frame(each: Frame) -> Document:
     return {
-        "ref": each.ref, "at": time(each.received_at_ns), "station": each.station, "connection": each.connection,
-        "direction": _DIRECTIONS[each.direction], "kind": each.kind.value,
-        "payload": each.payload.decode("utf-8", "replace"), "code": each.code, "reason": each.reason or None,
+        "ref": each.ref,
+        "at": time(each.received_at_ns),
+        "station": each.station,
+        "connection": each.connection,
+        "direction": _DIRECTIONS[each.direction],
+        "kind": each.kind.value,
+        "payload": each.payload.decode("utf-8", "replace"),
+        "code": each.code,
+        "reason": each.reason or None,
     }
 
 

@@ -78,7 +78,7 @@ class Timeline(NamedTuple):
 
 
 class Strip(NamedTuple):
-    """A row's strip: one SVG path a state, in ``STRIP_UNITS`` × ``height``."""
+    """A row's strip: one SVG path a state, in ``STRIP_UNITS`` by ``height``."""
 
     paths: list[tuple[str, str]]
     height: int
@@ -132,10 +132,18 @@ def timeline(
         spans = [
             _span(band, from_ns, until_ns, now_ns, zone)
             for band in bands
-            if key(band.evse, band.connector) == socket and band.from_ns < until_ns and (band.until_ns or now_ns) > from_ns
+            if key(band.evse, band.connector) == socket
+            and band.from_ns < until_ns
+            and (band.until_ns or now_ns) > from_ns
         ]
         bars = [_bar(session, from_ns, until_ns, now_ns) for session in sessions if _on(session, socket)]
-        lanes.append(Lane(name(socket[0] or None, socket[1]), [span for span in spans if span], [bar for bar in bars if bar]))
+        lanes.append(
+            Lane(
+                name(socket[0] or None, socket[1]),
+                [span for span in spans if span],
+                [bar for bar in bars if bar],
+            )
+        )
     width = until_ns - from_ns
     now_left = _percent((now_ns - from_ns) / width) if from_ns < now_ns < until_ns else None
     return Timeline(lanes, ticks(from_ns, until_ns, zone), from_ns, until_ns, now_left)
@@ -157,12 +165,24 @@ def _span(band: Band, from_ns: int, until_ns: int, now_ns: int, zone: tzinfo) ->
     if end_ns <= start_ns or band.status is ConnectorStatus.NO_DATA:
         return None
     width = until_ns - from_ns
-    until = words.absolute(band.until_ns, zone) if band.until_ns is not None and band.until_ns < now_ns else "now"
+    until = (
+        words.absolute(band.until_ns, zone) if band.until_ns is not None and band.until_ns < now_ns else "now"
+    )
     lasted = words.span((band.until_ns or now_ns) - band.from_ns)
-    why = "\nThe link was down: what the socket did meanwhile is not known." if band.status is ConnectorStatus.OFFLINE else ""
+    why = (
+        "\nThe link was down: what the socket did meanwhile is not known."
+        if band.status is ConnectorStatus.OFFLINE
+        else ""
+    )
     title = f"{band.status.value} for {lasted}\n{words.absolute(band.from_ns, zone)} to {until}{why}"
     share = max((end_ns - start_ns) / width, 0.001)
-    return Span(LOOKS[band.status].css, _percent((start_ns - from_ns) / width), _percent(share), title, band.status.value)
+    return Span(
+        LOOKS[band.status].css,
+        _percent((start_ns - from_ns) / width),
+        _percent(share),
+        title,
+        band.status.value,
+    )
 
 
 def _bar(session: Session, from_ns: int, until_ns: int, now_ns: int) -> SessionBar | None:
@@ -174,18 +194,32 @@ def _bar(session: Session, from_ns: int, until_ns: int, now_ns: int) -> SessionB
     share = max((max(end_ns, start_ns) - start_ns) / width, 0.0015)
     energy = words.kwh(session.energy_wh)
     left = (start_ns - from_ns) / width
-    text = energy if share > LABEL_SHARE_MIN and left + share / 2 > LANE_NAME_SHARE and session.energy_wh is not None else ""
+    text = (
+        energy
+        if share > LABEL_SHARE_MIN and left + share / 2 > LANE_NAME_SHARE and session.energy_wh is not None
+        else ""
+    )
     verdict = session.outcome.value + (f", {session.reason.value}" if session.reason else "")
     lasted = words.span((session.stopped_at_ns or now_ns) - session.started_at_ns)
     return SessionBar(
-        session.id, session.outcome.value, _percent(left), _percent(share), _percent(left + share / 2), text,
+        session.id,
+        session.outcome.value,
+        _percent(left),
+        _percent(share),
+        _percent(left + share / 2),
+        text,
         f"Session: {verdict}\n{energy} in {lasted}",
     )
 
 
 _STEPS = (
-    (MINUTE_NS, 12 * MINUTE_NS), (5 * MINUTE_NS, HOUR_NS), (15 * MINUTE_NS, 3 * HOUR_NS), (30 * MINUTE_NS, 6 * HOUR_NS),
-    (HOUR_NS, 26 * HOUR_NS), (6 * HOUR_NS, 4 * DAY_NS), (DAY_NS, 60 * DAY_NS),
+    (MINUTE_NS, 12 * MINUTE_NS),
+    (5 * MINUTE_NS, HOUR_NS),
+    (15 * MINUTE_NS, 3 * HOUR_NS),
+    (30 * MINUTE_NS, 6 * HOUR_NS),
+    (HOUR_NS, 26 * HOUR_NS),
+    (6 * HOUR_NS, 4 * DAY_NS),
+    (DAY_NS, 60 * DAY_NS),
 )
 """Distance of two ticks, for windows up to that length."""
 
@@ -204,7 +238,12 @@ def ticks(from_ns: int, until_ns: int, zone: tzinfo) -> list[Tick]:
         if moment * SECOND_NS >= from_ns:
             left = (moment * SECOND_NS - from_ns) / (until_ns - from_ns)
             midnight = at.hour == 0 and at.minute == 0
-            text = at.strftime("%a %d" if midnight else "%H:%M") if index % every == 0 and 0.01 < left < 0.985 else ""
+            labelled = (
+                index % every == 0
+                if step_ns >= DAY_NS
+                else (at.hour * 60 + at.minute) * MINUTE_NS % (step_ns * every) == 0
+            )
+            text = at.strftime("%a %d" if midnight else "%H:%M") if labelled and 0.01 < left < 0.985 else ""
             found.append(Tick(_percent(left), text, midnight))
         at = _after(at, step, zone)
         index += 1
@@ -212,7 +251,7 @@ def ticks(from_ns: int, until_ns: int, zone: tzinfo) -> list[Tick]:
 
 
 def _after(at: datetime, step: timedelta, zone: tzinfo) -> datetime:
-    """The next round moment; days by the calendar, so that they stay at midnight across a change of summer time."""
-    if step >= timedelta(days=1):
+    """The next round moment; long steps by the calendar, so that they stay round across a change of summer time."""
+    if step > timedelta(hours=1):
         return at + step
     return datetime.fromtimestamp(at.timestamp() + step.total_seconds(), zone)

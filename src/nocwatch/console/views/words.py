@@ -13,7 +13,7 @@ from nocwatch.clock import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS
 
 THIN = "\u202f"
 NOBREAK = "\u00a0"
-UNKNOWN = "–"
+UNKNOWN = "\u2013"
 
 
 def number(value: float | None, decimals: int = 0) -> str:
@@ -120,7 +120,11 @@ def short(at_ns: int, now_ns: int, zone: tzinfo) -> str:
 def frame_time(at_ns: int, now_ns: int, zone: tzinfo) -> str:
     """``10:04:13.512`` today, ``Nov 20 10:04:13`` before."""
     then, now = _moment(at_ns, zone), _moment(now_ns, zone)
-    return time_of_day(at_ns, zone, millis=True) if then.date() == now.date() else then.strftime("%b %d %H:%M:%S")
+    return (
+        time_of_day(at_ns, zone, millis=True)
+        if then.date() == now.date()
+        else then.strftime("%b %d %H:%M:%S")
+    )
 
 
 def sentence(word: str) -> str:
@@ -129,13 +133,23 @@ def sentence(word: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-_ACRONYMS = {"ev": "EV", "evse": "EVSE", "csms": "CSMS", "tx": "transaction", "auth": "authorisation", "comm": "communication", "id": "id", "rfid": "RFID", "kpi": "KPI"}
+_ACRONYMS = {
+    "ev": "EV",
+    "evse": "EVSE",
+    "csms": "CSMS",
+    "tx": "transaction",
+    "auth": "authorisation",
+    "comm": "communication",
+    "id": "id",
+    "rfid": "RFID",
+    "kpi": "KPI",
+}
 
 
 _LENGTHS = {"_ns": 1, "_ms": 1_000_000, "_s": SECOND_NS}
 
 
-def value(name: str, held: Any, now_ns: int) -> str:  # noqa: PLR0911 — a table of kinds
+def value(name: str, held: Any, now_ns: int) -> str:
     """A value of the System page, read by the unit that its name ends in (``lag_s``, ``written_bytes``, ``seen_at_ns``)."""
     if held is None or held == "":
         return UNKNOWN
