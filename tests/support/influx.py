@@ -90,13 +90,43 @@ class InfluxServer:
             f"influx.bucket={BUCKET}",
         ]
 
-    def query(self, text: str) -> list[dict[str, Any]]:
+    def make(self, database: str) -> None:
+        """A database of its own for a test; nothing where it is there."""
+        if self.version == 1:
+            self.query(f'CREATE DATABASE "{database}"')
+            return
+        organisations = self._api(f"orgs?org={ORG}")["orgs"]
+        if not self._api(f"buckets?name={database}")["buckets"]:
+            self._api("buckets", {"name": database, "orgID": organisations[0]["id"], "retentionRules": []})
+
+    def _api(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Authorization": f"Token {TOKEN}", "Content-Type": "application/json"}
+        with urllib.request.urlopen(
+            urllib.request.Request(f"{self.url}/api/v2/{path}", data, headers), timeout=30
+        ) as answer:
+            return json.load(answer)  # type: ignore[no-any-return]
+
+    def write(self, lines: bytes, database: str = BUCKET) -> tuple[int, str]:
+        """Line protocol, as any client writes it; the server's status and words."""
+        request = urllib.request.Request(
+            f"{self.url}/api/v2/write?org={ORG}&bucket={database}&precision=ns",
+            lines,
+            {"Authorization": f"Token {TOKEN}"},
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return answer.status, ""
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
+    def query(self, text: str, database: str = BUCKET) -> list[dict[str, Any]]:
         """The series of an InfluxQL query.
 
         Raises:
             AssertionError: the server says that the query is wrong.
         """
-        body = urllib.parse.urlencode({"db": BUCKET, "q": text, "epoch": "ns"}).encode()
+        body = urllib.parse.urlencode({"db": database, "q": text, "epoch": "ns"}).encode()
         request = urllib.request.Request(f"{self.url}/query", body, {"Authorization": f"Token {TOKEN}"})
         try:
             with urllib.request.urlopen(request, timeout=30) as answer:
@@ -108,8 +138,8 @@ class InfluxServer:
         assert "error" not in result, f"{result['error']} for {text}"
         return result.get("series", [])
 
-    def count(self, measurement: str, field: str) -> int:
-        series = self.query(f'SELECT count("{field}") FROM "{measurement}"')
+    def count(self, measurement: str, field: str, database: str = BUCKET) -> int:
+        series = self.query(f'SELECT count("{field}") FROM "{measurement}"', database)
         return int(series[0]["values"][0][1]) if series else 0
 
 

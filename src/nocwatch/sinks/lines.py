@@ -12,7 +12,9 @@ outcome), because a changed tag is another series and the former point would sta
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import isfinite
 
+from nocwatch.clock import SECOND_NS
 from nocwatch.flags import Flag, FlagState, derived_id
 from nocwatch.frames import Direction, Frame, Kind, Link, Tick
 from nocwatch.network import ConnectorStatus
@@ -24,8 +26,10 @@ from nocwatch.state.changes import Change, ConnectorChanged, SessionChanged, Ses
 
 FOLD_NS = 4096
 """Times are exact to 4 µs; below that the sequence number stands."""
+STEP_POINTS_MAX = 8
+"""Room for the points of one step that could share series and time: errors, changes. It is one or two."""
 TEXT_BYTES_MAX = 32 * 1024
-"""InfluxDB refuses string fields above 64 KiB; half of that leaves room for escapes."""
+"""InfluxDB 3 refuses string fields above 64 KiB; half of that leaves room for escapes."""
 
 _KEY = str.maketrans({",": r"\,", "=": r"\=", " ": r"\ ", "\n": r"\n", "\r": r"\r", "\t": r"\ "})
 _STRING = str.maketrans({'"': r"\"", "\\": r"\\"})
@@ -38,9 +42,30 @@ STATUS_CODES: dict[ConnectorStatus, int] = {status: code for code, status in enu
 def folded(at_ns: int, sequence: int) -> int:
     """``at_ns`` with its lowest 12 bits taken by the sequence.
 
-    Frames of one record differ up to 4,096 of them; of two records less than 64 apart, up to 64 each.
+    Frames of one record never share a time (a chunk of the smallest frames there are moves its last by 65 µs); of two
+    records of the same instant less than 64 apart, the first 64 frames each do not.
     """
-    return at_ns // FOLD_NS * FOLD_NS + ((sequence >> 16) * 64 + (sequence & 0xFFFF)) % FOLD_NS
+    return at_ns // FOLD_NS * FOLD_NS + (sequence >> 16) * 64 % FOLD_NS + (sequence & 0xFFFF)
+
+
+def _folded(at_ns: int, step: Step, index: int) -> int:
+    """The same for the points that a step caused besides its frame: several frames of a chunk share their instant."""
+    sequence = step.sighting.sequence if step.sighting is not None else 0
+    low = (sequence & 0xFFFF) * STEP_POINTS_MAX + index % STEP_POINTS_MAX
+    return at_ns // FOLD_NS * FOLD_NS + (sequence >> 16) * 64 % FOLD_NS + low
+
+
+def _spread(event_at_ns: int, at_ns: int) -> int:
+    """A station's time stamp in whole seconds, moved within its second so that what was told later stands later.
+
+    Stations report several states within one second, in order; only the last of them would be left otherwise.
+    """
+    if event_at_ns % SECOND_NS:
+        return event_at_ns
+    delay_ns = at_ns - event_at_ns
+    return event_at_ns + (SECOND_NS - 1) * (delay_ns + abs(delay_ns) + SECOND_NS) // (
+        2 * (abs(delay_ns) + SECOND_NS)
+    )
 
 
 def tag(text: str) -> str:
@@ -50,8 +75,8 @@ def tag(text: str) -> str:
 
 def string(text: str) -> str:
     """A string field, cut where it is absurdly long."""
-    if len(text) > TEXT_BYTES_MAX:
-        text = text[:TEXT_BYTES_MAX]
+    if len(text) > TEXT_BYTES_MAX // 4 and len(encoded := text.encode("utf-8", "replace")) > TEXT_BYTES_MAX:
+        text = encoded[:TEXT_BYTES_MAX].decode("utf-8", "ignore")
     return f'"{text.translate(_STRING)}"'
 
 
@@ -73,7 +98,7 @@ class LineMaker:
         for event in step.events:
             if isinstance(event, Spoke):
                 spoke = event
-            elif line := self._error(event, len(made)):
+            elif line := self._error(event, step, len(made)):
                 made.append(line)
         if isinstance(sighting, Frame):
             made.append(self._frame(sighting, spoke))
@@ -82,7 +107,7 @@ class LineMaker:
         elif isinstance(sighting, Tick) and sighting.counters:
             made.append(self._tick(sighting))
         for index, change in enumerate(step.changes):
-            made += self._change(change, index)
+            made += self._change(change, step, index)
         made += [self._flag(flag) for flag in step.flags]
         return made
 
@@ -139,7 +164,7 @@ class LineMaker:
         fields = ",".join(f"{tag(name)}={value}i" for name, value in sorted(tick.counters.items()))
         return f"relay,lane={tick.lane} {fields} {folded(tick.received_at_ns, tick.sequence)}"
 
-    def _error(self, event: OcppEvent, index: int) -> str | None:
+    def _error(self, event: OcppEvent, step: Step, index: int) -> str | None:
         if isinstance(event, CallRefused):
             source, code, text = "callerror", event.error_code, f"{event.action}: {event.description}"
         elif isinstance(event, Misspoke):
@@ -148,17 +173,17 @@ class LineMaker:
             source, code, text = "security", event.type, event.tech_info
         else:
             return None
-        at_ns = event.at_ns // FOLD_NS * FOLD_NS + index
+        at_ns = _folded(event.at_ns, step, index)
         tags = self.tags(event.station)
         return f'errors{tags},source={source} code={string(code)},text={string(text)},frame="{event.frame}" {at_ns}'
 
-    def _change(self, change: Change, index: int) -> list[str]:
+    def _change(self, change: Change, step: Step, index: int) -> list[str]:
         if isinstance(change, ConnectorChanged):
             return self._state(change)
         if isinstance(change, SessionMetered):
             return self._sample(change, index)
         if isinstance(change, SessionChanged):
-            made = [self._ongoing(change, index)] if change.now.transaction is not None else []
+            made = [self._ongoing(change, step, index)] if change.now.transaction is not None else []
             if change.now.over or change.reopened:
                 made.append(self._session(change.now))
             return made
@@ -172,13 +197,14 @@ class LineMaker:
         if now.vendor_error:
             fields += f",vendor_error={string(now.vendor_error)}"
         tags, where = self.tags(change.station), _where(now.evse, now.connector)
-        made = [f"states{tags}{where} {fields} {change.event_at_ns}"]
+        at_ns = _spread(change.event_at_ns, change.at_ns)
+        made = [f"states{tags}{where} {fields} {at_ns}"]
         wrong = now.status is ConnectorStatus.FAULTED or now.error_code not in ("", "NoError")
         if wrong and now.status is not ConnectorStatus.OFFLINE:
             code, text = now.error_code or now.status.value, now.vendor_error or now.status.value
             frame = change.frames[0] if change.frames else ""
             fields = f'code={string(code)},text={string(text)},frame="{frame}"'
-            made.append(f"errors{tags}{where},source=status {fields} {change.event_at_ns}")
+            made.append(f"errors{tags}{where},source=status {fields} {at_ns}")
         return made
 
     def _sample(self, change: SessionMetered, index: int) -> list[str]:
@@ -190,7 +216,10 @@ class LineMaker:
             ("soc_percent", change.soc_percent),
             ("voltage_v", change.voltage_v),
         )
-        fields = [f"{name}={float(value)!r}" for name, value in values if value is not None]
+        # A reading that is no number (1e999 in a text) would make the server refuse the whole point.
+        fields = [
+            f"{name}={float(value)!r}" for name, value in values if value is not None and isfinite(value)
+        ]
         if not fields:
             return []
         if change.session:
@@ -201,18 +230,18 @@ class LineMaker:
         at_ns = change.measured_at_ns // FOLD_NS * FOLD_NS + index
         return [f"samples{self.tags(change.station)}{where} {','.join(fields)} {at_ns}"]
 
-    def _ongoing(self, change: SessionChanged, index: int) -> str:
+    def _ongoing(self, change: SessionChanged, step: Step, index: int) -> str:
         """What a live panel needs: the last point of a connector says whether a session runs there, and how far it is."""
         session = change.now
         until_ns = session.stopped_at_ns if session.stopped_at_ns is not None else change.at_ns
         fields = (
-            f"active={int(not session.over)}i,energy_wh={float(session.energy_wh or 0.0)!r},"
+            f"active={int(not session.over)}i,energy_wh={_number(session.energy_wh)!r},"
             f'duration_s={max(0, until_ns - session.started_at_ns) / 1e9:.3f},session="{session.id}"'
         )
         if session.power_w is not None:
-            fields += f",power_w={float(session.power_w)!r}"
+            fields += f",power_w={_number(session.power_w)!r}"
         where = _where(session.evse, session.connector)
-        at_ns = change.at_ns // FOLD_NS * FOLD_NS + index
+        at_ns = _folded(change.at_ns, step, index)
         return f"ongoing{self.tags(session.station, lasting=True)}{where} {fields} {at_ns}"
 
     def _session(self, session: Session) -> str:
@@ -228,7 +257,7 @@ class LineMaker:
             f"late={'true' if session.late else 'false'}",
             *(f"{outcome}={int(session.outcome is outcome)}i" for outcome in Outcome),
         ]
-        fields.append(f"energy_wh={float(session.energy_wh or 0.0)!r}")
+        fields.append(f"energy_wh={_number(session.energy_wh)!r}")
         place = self._place(session.station)
         for name, value in (("vendor", place.vendor), ("model", place.model), ("firmware", place.firmware)):
             fields.append(f"{name}={string(value)}")
@@ -247,6 +276,10 @@ class LineMaker:
         )
         at_ns = flag.at_ns // FOLD_NS * FOLD_NS + int(derived_id(flag.id, flag.state)[:3], 16)
         return f"flags{tags},category={flag.category},detector={tag(flag.detector)},rule={tag(flag.rule)} {fields} {at_ns}"
+
+
+def _number(value: float | None) -> float:
+    return float(value) if value is not None and isfinite(value) else 0.0
 
 
 _LASTING = ("access", "current", "operator", "site", "station", "team")

@@ -28,9 +28,9 @@ from nocwatch.journal.record import Record
 from nocwatch.network import Station
 from nocwatch.pipeline import Pipeline, Step
 from nocwatch.sessions import Session
-from nocwatch.sinks.influx import Spool
 from nocwatch.sinks.lines import LineMaker
 from nocwatch.sinks.metrics import Tally
+from nocwatch.sinks.spool import Spool
 from nocwatch.sinks.usage import Usage
 from nocwatch.state.changes import ConnectorChanged, SessionChanged, StationChanged
 from nocwatch.store.batch import Batch
@@ -185,6 +185,7 @@ class Follower:
         news.add(step)
         self._count(step)
         await self._apply(batch)
+        await self._spooled(self._maker.lines(step), step.at_ns)
         news.publish(self.pipeline.stations)
 
     async def save(self) -> None:
@@ -196,8 +197,7 @@ class Follower:
             usage=self._usage.snapshot(),
         )
         try:
-            if self._spool is not None:
-                await trio.to_thread.run_sync(lambda: self._spool and self._spool.flush(durable=True))
+            await trio.to_thread.run_sync(self._flush_spool)
             await trio.to_thread.run_sync(snapshots.save, self._snapshot_file, snapshot)
             self.counters["snapshots_total"] += 1
         except OSError as error:
@@ -205,6 +205,21 @@ class Follower:
             log.error(
                 "the snapshot could not be written", file=str(self._snapshot_file), error=error.strerror
             )
+
+    def _flush_spool(self) -> None:
+        """Before a snapshot, which must not pass points that are not on disk: after a restart they could not be found again.
+
+        Raises:
+            OSError: the disk refuses.
+        """
+        if self._spool is not None and not self._spool.flush(durable=True):
+            raise OSError(None, "the disk does not take the InfluxDB spool")
+
+    async def _spooled(self, lines: list[str], at_ns: int) -> None:
+        if self._spool is not None and lines:
+            self._spool.add(lines, at_ns)
+            self.counters["points_total"] += len(lines)
+            await trio.to_thread.run_sync(self._spool.flush)
 
     async def _take(self, records: Sequence[Record]) -> None:
         batch, news, lines = Batch(), News(self._hub), []
@@ -223,10 +238,7 @@ class Follower:
         self.counters["records_total"] += len(records)
         batch.cursor = msgspec.json.encode(self._reader.cursor)
         await self._apply(batch)
-        if self._spool is not None and lines:
-            self._spool.add(lines, records[-1].at_ns)
-            self.counters["points_total"] += len(lines)
-            await trio.to_thread.run_sync(self._spool.flush)
+        await self._spooled(lines, records[-1].at_ns)
         self.read_at_ns = records[-1].at_ns
         age_ns = clock.now_ns() - self.read_at_ns
         self.behind_s = max(0.0, age_ns / 1e9)

@@ -17,8 +17,9 @@ from nocwatch.console.app import make_app
 from nocwatch.console.live import Hub
 from nocwatch.pipeline import Pipeline
 from nocwatch.proxy.listener import bind, bound_address
-from nocwatch.sinks.influx import InfluxSink, Spool
+from nocwatch.sinks.influx import InfluxSink
 from nocwatch.sinks.metrics import exposition
+from nocwatch.sinks.spool import Spool
 from nocwatch.store.store import Store
 from nocwatch.tap.gate import Gate
 from nocwatch.tap.tap import Tap
@@ -65,7 +66,7 @@ class Watch:
         self.dispatcher = Dispatcher(self.store, channels, renderer)
         influx = configuration.influx
         self._spool = Spool(influx) if influx.url else None
-        self._sink = InfluxSink(influx, clock.now_ns) if influx.url else None
+        self._sink = InfluxSink(influx) if influx.url else None
         self.follower = self._following()
         self.status = Status(self.follower, self._tap, self._sink, self._spool, self._started_ns)
 

@@ -9,7 +9,8 @@ from typing import Any
 from nocwatch import clock
 from nocwatch.network import Station
 from nocwatch.registry.places import Place
-from nocwatch.sinks.influx import InfluxSink, Spool
+from nocwatch.sinks.influx import InfluxSink
+from nocwatch.sinks.spool import Spool
 from nocwatch.tap.tap import Tap
 from nocwatch.watch.follow import Follower
 
@@ -52,6 +53,7 @@ class Status:
             counters["influx_points_written_total"] = sink.points_written
             counters["influx_points_refused_total"] = sink.points_refused
             counters["influx_write_failures_total"] = sink.failures
+            counters["influx_lost_records_total"] = sink.lost_records
         if self._spool is not None:
             counters["influx_spool_dropped_records_total"] = self._spool.counters["journal_dropped_records"]
         return counters
