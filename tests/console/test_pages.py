@@ -10,6 +10,7 @@ import pytest
 from tests.support.console_data import Network
 
 from nocwatch.clock import DAY_NS
+from nocwatch.frames import Kind
 from nocwatch.network import Station
 from nocwatch.sessions import Outcome
 from nocwatch.store.values import AlertFilter, FlagFilter, SessionFilter
@@ -152,6 +153,15 @@ async def test_unanswered_calls_and_errors_stand_out_among_the_frames(client: ht
     assert all("bad" in row for row in rows)
     assert "no answer in time" in page
     assert "InternalError" in page
+
+
+async def test_pings_are_shown_only_to_who_asks_for_them(
+    client: httpx2.AsyncClient, network: Network
+) -> None:
+    network.frame("CP-HAF-001", network.now, True, "abcd", kind=Kind.PING)
+    network.keep()
+    assert '<span class="what" title="Ping' not in (await client.get("/stations/CP-HAF-001/frames")).text
+    assert '<span class="what" title="Ping' in (await client.get("/stations/CP-HAF-001/frames?pings=1")).text
 
 
 async def test_flag_page_proves_itself_with_both_halves_of_the_exchange(

@@ -43,6 +43,7 @@ def test_numbers_part_thousands_and_never_show_what_is_not_known_as_zero(
 @pytest.mark.parametrize(
     ("length", "text"),
     [
+        (300_000, "< 1 ms"),
         (420_000_000, "420 ms"),
         (4_200_000_000, "4.2 s"),
         (38 * SECOND_NS, "38 s"),
@@ -119,6 +120,16 @@ def test_a_band_that_goes_on_ends_at_now_and_not_at_the_end_of_the_window() -> N
 def test_a_band_of_a_second_is_still_visible() -> None:
     (lane,) = drawn(band(S.FAULTED, 5, 5 + 1 / 3600)).lanes
     assert float(lane.bands[0].width.rstrip("%")) >= 0.1
+
+
+def test_the_station_itself_has_a_lane_only_where_it_says_something() -> None:
+    own = band(S.AVAILABLE, 0, 24, connector=0)
+    assert [lane.name for lane in drawn(own, band(S.AVAILABLE, 0, 24)).lanes] == ["Connector 1"]
+    broken = band(S.FAULTED, 2, 3, connector=0)
+    assert [lane.name for lane in drawn(own, broken, band(S.AVAILABLE, 0, 24)).lanes] == [
+        "Station",
+        "Connector 1",
+    ]
 
 
 def test_offline_says_that_it_speaks_of_the_link() -> None:

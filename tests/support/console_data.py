@@ -193,6 +193,7 @@ class Network:
         answers: str = "",
         took_ns: int = 0,
         action: str = "",
+        kind: Kind = Kind.TEXT,
     ) -> str:
         """Keeps a frame; gives its ref. ``text`` as a list is an OCPP message."""
         self.sequence += 1 << 16
@@ -205,7 +206,7 @@ class Network:
             connection=1 << 32 | 7,
             station=station,
             direction=direction,
-            kind=Kind.TEXT,
+            kind=kind,
             payload=payload.encode(),
         )
         events = []

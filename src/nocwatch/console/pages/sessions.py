@@ -82,7 +82,9 @@ class SessionPages:
             session = store.session(session_id)
             if session is None:
                 return None, [], [], []
-            page = store.frames(FrameFilter(session=session_id, order="oldest"), None, FRAMES_MAX)
+            page = store.frames(
+                FrameFilter(session=session_id, kinds=frames.TALK, order="oldest"), None, FRAMES_MAX
+            )
             return (
                 session,
                 page,
@@ -131,9 +133,13 @@ class SessionPages:
                 return None, []
             frame = found[0]
             before = FrameFilter(
-                station=frame.station, until_ns=frame.at_ns, from_ns=frame.at_ns - 600 * SECOND_NS
+                kinds=frames.TALK,
+                station=frame.station,
+                until_ns=frame.at_ns,
+                from_ns=frame.at_ns - 600 * SECOND_NS,
             )
             after = FrameFilter(
+                kinds=frames.TALK,
                 station=frame.station,
                 from_ns=frame.at_ns,
                 until_ns=frame.at_ns + 600 * SECOND_NS,

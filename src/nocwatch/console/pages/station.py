@@ -59,7 +59,9 @@ class StationPages:
                     FlagFilter(station=station_id, from_ns=now_ns - 7 * DAY_NS), None, 10
                 ).items,
                 "raised": store.flags(FlagFilter(station=station_id, state=FlagState.RAISED), None, 50).items,
-                "frames": store.frames(FrameFilter(station=station_id), None, FRAMES).items,
+                "frames": store.frames(
+                    FrameFilter(station=station_id, kinds=frames.TALK), None, FRAMES
+                ).items,
                 "days": store.kpi_days(station_id, 7, now_ns, console.settings.timezone),
             }
 
@@ -99,6 +101,7 @@ class StationPages:
             station=station_id,
             actions=(action,) if action else None,
             troubled=bool(address.yes("troubled")),
+            kinds=None if address.yes("pings") else frames.TALK,
             from_ns=address.moment("from"),
             until_ns=address.moment("until"),
             text=address.text("text"),

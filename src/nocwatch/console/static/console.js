@@ -94,6 +94,22 @@ function swap(old, fresh, mark) {
   return true;
 }
 
+const tops = (within) => [...within.querySelectorAll("[data-key]")].filter((each) => !each.parentElement.closest("[data-key]"));
+const keys = (within) => tops(within).map((each) => each.dataset.key).join("\n");
+
+// The whole of a page's body, with what a person has opened and chosen carried over.
+function exchange(main, fresh) {
+  for (const open of main.querySelectorAll("details[open]")) {
+    const id = open.closest("[id]")?.id;
+    if (id) fresh.querySelector("#" + CSS.escape(id) + " > details")?.setAttribute("open", "");
+  }
+  const chosen = main.querySelector('tr[aria-selected="true"]')?.dataset.key;
+  if (chosen) fresh.querySelector('tr[data-key="' + CSS.escape(chosen) + '"]')?.setAttribute("aria-selected", "true");
+  const chart = main.querySelector("[data-curve]");
+  fresh.querySelector("[data-curve]")?.replaceWith(chart ?? "");
+  main.replaceChildren(...fresh.childNodes);
+}
+
 // A page, fetched again: every part with a key that is outside of another such part is swapped where it differs.
 let asked = null;
 async function refresh(url = location.href, navigate = false) {
@@ -126,8 +142,13 @@ async function refresh(url = location.href, navigate = false) {
     }
     return tick();
   }
-  for (const old of document.querySelectorAll("[data-key]")) {
-    if (old.parentElement.closest("[data-key]")) continue;
+  const main = document.querySelector("main");
+  const other = page.querySelector("main");
+  if (keys(main) !== keys(other) && !main.querySelector("[data-rows]:hover") && !busy(main)) {
+    // Parts came, went or changed places. Not under the pointer, though: nothing is worse than a row that slips away.
+    exchange(main, document.adoptNode(other));
+  }
+  for (const old of tops(document)) {
     const fresh = page.querySelector('[data-key="' + CSS.escape(old.dataset.key) + '"]');
     if (fresh) swap(old, document.adoptNode(fresh), old.matches("tr"));
   }
@@ -379,7 +400,14 @@ document.addEventListener("pointermove", (event) => {
 function wire() {
   for (const svg of document.querySelectorAll("[data-timeline]")) {
     if (svg.dataset.wired) continue;
+    const part = svg.closest("[data-key]");
+    if (part && !last.has(part)) last.set(part, essence(part));
     svg.dataset.wired = "1";
+    for (const title of svg.querySelectorAll("rect > title")) {
+      // The browser's own tip comes late and cannot be styled; without this script it is what there is.
+      title.parentElement.dataset.tip = title.textContent;
+      title.remove();
+    }
     svg.addEventListener("pointerdown", (down) => {
       if (down.button !== 0) return;
       const box = svg.getBoundingClientRect();

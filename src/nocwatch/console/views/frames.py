@@ -13,6 +13,8 @@ from nocwatch.console.views import jsontext, words
 from nocwatch.frames import Direction
 from nocwatch.store.values import StoredFrame
 
+TALK = ("text", "binary", "close", "garbled", "link")
+"""Kinds that say something: pings and pongs are shown only where they are asked for."""
 SLOW_NS = 10 * SECOND_NS
 """An answer later than this stands out: what detector csms_slow calls late."""
 

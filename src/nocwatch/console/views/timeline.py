@@ -90,8 +90,10 @@ def key(evse: int | None, connector: int) -> tuple[int, int]:
 
 def name(evse: int | None, connector: int | None) -> str:
     """``Connector 1``; in 2.x ``EVSE 2 · 1``."""
+    if not evse and not connector:
+        return "Station"  # connector 0 of 1.6 and EVSE 0 of 2.x are the station itself
     if evse is None:
-        return f"Connector {connector}" if connector is not None else "Station"
+        return f"Connector {connector}"
     return f"EVSE {evse} · {connector}" if connector is not None else f"EVSE {evse}"
 
 
@@ -126,7 +128,7 @@ def timeline(
     zone: tzinfo,
 ) -> Timeline:
     """The station page's timeline from ``from_ns`` to ``until_ns``; what lies after ``now_ns`` stays empty."""
-    known = sorted({*sockets, *(key(band.evse, band.connector) for band in bands)})
+    known = sorted({*sockets, *(key(band.evse, band.connector) for band in bands)} - _quiet_station(bands))
     lanes = []
     for socket in known:
         spans = [
@@ -147,6 +149,12 @@ def timeline(
     width = until_ns - from_ns
     now_left = _percent((now_ns - from_ns) / width) if from_ns < now_ns < until_ns else None
     return Timeline(lanes, ticks(from_ns, until_ns, zone), from_ns, until_ns, now_left)
+
+
+def _quiet_station(bands: Sequence[Band]) -> set[tuple[int, int]]:
+    """The station itself, where it said nothing but Available: a lane that tells nothing is not drawn."""
+    own = [band.status for band in bands if key(band.evse, band.connector) == (0, 0)]
+    return {(0, 0)} if all(status is ConnectorStatus.AVAILABLE for status in own) else set()
 
 
 def _on(session: Session, socket: tuple[int, int]) -> bool:

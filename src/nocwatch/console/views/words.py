@@ -58,6 +58,8 @@ def span(duration_ns: int | None) -> str:
     if duration_ns is None:
         return UNKNOWN
     ns = max(0, duration_ns)
+    if 0 < ns < 1_000_000:
+        return f"<{NOBREAK}1{NOBREAK}ms"
     if ns < SECOND_NS:
         return unit(ns // 1_000_000, "ms")
     if ns < 10 * SECOND_NS:
@@ -162,7 +164,7 @@ def value(name: str, held: Any, now_ns: int) -> str:
     for ending, factor in _LENGTHS.items():
         if name.endswith(ending):
             return span(int(held * factor))
-    if name.endswith("_bytes"):
+    if name.endswith("_bytes") or name.startswith("bytes_"):
         return size(held)
     if name.endswith("_ratio"):
         return percent(held)
