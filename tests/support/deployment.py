@@ -26,7 +26,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-async def until(look: Callable[[], Any], what: str, patience_s: float = PATIENCE_S) -> Any:
+async def until(look: Callable[[], Any], what: str | Callable[[], str], patience_s: float = PATIENCE_S) -> Any:
     """Looks again and again until it sees something true; fails with ``what`` when patience ends.
 
     It is no sleep: the test goes on at the moment at which the thing is so.
@@ -39,7 +39,8 @@ async def until(look: Callable[[], Any], what: str, patience_s: float = PATIENCE
         if seen:
             return seen
         if trio.current_time() > deadline:
-            raise AssertionError(f"not within {patience_s:.0f} s: {what}; last seen: {seen!r}")
+            said = what() if callable(what) else what
+            raise AssertionError(f"not within {patience_s:.0f} s: {said}; last seen: {seen!r}")
         await trio.sleep(LOOK_EVERY_S)
 
 
@@ -95,15 +96,15 @@ class Deployment:
 
     async def relay(self) -> None:
         self.start("relay", "relay", *self._options())
-        await until(lambda: answers(self.status("/healthz")), self.log("relay"))
+        await until(lambda: answers(self.status("/healthz")), lambda: self.log("relay"))
 
     async def watch(self) -> None:
         self.start("watch", "watch", *self._options())
-        await until(lambda: answers(self.metrics("/healthz")), self.log("watch"))
+        await until(lambda: answers(self.metrics("/healthz")), lambda: self.log("watch"))
 
     async def csms(self) -> None:
         self.start("csms", "sim", "csms", "--listen", f"127.0.0.1:{self.ports['csms']}")
-        await until(lambda: listens(self.ports["csms"]), self.log("csms"))
+        await until(lambda: listens(self.ports["csms"]), lambda: self.log("csms"))
 
     def stations(self, count: int, scenario: str = "ordinary", speed: float = 10.0, seed: int = 1) -> None:
         self.start(

@@ -23,7 +23,7 @@ class InfluxSettings(BaseModel):
     )
     spool: str = Field(default="data/influx", description="folder of what has not been written yet")
     spool_size_max: Size = Field(
-        default=4 * 2**30, description="older points are dropped, and counted, beyond this"
+        default=4 * 2**30, ge=1 << 20, description="older points are dropped, and counted, beyond this"
     )
     batch_points_max: int = Field(default=5000, ge=1, le=100_000, description="points in one write")
     timeout: Duration = Field(default=10.0, description="of one write")

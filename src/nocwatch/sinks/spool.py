@@ -33,7 +33,11 @@ class Spool:
     def __init__(self, settings: InfluxSettings) -> None:
         segment = max(64 * 1024, min(16 * 2**20, settings.spool_size_max // SEGMENTS_MIN))
         path = Path(settings.spool)
-        bounds = {"keep_for": KEPT_FOR, "size_max": settings.spool_size_max, "segment_size": segment}
+        bounds = {
+            "keep_for": KEPT_FOR,
+            "size_max": f"{settings.spool_size_max}B",
+            "segment_size": f"{segment}B",
+        }
         self._writer = Writer(path, 0, JournalSettings.model_validate({"path": path, **bounds}))
         self._retained_s = time.monotonic()
 
