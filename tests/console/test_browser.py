@@ -13,11 +13,12 @@ from tests.conftest import program
 from tests.support.console_data import Network, many_stations
 
 from nocwatch.alerts.alert import AlertState
-from nocwatch.clock import MINUTE_NS
+from nocwatch.clock import MINUTE_NS, SECOND_NS
 from nocwatch.console.app import serve
 from nocwatch.console.settings import ConsoleSettings
 from nocwatch.network import ConnectorStatus
-from nocwatch.sessions import Outcome
+from nocwatch.sessions import Milestone, Outcome, Session
+from nocwatch.state.changes import SessionMetered
 from nocwatch.store.values import AlertFilter, SessionFilter
 
 pytestmark = pytest.mark.server("chromium")
@@ -179,6 +180,51 @@ async def test_a_session_draws_its_curve_and_its_clock_runs(network: Network) ->
             page.wait_for_function(
                 "before => document.querySelector('.status .clock').textContent !== before", arg=before
             )
+            assert complaints == []
+
+    await in_browser(network, look)
+
+
+async def test_a_curve_appears_when_the_first_readings_come(network: Network) -> None:
+    made = Session(
+        id="fresh",
+        station="CP-HAF-001",
+        connector=1,
+        started_at_ns=network.now - MINUTE_NS,
+        changed_at_ns=network.now,
+        phase=Milestone.CHARGING,
+    )
+    network.session(made)
+    network.keep()
+
+    def measure() -> None:
+        for second in (30, 40, 50):
+            at_ns = made.started_at_ns + second * SECOND_NS
+            sample = SessionMetered(
+                station=made.station,
+                at_ns=at_ns,
+                session=made.id,
+                evse=None,
+                connector=1,
+                measured_at_ns=at_ns,
+                power_w=50_000.0 + second,
+                energy_wh=10.0 * second,
+            )
+            network._note(at_ns, [sample])
+        metered = msgspec.structs.replace(made, energy_wh=500.0, revision=1)
+        network.session(metered)
+        network.keep()
+        network.hub.publish(metered)
+
+    def look(address: str, _stop: Callable[[], None]) -> None:
+        with browser_page() as (page, complaints):
+            page.goto(f"{address}/sessions/{made.id}")
+            page.wait_for_selector('[data-light][data-state="live"]')
+            assert "No meter reading was seen." in page.inner_text("main")
+            soon(measure)
+            page.wait_for_selector(".uplot canvas")
+            page.wait_for_selector("text=3 readings")
+            assert "0.50" in page.locator(".card .figure").first.inner_text()
             assert complaints == []
 
     await in_browser(network, look)

@@ -81,7 +81,7 @@ const last = new WeakMap();
 function swap(old, fresh, mark) {
   const held = last.get(old) ?? essence(old);
   const coming = essence(fresh);
-  if (held === coming || busy(old)) return false;
+  if (held === coming || busy(old) || old.hasAttribute("data-keep")) return false;
   for (const open of old.querySelectorAll("details[open]")) {
     const id = open.closest("[id]")?.id;
     if (id) fresh.querySelector("#" + CSS.escape(id) + " > details")?.setAttribute("open", "");
@@ -106,7 +106,7 @@ function exchange(main, fresh) {
   const chosen = main.querySelector('tr[aria-selected="true"]')?.dataset.key;
   if (chosen) fresh.querySelector('tr[data-key="' + CSS.escape(chosen) + '"]')?.setAttribute("aria-selected", "true");
   const chart = main.querySelector("[data-curve]");
-  fresh.querySelector("[data-curve]")?.replaceWith(chart ?? "");
+  if (chart) fresh.querySelector("[data-curve]")?.replaceWith(chart); // it is read again by itself, and keeps its zoom
   main.replaceChildren(...fresh.childNodes);
 }
 

@@ -1,6 +1,7 @@
 // The charge curve with uPlot: power large, the rest beside it; a session under way is read again as readings come.
 
-const holder = document.querySelector("[data-curve]");
+const SHOWN = ["Power", "Energy", "State of charge"]; // the others are a click away, and would cover these
+let holder = null;
 const COLOURS = { Power: "--charging", Energy: "--available", "State of charge": "--suspendedev", Current: "--reserved", Voltage: "--preparing" };
 let plot = null;
 let hidden = null;
@@ -22,6 +23,8 @@ function options(curve) {
   const line = { stroke: colour("--line"), width: 1 };
   const font = 0.6875 * rem() + "px " + getComputedStyle(document.body).fontFamily;
   const units = [...new Set(curve.series.map((each) => each.unit))];
+  const first = curve.series.some((each) => SHOWN.includes(each.name)) ? SHOWN : [curve.series[0].name];
+  const axed = units.filter((unit) => curve.series.some((each) => each.unit === unit && first.includes(each.name)));
   const zone = document.body.dataset.zone;
   return {
     width: holder.clientWidth,
@@ -32,7 +35,7 @@ function options(curve) {
     scales: Object.fromEntries([["x", {}], ...units.map((unit) => [unit, { range: (u, low, high) => (unit === "V" ? [low === high ? low - 5 : low, high + 1] : [0, (high || 1) * 1.05]) }])]),
     axes: [
       { stroke: muted, grid: line, ticks: line, font, values: [[3600 * 24, "{D} {MMM}", null, null, null, null, null, null, 1], [60, "{HH}:{mm}", null, null, null, null, null, null, 1], [1, "{HH}:{mm}:{ss}", null, null, null, null, null, null, 1]] },
-      ...units.slice(0, 3).map((unit, index) => ({
+      ...axed.map((unit, index) => ({
         scale: unit, side: index === 0 ? 3 : 1, stroke: muted, font, grid: index === 0 ? line : { show: false }, ticks: line,
         size: 3.25 * rem(), label: unit, labelSize: 1.125 * rem(), labelFont: font,
       })),
@@ -41,7 +44,7 @@ function options(curve) {
       { label: "Time", value: "{HH}:{mm}:{ss}" },
       ...curve.series.map((each, index) => ({
         label: each.name, scale: each.unit, stroke: colour(COLOURS[each.name] ?? "--muted"), width: (index === 0 ? 2 : 1.25) * rem() / 16,
-        show: hidden ? !hidden.has(each.name) : index < 3, points: { show: each.values.length < 40 },
+        show: hidden ? !hidden.has(each.name) : first.includes(each.name), points: { show: each.values.length < 40 },
         value: (u, value) => (value == null ? "–" : value.toFixed(each.unit === "kWh" ? 2 : each.unit === "V" || each.unit === "%" ? 0 : 1) + "\u00a0" + each.unit),
       })),
     ],
@@ -66,21 +69,33 @@ async function load() {
     const fresh = await answer.json();
     if (held && fresh.at_s.length === held.at_s.length) return;
     held = fresh;
+    const readings = document.querySelector("[data-readings]");
+    if (readings) readings.textContent = fresh.at_s.length + " readings";
   } catch {
     return;
   }
   draw();
 }
 
-if (holder && window.uPlot) {
-  load();
-  document.addEventListener("nocwatch:look", draw);
-  document.addEventListener("nocwatch:fresh", () => holder.dataset.liveCurve && load());
-  let width = holder.clientWidth;
-  new ResizeObserver(() => {
-    if (holder.clientWidth !== width) {
-      width = holder.clientWidth;
-      plot?.setSize({ width, height: 15 * rem() });
-    }
-  }).observe(holder);
+function find() {
+  const found = document.querySelector("[data-curve]");
+  if (!found || !window.uPlot) return;
+  if (found !== holder) {
+    holder = found;
+    held = plot = hidden = null;
+    let width = holder.clientWidth;
+    new ResizeObserver(() => {
+      if (holder === found && found.clientWidth !== width) {
+        width = found.clientWidth;
+        plot?.setSize({ width, height: 15 * rem() });
+      }
+    }).observe(found);
+    load();
+  } else if (holder.dataset.liveCurve) {
+    load();
+  }
 }
+
+find();
+document.addEventListener("nocwatch:fresh", find);
+document.addEventListener("nocwatch:look", draw);
