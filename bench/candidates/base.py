@@ -1,0 +1,83 @@
+"""What a candidate is: a program that stands between the load generator and the back end.
+
+A new one is a module with a subclass and a line in ``candidates/__init__.py``.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import machine
+
+START_PATIENCE_S = 20
+
+
+class Candidate:
+    """A kind of proxy.
+
+    Attributes:
+        name: in tables and on the command line.
+        about: one line for the report.
+    """
+
+    name: str
+    about: str
+
+    def missing(self) -> str:
+        """Why it cannot run here, in words; empty where it can."""
+        return ""
+
+    def command(self, folder: Path, port: int, upstream: int) -> list[str | Path]:
+        """What to run.
+
+        Args:
+            folder: its own, empty, to write what it needs; deleted afterwards.
+            port: to listen on, on 127.0.0.1.
+            upstream: port of the back end.
+        """
+        raise NotImplementedError
+
+    def start(self, upstream: int) -> Running:
+        return Running(self, upstream)
+
+
+class Running:
+    """A candidate that accepts connections.
+
+    Attributes:
+        port: where the stations connect.
+        pids: its processes; empty where there is none to measure.
+    """
+
+    def __init__(self, candidate: Candidate, upstream: int) -> None:
+        self.port = machine.free_port()
+        self._folder = Path(tempfile.mkdtemp(prefix="nocwatch-bench-"))
+        self._log = (self._folder / "log").open("wb")
+        self._process: subprocess.Popen[str] | None = None
+        try:
+            command = candidate.command(self._folder, self.port, upstream)
+            self._process = machine.start(command, machine.PROXY_CORES, folder=self._folder, log=self._log)
+            machine.wait_for(
+                lambda: machine.accepts(self.port), START_PATIENCE_S, candidate.name, self._process
+            )
+        except BaseException as error:
+            said = (self._folder / "log").read_text(errors="replace").strip()[-2000:]
+            self.close()
+            if isinstance(error, RuntimeError) and said:
+                raise RuntimeError(f"{error}\n{said}") from None
+            raise
+        self.pids = machine.tree(self._process.pid)
+
+    def close(self) -> None:
+        if self._process is not None:
+            machine.stop(self._process)
+        self._log.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def program(name: str) -> str | None:
+    """Path of a program; Debian keeps servers where an ordinary user's PATH does not look."""
+    return shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")

@@ -1,0 +1,110 @@
+"""The bench: the relay beside other proxies, and the watch on its own. ``make bench BENCH="--quick"``; see README.md.
+
+Exit status 0 when every round trip came back, 1 when something was lost or a candidate failed, 2 for wrong arguments.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+import candidates
+import machine
+import relay_bench
+import report
+from machine import tell
+from scenarios.base import Options
+
+RESULTS = Path(__file__).resolve().parent / "RESULTS.md"
+PARTS = ("relay", "watch")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="bench/run.py", description=__doc__.splitlines()[0])
+    parser.add_argument("--part", default="relay,watch", help="relay, watch, or both (default)")
+    parser.add_argument(
+        "--quick", action="store_true", help="below a minute: does everything work? No figures to quote"
+    )
+    parser.add_argument(
+        "--candidates",
+        metavar="A,B",
+        help=f"of {', '.join(each.name for each in candidates.ALL)}; all by default",
+    )
+    parser.add_argument("--stations", metavar="N,M", help="how many stations: 100,1000 by default")
+    parser.add_argument("--seconds", type=float, help="of each measurement: 3 by default")
+    parser.add_argument("--rounds", type=int, help="how often each candidate is visited: 3 by default")
+    parser.add_argument("--rate", type=float, default=1000.0, help="round trips a second of the open loop")
+    parser.add_argument("--records", type=int, help="of the watch's journal: 200000 by default")
+    parser.add_argument("--fleet", type=int, help="stations in the watch's journal: 2000 by default")
+    parser.add_argument("--seed", type=int, default=1, help="of the watch's journal")
+    parser.add_argument(
+        "--profile", action="store_true", help="where the watch's time goes, function by function"
+    )
+    parser.add_argument("--write", action="store_true", help=f"write {RESULTS.name} beside this file")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="all values of all rounds")
+    given = parser.parse_args()
+    try:
+        given.parts = _chosen(given.part, PARTS)
+        given.names = _chosen(given.candidates, [each.name for each in candidates.ALL])
+        given.counts = [
+            int(each) for each in (given.stations or ("50" if given.quick else "100,1000")).split(",")
+        ]
+    except ValueError as error:
+        parser.error(str(error))
+    given.seconds = given.seconds or (1.0 if given.quick else 3.0)
+    given.rounds = given.rounds or (1 if given.quick else 3)
+    given.records = given.records or (10_000 if given.quick else 200_000)
+    given.fleet = given.fleet or (200 if given.quick else 2000)
+    return given
+
+
+def _chosen(text: str | None, known: list[str] | tuple[str, ...]) -> list[str]:
+    names = text.split(",") if text else list(known)
+    if unknown := [name for name in names if name not in known]:
+        raise ValueError(f"not known: {', '.join(unknown)}; there are {', '.join(known)}")
+    return [name for name in known if name in names]
+
+
+def main() -> int:
+    given = _arguments()
+    facts = machine.described()
+    os.sched_setaffinity(0, machine.LOAD_CORES)
+    descriptors = machine.raise_descriptors()
+    skipped, results, watched = [], [], None
+    if "relay" in given.parts:
+        if not (machine.BIN / "loadgen").exists():
+            raise SystemExit("bench/bin is empty: run `make -C bench bin` first, or `make bench`")
+        if max(given.counts) * 2 + 200 > descriptors:
+            tell(
+                f"{descriptors} open files are allowed: a proxy of {max(given.counts)} stations needs two each"
+            )
+        chosen = [each for each in candidates.ALL if each.name in given.names]
+        skipped = [f"{each.name}: {each.missing()}" for each in chosen if each.missing()]
+        chosen = [each for each in chosen if not each.missing()]
+        if not chosen:
+            raise SystemExit("no candidate can run: " + "; ".join(skipped))
+        names = [each.name for each in chosen]
+        reference = candidates.REFERENCE if candidates.REFERENCE in names else names[0]
+        options = Options(seconds=given.seconds, warm=0.3 if given.quick else 1.0, rate=given.rate)
+        results = relay_bench.run(chosen, given.counts, given.rounds, options, reference)
+    if "watch" in given.parts:
+        from watching import watch_bench  # the relay's part needs nothing of nocwatch in this process
+
+        watched = watch_bench.run(
+            given.fleet, given.records, given.seed, rounds=given.rounds, profile=given.profile
+        )
+    made = report.Report(facts, given, results, skipped, watched)
+    made.print()
+    if given.json:
+        given.json.write_text(json.dumps(made.as_json(), indent=1) + "\n")
+    if given.write:
+        made.write(RESULTS)
+        tell(f"written: {RESULTS}")
+    return 1 if made.faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

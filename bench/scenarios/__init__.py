@@ -1,0 +1,10 @@
+"""The scenarios, in the order in which one visit goes through them: the same connections serve all."""
+
+from __future__ import annotations
+
+from scenarios.base import Scenario
+from scenarios.latency import LATENCY
+from scenarios.memory import MEMORY
+from scenarios.throughput import THROUGHPUT
+
+ALL: tuple[Scenario, ...] = (MEMORY, THROUGHPUT, LATENCY)

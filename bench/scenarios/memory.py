@@ -1,0 +1,35 @@
+"""Connections that say nothing: what each costs in memory, and how fast they come in."""
+
+from __future__ import annotations
+
+import machine
+
+from scenarios.base import Figure, Scenario, Visit
+
+SETTLE_S = 0.5
+
+
+def run(visit: Visit) -> dict[str, float]:
+    # The first connection loads what the others share: it is none of their cost.
+    visit.generator.connect(1)
+    visit.generator.closeall()
+    visit.generator.sleep(SETTLE_S)
+    idle = machine.pss_kib(visit.running.pids)
+    connected = visit.generator.connect(visit.stations)
+    if connected["fail"]:
+        visit.faults.append(f"connect: {connected['fail']} of {visit.stations} failed")
+    visit.generator.sleep(SETTLE_S)
+    figures = {"connects_s": connected["per_s"]}
+    if visit.running.pids:
+        figures["kib_connection"] = (machine.pss_kib(visit.running.pids) - idle) / visit.stations
+    return figures
+
+
+MEMORY = Scenario(
+    "memory",
+    (
+        Figure("kib_connection", "KiB a connection", of_process=True),
+        Figure("connects_s", "handshakes/s", digits=0, more_is_better=True),
+    ),
+    run,
+)

@@ -1,0 +1,1 @@
+"""The watch on its own, over a journal that is made for it."""
