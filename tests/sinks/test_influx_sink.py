@@ -109,7 +109,7 @@ async def test_trouble_is_told_once_and_not_at_each_try(
 
 
 async def test_a_server_that_hangs_is_given_up_and_asked_again(tmp_path: Path, double: InfluxDouble) -> None:
-    options = settings(tmp_path, double.url, timeout=0.2)
+    options = settings(tmp_path, double.url, timeout="1s")
     spooled(options, LINES[:10])
     double.hang = True
     async with draining(options) as sink:
@@ -131,7 +131,7 @@ async def test_a_server_that_is_not_there(tmp_path: Path) -> None:
 async def test_the_end_of_the_watch_does_not_wait_for_a_server_that_hangs(
     tmp_path: Path, double: InfluxDouble
 ) -> None:
-    options = settings(tmp_path, double.url, timeout=20)
+    options = settings(tmp_path, double.url, timeout="20s")
     spooled(options, LINES[:10])
     double.hang = True
     with trio.fail_after(5):

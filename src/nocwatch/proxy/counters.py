@@ -2,6 +2,39 @@
 
 from __future__ import annotations
 
+MEANINGS: dict[str, str] = {
+    "accepted": "Sockets that a listener accepted.",
+    "accept_errors": "Accepts that failed (out of descriptors, aborted by the peer); each was survived.",
+    "handshakes_open": "Connections between accept and pair or refusal, now.",
+    "links_open": "Pairs of station and CSMS, now.",
+    "links": "Pairs made.",
+    "refused": "Stations refused, by reason.",
+    "closed": "Links ended, by whom and how.",
+    "bytes_from_station": "Bytes carried from stations, after the heads.",
+    "bytes_from_csms": "Bytes carried from the CSMS, after the heads.",
+    "chunks_from_station": "Reads that carried them.",
+    "chunks_from_csms": "Reads that carried them.",
+    "stalls": "How often a receiver was full and its sender was no longer read.",
+    "recorder_errors": "Chunks that the recorder threw out: seen by nobody, carried all the same.",
+    "pump_errors": "Links that ended by a mistake of the relay's own.",
+    "draining": "1 while the relay shuts down and waits for its links.",
+    "upstream_up": "0 while the last dial of that CSMS failed.",
+    "journal_records": "Records written to the journal.",
+    "journal_bytes": "Bytes of data in them.",
+    "journal_blocks": "Blocks written.",
+    "journal_written_bytes": "Bytes written to the disk.",
+    "journal_segments": "Segments begun.",
+    "journal_syncs": "Times that the disk was asked to make it last.",
+    "journal_buffered_bytes": "Bytes that wait in memory for the disk, now.",
+    "journal_dropped_records": "Observations lost because the disk was full or slow; their bytes were carried all the same.",
+    "journal_dropped_bytes": "Bytes of data in them.",
+    "journal_write_errors": "Writes, syncs and deletions that the disk refused.",
+    "journal_torn_bytes": "Bytes of an unfinished write that were cut off at the start.",
+    "journal_expired_segments": "Segments deleted by age or size.",
+    "journal_expired_bytes": "Bytes of them.",
+}
+"""What each counter means: the HELP lines of the relay's /metrics, and what docs/metrics.md is tested against."""
+
 
 class Counters:
     """Plain integers that only the relay's one thread writes.

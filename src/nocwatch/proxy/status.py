@@ -13,7 +13,7 @@ import msgspec
 import trio
 
 from nocwatch.proxy import sockets
-from nocwatch.proxy.counters import Counters
+from nocwatch.proxy.counters import MEANINGS, Counters
 
 REQUEST_S = 5.0
 """For a whole request and its answer."""
@@ -114,8 +114,14 @@ def metrics_text(counters: Mapping[str, int]) -> bytes:
         family, labels, kind = _family(name)
         kinds[family] = kind
         families.setdefault(family, []).append(f"{family}{labels} {value}\n")
-    lines = (f"# TYPE {family} {kinds[family]}\n{''.join(samples)}" for family, samples in families.items())
-    return "".join(lines).encode()
+    text = []
+    for family, samples in families.items():
+        meaning = MEANINGS.get(family.removeprefix("nocwatch_relay_").removesuffix("_total"), "")
+        text += [f"# HELP {family} {meaning}\n", f"# TYPE {family} {kinds[family]}\n", *samples]
+    return "".join(text).encode()
+
+
+_GAUGES = Counters.GAUGES | {"draining", "journal_buffered_bytes"}
 
 
 def _family(name: str) -> tuple[str, str, str]:
@@ -126,6 +132,6 @@ def _family(name: str) -> tuple[str, str, str]:
     if name.startswith("closed_"):
         by, _, reason = name.removeprefix("closed_").partition("_")
         return "nocwatch_relay_closed_total", f'{{by="{by}",reason="{reason}"}}', "counter"
-    if name in Counters.GAUGES or name == "draining":
+    if name in _GAUGES:
         return f"nocwatch_relay_{name}", "", "gauge"
     return f"nocwatch_relay_{name}_total", "", "counter"

@@ -6,9 +6,10 @@ sample for each possible state). Labels are bounded: identities of stations that
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -18,6 +19,7 @@ from nocwatch.network import ConnectorStatus, Station
 from nocwatch.registry.places import Place
 from nocwatch.sessions import Outcome
 from nocwatch.sinks.lines import STATUS_CODES
+from nocwatch.sinks.meanings import COUNTERS, GAUGES
 from nocwatch.state.changes import SessionChanged
 
 
@@ -33,10 +35,16 @@ class Figures(Protocol):
         """Of the last tick, summed over lanes."""
 
     def own_counters(self) -> Mapping[str, int]:
-        """The watch's, by name without prefix: ``frames_total``, ``journal_gaps_total`` and so on."""
+        """The watch's, by the names of ``meanings.COUNTERS``; one that is not there is 0."""
 
     def own_gauges(self) -> Mapping[str, float]:
-        """The watch's, by name: ``journal_lag_seconds`` and so on."""
+        """The watch's, by the names of ``meanings.GAUGES``."""
+
+    def tap_counters(self) -> Mapping[str, int]:
+        """What the tap met besides frames, by a bounded word."""
+
+    def notifications(self) -> Mapping[tuple[str, str], int]:
+        """By (receiver, what became of it)."""
 
     def alerts_firing(self) -> Mapping[str, int]:
         """By severity."""
@@ -101,7 +109,7 @@ class FleetCollector:
         )
         counts: Counter[ConnectorStatus] = Counter()
         for station in list(self._figures.stations.values()):
-            labels = [station.id, self._figures.place(station.id).site]
+            labels = [_clean(station.id), _clean(self._figures.place(station.id).site)]
             online.add_metric(labels, float(station.online))
             seen.add_metric(labels, station.last_seen_ns / 1e9)
             for connector in station.connectors:
@@ -130,10 +138,10 @@ class FleetCollector:
         )
         flags = CounterMetricFamily("nocwatch_flags", "Flags raised.", labels=["rule"])
         for rule, number in self._tally.flags.items():
-            flags.add_metric([rule], number)
+            flags.add_metric([_clean(rule)], number)
         raised = GaugeMetricFamily("nocwatch_flags_raised", "Flags raised now.", labels=["rule", "severity"])
         for (rule, severity), number in self._figures.flags_raised().items():
-            raised.add_metric([rule, severity], number)
+            raised.add_metric([_clean(rule), severity], number)
         firing = GaugeMetricFamily("nocwatch_alerts_firing", "Alerts firing now.", labels=["severity"])
         by_severity = self._figures.alerts_firing()
         for each in Severity:
@@ -142,34 +150,73 @@ class FleetCollector:
 
     def _ours(self) -> Iterable[Metric]:
         yield from _relay(self._figures.relay_counters())
-        for name, value in sorted(self._figures.own_counters().items()):
-            text = f"The watch's {name}, since its start."
-            yield CounterMetricFamily(f"nocwatch_watch_{name.removesuffix('_total')}", text, value=value)
-        for name, number in sorted(self._figures.own_gauges().items()):
-            yield GaugeMetricFamily(f"nocwatch_watch_{name}", f"The watch's {name}.", value=number)
+        sent = CounterMetricFamily(
+            "nocwatch_notifications",
+            "Notifications by receiver and what became of them.",
+            labels=["receiver", "outcome"],
+        )
+        for (receiver, outcome), number in sorted(self._figures.notifications().items()):
+            sent.add_metric([_clean(receiver), outcome], number)
+        met = CounterMetricFamily(
+            "nocwatch_watch_tap_met",
+            "What the decoder met besides frames: gaps, garbled bytes, links it had not seen open.",
+            labels=["what"],
+        )
+        for what, number in sorted(self._figures.tap_counters().items()):
+            met.add_metric([what], number)
+        yield from (sent, met)
+        counters, gauges = self._figures.own_counters(), self._figures.own_gauges()
+        for name, meaning in COUNTERS.items():
+            yield CounterMetricFamily(
+                f"nocwatch_watch_{name.removesuffix('_total')}", meaning, value=counters.get(name, 0)
+            )
+        for name, meaning in GAUGES.items():
+            yield GaugeMetricFamily(f"nocwatch_watch_{name}", meaning, value=gauges.get(name, 0.0))
 
 
-_RELAY_GAUGES = frozenset({"links_open", "handshakes_open", "draining"})
-_RELAY_LABELS = {"refused_": "reason", "closed_": "how", "upstream_up_": "upstream"}
-"""Counters that stand for a table: what follows the prefix is a label, not part of the name."""
+_RELAY_GAUGES = frozenset({"links_open", "handshakes_open", "draining", "journal_buffered_bytes"})
+_RELAY_TABLES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "refused_": ("refused", ("reason",)),
+    "closed_": ("closed", ("by", "reason")),
+    "upstream_up_": ("upstream_up", ("upstream",)),
+}
+"""Counters that stand for a table: what follows the prefix is labels, not part of the name. As the relay's own /metrics."""
+_METRIC_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 def _relay(counters: Mapping[str, int]) -> Iterable[Metric]:
-    tables: dict[str, Metric] = {}
+    tables: dict[str, Any] = {
+        "refused_": CounterMetricFamily(
+            "nocwatch_seen_relay_refused", "Stations refused, by reason.", labels=["reason"]
+        ),
+        "closed_": CounterMetricFamily(
+            "nocwatch_seen_relay_closed", "Links ended, by whom and how.", labels=["by", "reason"]
+        ),
+        "upstream_up_": GaugeMetricFamily(
+            "nocwatch_seen_relay_upstream_up",
+            "0 while the last dial of that CSMS failed.",
+            labels=["upstream"],
+        ),
+    }
     for name, value in sorted(counters.items()):
-        prefix = next((each for each in _RELAY_LABELS if name.startswith(each)), None)
-        if prefix is None:
+        prefix = next((each for each in _RELAY_TABLES if name.startswith(each)), None)
+        if prefix is not None:
+            labels = _RELAY_TABLES[prefix][1]
+            values = name.removeprefix(prefix).split("_", len(labels) - 1)
+            tables[prefix].add_metric([*values, *[""] * (len(labels) - len(values))], value)
+        elif _METRIC_NAME.fullmatch(name):  # a tick of another version may hold anything
             family = GaugeMetricFamily if name in _RELAY_GAUGES else CounterMetricFamily
-            yield family(f"nocwatch_seen_relay_{name}", f"The relay's {name}, by its last tick.", value=value)
-            continue
-        if prefix not in tables:
-            family = GaugeMetricFamily if prefix == "upstream_up_" else CounterMetricFamily
-            table = f"nocwatch_seen_relay_{prefix.rstrip('_')}"
-            tables[prefix] = family(
-                table, f"The relay's {prefix.rstrip('_')}, by its last tick.", labels=[_RELAY_LABELS[prefix]]
+            yield family(
+                f"nocwatch_seen_relay_{name}",
+                f"nocwatch_relay_{name} of the relay, as its last tick had it.",
+                value=value,
             )
-        tables[prefix].add_metric([name.removeprefix(prefix)], value)  # type: ignore[attr-defined]
     yield from tables.values()
+
+
+def _clean(text: str) -> str:
+    """A label's value that can be encoded: a station's name can hold what is no character."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def exposition(figures: Figures, tally: Tally) -> Callable[[], bytes]:

@@ -26,7 +26,7 @@ class InfluxSettings(BaseModel):
         default=4 * 2**30, ge=1 << 20, description="older points are dropped, and counted, beyond this"
     )
     batch_points_max: int = Field(default=5000, ge=1, le=100_000, description="points in one write")
-    timeout: Duration = Field(default=10.0, description="of one write")
+    timeout: Duration = Field(default=10.0, gt=0, description="of one write")
 
 
 class MetricsSettings(BaseModel):

@@ -120,6 +120,11 @@ class Follower:
         self._reader = Reader(journal)
         self._acts: deque[Act] = deque()
 
+    @property
+    def journal_counters(self) -> Mapping[str, int]:
+        """What reading the journal met: gaps, missing records."""
+        return self._reader.counters
+
     # --- starting ------------------------------------------------------------------------------------------------------
 
     def restore(self) -> None:

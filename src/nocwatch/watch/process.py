@@ -68,7 +68,9 @@ class Watch:
         self._spool = Spool(influx) if influx.url else None
         self._sink = InfluxSink(influx) if influx.url else None
         self.follower = self._following()
-        self.status = Status(self.follower, self._tap, self._sink, self._spool, self._started_ns)
+        self.status = Status(
+            self.follower, self._tap, self._sink, self._spool, self.dispatcher, self._started_ns
+        )
 
     def _following(self) -> Follower:
         try:

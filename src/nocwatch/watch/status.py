@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nocwatch import clock
+from nocwatch.alerts.dispatcher import Dispatcher
 from nocwatch.network import Station
 from nocwatch.registry.places import Place
 from nocwatch.sinks.influx import InfluxSink
@@ -23,8 +24,15 @@ class Status:
     """Looks at the parts; keeps nothing. Implements ``sinks.metrics.Figures``."""
 
     def __init__(
-        self, follower: Follower, tap: Tap, sink: InfluxSink | None, spool: Spool | None, started_ns: int
+        self,
+        follower: Follower,
+        tap: Tap,
+        sink: InfluxSink | None,
+        spool: Spool | None,
+        dispatcher: Dispatcher,
+        started_ns: int,
     ) -> None:
+        self._dispatcher = dispatcher
         self._follower, self._tap, self._sink, self._spool = follower, tap, sink, spool
         self._started_ns = started_ns
 
@@ -45,7 +53,9 @@ class Status:
 
     def own_counters(self) -> Mapping[str, int]:
         counters = Counter(self._follower.counters)
-        counters.update({f"tap_{name}_total": number for name, number in self._tap.counters.items()})
+        read = self._follower.journal_counters
+        counters["journal_gaps_total"] = read.get("journal_read_gaps", 0)
+        counters["journal_missing_records_total"] = read.get("journal_read_missing_records", 0)
         for rule in self._follower.pipeline.engine.counters.values():
             counters["detector_failures_total"] += rule.get("failures", 0)
         if self._sink is not None:
@@ -67,6 +77,16 @@ class Status:
             "influx_behind_seconds": self.sink_behind_s(),
             "influx_waiting": float(self._sink is not None and not self._sink.caught_up),
             "start_time_seconds": self._started_ns / 1e9,
+        }
+
+    def tap_counters(self) -> Mapping[str, int]:
+        return {name: number for name, number in self._tap.counters.items() if name != "frames"}
+
+    def notifications(self) -> Mapping[tuple[str, str], int]:
+        return {
+            (receiver, outcome): number
+            for receiver, counters in self._dispatcher.counters.items()
+            for outcome, number in counters.items()
         }
 
     def alerts_firing(self) -> Mapping[str, int]:

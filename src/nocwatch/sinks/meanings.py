@@ -1,0 +1,35 @@
+"""What each of the watch's own metrics means: the HELP lines of its /metrics, and what docs/metrics.md is tested against.
+
+A figure that is not named here is not exported; one that is named is there from the start, with 0, so that an alert on its
+increase sees the first one too.
+"""
+
+from __future__ import annotations
+
+COUNTERS: dict[str, str] = {
+    "records_total": "Records of the journal taken in.",
+    "frames_total": "Frames taken in.",
+    "alerts_total": "New states of alerts.",
+    "journal_gaps_total": "Places in the journal where observations are missing or damaged.",
+    "journal_missing_records_total": "Records that are missing there.",
+    "store_retries_total": "Batches that the store could not take, and that were tried again.",
+    "snapshots_total": "Snapshots of the watch's state written.",
+    "snapshot_errors_total": "Snapshots that could not be written.",
+    "detector_failures_total": "Mistakes of detectors (each is a bug in nocwatch, and raises the flag rule_failed).",
+    "points_total": "Points handed to the InfluxDB spool.",
+    "influx_points_written_total": "Points that InfluxDB took.",
+    "influx_points_refused_total": "Points that InfluxDB refuses for good; they are in refused.lp beside the spool.",
+    "influx_write_failures_total": "Writes to InfluxDB that have to be made again.",
+    "influx_lost_records_total": "Spool records lost before they were written: the spool was full, or damaged.",
+    "influx_spool_dropped_records_total": "Spool records that the disk did not take in time.",
+}
+
+GAUGES: dict[str, str] = {
+    "behind_seconds": "Age of the newest record when it was taken in; 0 while all of the journal is read.",
+    "caught_up": "1 while what the watch shows is at most 30 s old.",
+    "read_timestamp_seconds": "Time of the newest record that was taken in.",
+    "relay_silent_seconds": "Since the relay's last tick; 0 before the first one.",
+    "influx_behind_seconds": "Age of the oldest point that waits for InfluxDB; 0 while none does.",
+    "influx_waiting": "1 while points wait for InfluxDB.",
+    "start_time_seconds": "When the watch started.",
+}

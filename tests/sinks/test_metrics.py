@@ -1,0 +1,179 @@
+"""/metrics of the watch: what Prometheus is told, whatever stations and upstreams are called."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from tests.conftest import program
+from tests.support.history import a_session
+
+from nocwatch.journal.writer import COUNTERS as JOURNAL_COUNTERS
+from nocwatch.network import Connector, ConnectorStatus, Station
+from nocwatch.proxy.counters import MEANINGS, Counters
+from nocwatch.proxy.status import metrics_text
+from nocwatch.registry.places import Place
+from nocwatch.sessions import Outcome, Reason
+from nocwatch.sinks.meanings import COUNTERS, GAUGES
+from nocwatch.sinks.metrics import Tally, exposition
+from nocwatch.state.changes import SessionChanged
+
+NOON_NS = 1_790_000_000_000_000_000
+HOSTILE = ['a"b', "back\\slash", "new\nline", "Zürich", "{}", "\udcff", "x" * 500, "", "\x00"]
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "metrics.md"
+
+
+def a_station(name: str, connectors: int = 1) -> Station:
+    there = tuple(
+        Connector(
+            evse=None, connector=number, status=ConnectorStatus.CHARGING, reported=ConnectorStatus.CHARGING,
+            since_ns=NOON_NS, session="s", power_w=7400.0,
+        )
+        for number in range(1, connectors + 1)
+    )  # fmt: skip
+    return Station(id=name, online=True, since_ns=NOON_NS, last_seen_ns=NOON_NS, connectors=there)
+
+
+class Figures:
+    def __init__(self, *stations: Station, relay: Mapping[str, int] | None = None) -> None:
+        self.stations = {each.id: each for each in stations}
+        self._relay = relay if relay is not None else relay_counters()
+
+    def place(self, station: str) -> Place:
+        return Place(station=station, site="depot")
+
+    def relay_counters(self) -> Mapping[str, int]:
+        return self._relay
+
+    def own_counters(self) -> Mapping[str, int]:
+        return {"frames_total": 5}
+
+    def own_gauges(self) -> Mapping[str, float]:
+        return {"behind_seconds": 1.5}
+
+    def tap_counters(self) -> Mapping[str, int]:
+        return {"gaps": 2}
+
+    def notifications(self) -> Mapping[tuple[str, str], int]:
+        return {("pager", "sent"): 3}
+
+    def alerts_firing(self) -> Mapping[str, int]:
+        return {"critical": 1}
+
+    def flags_raised(self) -> Mapping[tuple[str, str], int]:
+        return {("faulted", "critical"): 1}
+
+
+def relay_counters() -> dict[str, int]:
+    counters = Counters()
+    counters.refused["answer_401"] = 4
+    counters.closed["station_reset"] = 2
+    journal = dict.fromkeys(JOURNAL_COUNTERS, 0)
+    return {**counters.flat(), "draining": 0, "upstream_up_main": 1, **journal}
+
+
+def scraped(figures: Figures, tally: Tally | None = None) -> dict[str, list[Any]]:
+    text = exposition(figures, tally or Tally())().decode()
+    return {family.name: family.samples for family in text_string_to_metric_families(text)}
+
+
+def test_hostile_station_names_come_back_as_they_were() -> None:
+    families = scraped(Figures(*map(a_station, HOSTILE)))
+    assert {sample.labels["station"] for sample in families["nocwatch_station_online"]} == {
+        name.replace("\udcff", "?") for name in HOSTILE
+    }
+
+
+@pytest.mark.parametrize("upstream", ["main", "a.b-c", "total", "1st", "x" * 64])
+def test_whatever_an_upstream_is_called(upstream: str) -> None:
+    families = scraped(Figures(relay={f"upstream_up_{upstream}": 0}))
+    (sample,) = families["nocwatch_seen_relay_upstream_up"]
+    assert (sample.labels, sample.value) == ({"upstream": upstream}, 0)
+
+
+def test_a_tick_of_another_version_makes_no_invalid_metric() -> None:
+    families = scraped(Figures(relay={"odd name": 1, "9lives": 2, "": 3, "closed_": 1, "fine": 4}))
+    assert all(re.fullmatch(r"[a-z_][a-z0-9_]*", name) for name in families)
+    assert families["nocwatch_seen_relay_fine"][0].value == 4
+
+
+def test_the_relay_and_the_watch_name_the_same_things_alike() -> None:
+    ours = {family.name for family in text_string_to_metric_families(metrics_text(relay_counters()).decode())}
+    seen = {name for name in scraped(Figures()) if name.startswith("nocwatch_seen_relay_")}
+    assert {name.replace("nocwatch_relay_", "nocwatch_seen_relay_") for name in ours} == seen
+    closed = scraped(Figures())["nocwatch_seen_relay_closed"]
+    assert [sample.labels for sample in closed] == [{"by": "station", "reason": "reset"}]
+
+
+def test_every_figure_is_there_from_the_start() -> None:
+    families = scraped(Figures())
+    for name in COUNTERS:
+        assert f"nocwatch_watch_{name.removesuffix('_total')}" in families
+    for name in GAUGES:
+        assert f"nocwatch_watch_{name}" in families
+    states = {sample.labels["state"] for sample in families["nocwatch_connectors"]}
+    assert states == {status.value for status in ConnectorStatus}
+
+
+def test_sessions_and_flags_are_counted_as_they_end_and_rise() -> None:
+    tally = Tally()
+    for outcome, reason in (
+        (Outcome.SUCCESS, None),
+        (Outcome.FAILED, Reason.ZERO_ENERGY),
+        (Outcome.SUCCESS, None),
+    ):
+        session = a_session(outcome=outcome, reason=reason, energy_wh=1000.0)
+        tally.session(SessionChanged(station="CP1", at_ns=NOON_NS, before=None, now=session, ended=True))
+        tally.session(SessionChanged(station="CP1", at_ns=NOON_NS, before=session, now=session, revised=True))
+    families = scraped(Figures(), tally)
+    found = {(s.labels["outcome"], s.labels["reason"]): s.value for s in families["nocwatch_sessions"]}
+    assert found == {("success", ""): 2, ("failed", "zero_energy"): 1}
+    assert families["nocwatch_session_energy_watthours"][0].value == 3000
+
+
+def test_ten_thousand_stations_are_scraped_within_the_patience_of_prometheus() -> None:
+    figures = Figures(*(a_station(f"CP{number:05d}", connectors=2) for number in range(10_000)))
+    render = exposition(figures, Tally())
+    since = time.process_time()
+    text = render()
+    assert time.process_time() - since < 10  # the usual patience of a scrape; 1 s is what it takes
+    assert len(text) < 8 * 2**20
+    assert text.count(b"\nnocwatch_connector_state{") == 20_000
+
+
+@pytest.mark.server("promtool")
+@pytest.mark.parametrize("side", ["watch", "relay"])
+def test_promtool_finds_nothing_to_say(side: str) -> None:
+    tally = Tally()
+    tally.flags["faulted"] = 1
+    text = (
+        exposition(Figures(a_station("CP1")), tally)() if side == "watch" else metrics_text(relay_counters())
+    )
+    done = subprocess.run(
+        [program("promtool") or "", "check", "metrics"], input=text, capture_output=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def test_the_document_names_each_metric_and_no_other() -> None:
+    tally = Tally()
+    tally.flags["faulted"] = 1
+    tally.sessions["success", ""] = 1
+    text = exposition(Figures(a_station("CP1")), tally)().decode() + metrics_text(relay_counters()).decode()
+    exported = set(re.findall(r"^# TYPE (\S+)", text, re.MULTILINE))
+    exported = {name for name in exported if not name.startswith("nocwatch_seen_relay_")}
+    documented = set(re.findall(r"^\| `(nocwatch_[a-z_]+)", DOCUMENT.read_text(), re.MULTILINE))
+    assert documented == exported
+
+
+def test_each_counter_of_the_relay_has_a_meaning() -> None:
+    names = {
+        name for name in relay_counters() if not name.startswith(("refused_", "closed_", "upstream_up_"))
+    }
+    assert names | {"refused", "closed", "upstream_up"} == set(MEANINGS)
