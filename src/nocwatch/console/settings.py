@@ -30,6 +30,7 @@ class ConsoleSettings(BaseModel):
 
     Attributes:
         listen: ``host:port``; the default is reachable from this machine alone, because this version has no sign-in.
+        url: what links in alerts begin with, such as ``https://noc.example``; ``http://`` and ``listen`` without it.
         timezone: of every time that a page shows; it is named once a page.
         hosts: names under which browsers may reach it (the ``Host`` header). Without any: loopback names where it
             listens on loopback, so that a foreign page cannot reach it by a name of its own (DNS rebinding); any elsewhere.
@@ -39,6 +40,7 @@ class ConsoleSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     listen: Annotated[str, AfterValidator(_address)] = "127.0.0.1:8480"
+    url: str = ""
     timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
     hosts: tuple[str, ...] = ()
     live_clients_max: int = Field(default=200, ge=1, le=10_000)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
+from nocwatch.alerts.channels import build
+from nocwatch.alerts.rendering import Renderer
 from nocwatch.config import Configuration
 from nocwatch.detectors.rules import Rule, load_rules, shipped_rules
 from nocwatch.errors import ConfigurationError, Problem
@@ -13,12 +16,12 @@ from nocwatch.tap.gate import Gate
 
 
 def load_operators_files(configuration: Configuration, gate: Gate) -> tuple[list[Rule], Places]:
-    """Rules and registry. A rules folder that does not exist means the shipped rules; one that is empty means none.
+    """Rules and registry; what alerts need (templates, receivers) is tried too. A rules folder that does not exist means the shipped rules; one that is empty means none.
 
     Raises:
         ConfigurationError: with all problems.
     """
-    problems: list[Problem] = []
+    problems = _alert_problems(configuration)
     rules: list[Rule] = []
     places = Places()
     try:
@@ -33,3 +36,23 @@ def load_operators_files(configuration: Configuration, gate: Gate) -> tuple[list
     if problems:
         raise ConfigurationError(problems)
     return rules, places
+
+
+def alert_renderer(configuration: Configuration, console_address: str) -> Renderer:
+    """Puts alerts into words, with the operator's templates where there are any."""
+    folder = configuration.alerts.templates
+    url = configuration.console.url or f"http://{console_address}"
+    return Renderer(Path(folder) if folder else None, url)
+
+
+def _alert_problems(configuration: Configuration) -> list[Problem]:
+    problems: list[Problem] = []
+    for look in (
+        alert_renderer(configuration, configuration.console.listen).check,
+        partial(build, configuration.alerts),
+    ):
+        try:
+            look()
+        except ConfigurationError as error:
+            problems += error.problems
+    return problems

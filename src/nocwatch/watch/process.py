@@ -11,7 +11,6 @@ import trio
 from nocwatch import clock
 from nocwatch.alerts.channels import build
 from nocwatch.alerts.dispatcher import Dispatcher
-from nocwatch.alerts.rendering import Renderer
 from nocwatch.config import Configuration, privacy_key
 from nocwatch.console.app import make_app
 from nocwatch.console.live import Hub
@@ -20,11 +19,12 @@ from nocwatch.proxy.listener import bind, bound_address
 from nocwatch.sinks.influx import InfluxSink
 from nocwatch.sinks.metrics import exposition
 from nocwatch.sinks.spool import Spool
+from nocwatch.store import retention
 from nocwatch.store.store import Store
 from nocwatch.tap.gate import Gate
 from nocwatch.tap.tap import Tap
 from nocwatch.watch import exporter
-from nocwatch.watch.files import load_operators_files
+from nocwatch.watch.files import alert_renderer, load_operators_files
 from nocwatch.watch.follow import Follower
 from nocwatch.watch.http import serve_http
 from nocwatch.watch.services import WatchServices
@@ -59,9 +59,7 @@ class Watch:
         self.metrics_address = bound_address(self._metrics) if self._metrics else None
         alerts = configuration.alerts
         channels = build(alerts)
-        renderer = Renderer(
-            Path(alerts.templates) if alerts.templates else None, f"http://{self.console_address}"
-        )
+        renderer = alert_renderer(configuration, self.console_address)
         self.store = Store.open(configuration.store)
         self.dispatcher = Dispatcher(self.store, channels, renderer)
         influx = configuration.influx
@@ -116,6 +114,7 @@ class Watch:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(self.follower.run)
                     nursery.start_soon(self.dispatcher.run)
+                    nursery.start_soon(retention.run, self.store, clock.now_ns)
                     if self._sink is not None:
                         nursery.start_soon(self._sink.run)
                     if signals:

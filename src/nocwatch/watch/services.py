@@ -11,6 +11,7 @@ import trio
 from nocwatch import clock
 from nocwatch.alerts.acts import Act, ActKind
 from nocwatch.alerts.alert import Alert
+from nocwatch.alerts.labels import matchers_like
 from nocwatch.console.live import Hub
 from nocwatch.console.services import RuleFacts
 from nocwatch.detectors.rules import Rule
@@ -58,7 +59,10 @@ class WatchServices:
         return await self._to_alert(ActKind.RESOLVE, alert, by, note)
 
     async def silence(self, alert: str, by: str, note: str, until_ns: int) -> Alert | None:
-        return await self._to_alert(ActKind.SILENCE, alert, by, note, until_ns)
+        kept = await trio.to_thread.run_sync(self.store.alert, alert)
+        if kept is None:
+            return None
+        return await self._to_alert(ActKind.SILENCE, alert, by, note, until_ns, matchers_like(kept))
 
     async def clear_flag(self, flag: str, by: str, because: str) -> Flag | None:
         if await trio.to_thread.run_sync(self.store.flag, flag) is None:
@@ -69,11 +73,26 @@ class WatchServices:
         return await trio.to_thread.run_sync(self.store.flag, flag)
 
     async def _to_alert(
-        self, kind: ActKind, alert: str, by: str, note: str, until_ns: int = 0
+        self,
+        kind: ActKind,
+        alert: str,
+        by: str,
+        note: str,
+        until_ns: int = 0,
+        matchers: dict[str, str] | None = None,
     ) -> Alert | None:
         if await trio.to_thread.run_sync(self.store.alert, alert) is None:
             return None
-        act = Act(id=uuid.uuid4().hex, kind=kind, at_ns=0, by=by, alert=alert, note=note, until_ns=until_ns)
+        act = Act(
+            id=uuid.uuid4().hex,
+            kind=kind,
+            at_ns=0,
+            by=by,
+            alert=alert,
+            note=note,
+            until_ns=until_ns,
+            matchers=matchers or {},
+        )
         await self._follower.do(act)
         await self._audit(act, alert)
         return await trio.to_thread.run_sync(self.store.alert, alert)
