@@ -16,7 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from nocwatch.clock import SECOND_NS
+from nocwatch.moments import SECOND_NS
+
 from nocwatch.journal.record import RecordKind
 from nocwatch.journal.settings import JournalSettings
 from nocwatch.journal.writer import Writer

@@ -19,7 +19,7 @@ import msgspec
 import structlog
 import trio
 
-from nocwatch import clock
+from nocwatch import clock, moments
 from nocwatch.errors import NocwatchError
 from nocwatch.journal.record import RecordKind
 from nocwatch.journal.settings import JournalSettings
@@ -300,7 +300,7 @@ def connection_numbers(start_ns: int, lane: int) -> Iterator[int]:
     """
     if not 0 <= lane < 1 << LANE_BITS:
         raise NocwatchError(f"a relay's lane is 0 to {(1 << LANE_BITS) - 1}, not {lane}")
-    for second in itertools.count(start_ns // clock.SECOND_NS):
+    for second in itertools.count(start_ns // moments.SECOND_NS):
         base = second << 32 | lane << COUNTER_BITS
         yield from range(base + 1, base + (1 << COUNTER_BITS))
 

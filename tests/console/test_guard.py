@@ -8,10 +8,10 @@ from pathlib import Path
 import httpx2
 import pytest
 import trio
+from nocwatch.moments import HOUR_NS
 from tests.support.console_data import Network, served
 
 from nocwatch.alerts.alert import AlertState
-from nocwatch.clock import HOUR_NS
 from nocwatch.console.app import ConsoleError, serve
 from nocwatch.console.settings import ConsoleSettings
 from nocwatch.flags import Category, Evidence, Flag, Severity

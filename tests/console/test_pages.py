@@ -7,9 +7,9 @@ import re
 import httpx2
 import msgspec
 import pytest
+from nocwatch.moments import DAY_NS
 from tests.support.console_data import Network
 
-from nocwatch.clock import DAY_NS
 from nocwatch.frames import Kind
 from nocwatch.network import Station
 from nocwatch.sessions import Outcome

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from nocwatch.moments import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS
 
-from nocwatch.clock import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS
 from nocwatch.console.addresses import Address, BadQuery
 from nocwatch.console.views import fleet, frames, jsontext, overview, sessions, timeline, words
 from nocwatch.console.views.looks import LOOKS, OUTCOMES

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from nocwatch.moments import DAY_NS, HOUR_NS, SECOND_NS
 from tests.support.play import T0_NS, Play
 from tests.support.watched import Watched, place, places, window
 
-from nocwatch.clock import DAY_NS, HOUR_NS, SECOND_NS
 from nocwatch.detectors.engine import Engine
 from nocwatch.detectors.rules import make_rule
 from nocwatch.flags import FlagState, Severity

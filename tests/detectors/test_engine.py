@@ -8,11 +8,11 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from nocwatch.moments import HOUR_NS, SECOND_NS
 from tests.rules.stories import STORIES
 from tests.support.play import T0_NS, Play
 from tests.support.watched import Watched, place, places, window
 
-from nocwatch.clock import HOUR_NS, SECOND_NS
 from nocwatch.detectors import running
 from nocwatch.detectors.base import Context, Detector, Hears, Settings, Stage
 from nocwatch.detectors.engine import Engine

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from nocwatch.moments import SECOND_NS
 from tests.support.play import Play
 from tests.support.watched import Watched, place, places, window
 
-from nocwatch.clock import SECOND_NS
 from nocwatch.flags import Blame, Flag, FlagState, Severity
 from nocwatch.frames import LinkEvent
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from nocwatch.moments import SECOND_NS
 from tests.support.journal import SMALL, chunks, journal_of, segments, write
 
-from nocwatch.clock import SECOND_NS
 from nocwatch.journal.retention import expire
 from nocwatch.journal.settings import JournalSettings
 from nocwatch.journal.writer import Writer

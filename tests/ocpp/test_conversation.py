@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from nocwatch.moments import SECOND_NS
 from tests.support.talking import START_NS, Talk, every, meaning, oddities, only
 
-from nocwatch.clock import SECOND_NS
 from nocwatch.frames import Direction, Kind
 from nocwatch.ocpp.conversation import PAST_MAX, PENDING_MAX, Conversation
 from nocwatch.ocpp.events import (

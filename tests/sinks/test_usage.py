@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from nocwatch.moments import SECOND_NS
 from tests.support.history import status
 
-from nocwatch.clock import SECOND_NS
 from nocwatch.frames import Tick
 from nocwatch.network import ConnectorStatus as S
 from nocwatch.pipeline import Step

@@ -10,9 +10,9 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from nocwatch.moments import SECOND_NS
 from tests.support.play import Play
 
-from nocwatch.clock import SECOND_NS
 from nocwatch.frames import Frame, Sighting
 from nocwatch.sessions import Outcome, Session
 from nocwatch.state.changes import AnyChange, SessionChanged

@@ -13,9 +13,9 @@ from typing import Any
 
 import msgspec
 import trio
+from nocwatch.moments import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS, rfc3339
 
 from nocwatch.alerts.alert import Alert, AlertState
-from nocwatch.clock import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS, rfc3339
 from nocwatch.console.app import serve
 from nocwatch.console.live import Hub
 from nocwatch.console.services import RuleFacts

@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from nocwatch.moments import SECOND_NS
 from tests.support.play import T0_NS, Play
 
-from nocwatch.clock import SECOND_NS
 from nocwatch.detectors.engine import Engine
 from nocwatch.detectors.rules import Rule, make_rule
 from nocwatch.flags import Flag, FlagState

@@ -22,8 +22,8 @@ from nocwatch.alerts.alert import Notice
 from nocwatch.alerts.channels.base import Channel
 from nocwatch.alerts.notification import Delivered, Failed, Notification, Outbox, OutboxRow, Retry, Sent
 from nocwatch.alerts.rendering import Renderer, samples
-from nocwatch.clock import SECOND_NS
 from nocwatch.errors import NocwatchError
+from nocwatch.moments import SECOND_NS
 
 ResultT = TypeVar("ResultT")
 

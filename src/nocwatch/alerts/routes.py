@@ -9,8 +9,8 @@ import msgspec
 from nocwatch.alerts.entry import Timing
 from nocwatch.alerts.labels import group_of
 from nocwatch.alerts.settings import FILE_RECEIVER, AlertSettings, RouteSettings
-from nocwatch.clock import SECOND_NS
 from nocwatch.flags import Flag, derived_id
+from nocwatch.moments import SECOND_NS
 
 
 class Routes:

@@ -13,8 +13,8 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from nocwatch.alerts.alert import Alert, AlertState, Notice
-from nocwatch.clock import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS
 from nocwatch.flags import Blame, Flag
+from nocwatch.moments import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS
 
 EVIDENCE_MAX = 8
 """Sentences of evidence in a message; the console has the rest."""

@@ -32,8 +32,8 @@ def stat(
     """Each lane: records, bytes, segments, from when to when, and whether a writer holds it."""
     import msgspec
 
-    from nocwatch.clock import rfc3339
     from nocwatch.journal.inspect import stat as look
+    from nocwatch.moments import rfc3339
 
     lanes = look(_path(journal, config, data, assignments))
     if output == "json":

@@ -93,8 +93,8 @@ def _key(file: Path) -> bytes:
 
 def sighting_line(sighting: Sighting) -> str:
     """A frame, link event or tick for a terminal."""
-    from nocwatch.clock import rfc3339
     from nocwatch.frames import Direction, Frame, Link
+    from nocwatch.moments import rfc3339
 
     at = rfc3339(sighting.received_at_ns)
     if isinstance(sighting, Frame):

@@ -12,8 +12,8 @@ from enum import StrEnum
 from typing import TypeVar
 from urllib.parse import quote, urlencode
 
-from nocwatch.clock import DAY_NS, HOUR_NS, SECOND_NS
 from nocwatch.errors import NocwatchError
+from nocwatch.moments import DAY_NS, HOUR_NS, SECOND_NS
 
 WordT = TypeVar("WordT", bound=StrEnum)
 

@@ -15,7 +15,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from nocwatch.clock import rfc3339
 from nocwatch.console import openapi
 from nocwatch.console.addresses import Address, BadQuery
 from nocwatch.console.guard import BODY_BYTES_MAX
@@ -26,6 +25,7 @@ from nocwatch.console.views import fleet, sessions, shapes
 from nocwatch.console.views.fleet import FleetFilter
 from nocwatch.errors import NocwatchError
 from nocwatch.frames import Direction
+from nocwatch.moments import rfc3339
 from nocwatch.network import ConnectorStatus
 from nocwatch.store.values import DayKpi, FrameFilter
 

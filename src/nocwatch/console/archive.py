@@ -11,8 +11,8 @@ from typing import TypeVar
 
 import trio
 
-from nocwatch.clock import DAY_NS, SECOND_NS
 from nocwatch.console.services import Services
+from nocwatch.moments import DAY_NS, SECOND_NS
 from nocwatch.store.values import Band, LastSession, Overview, StationFlags
 
 ResultT = TypeVar("ResultT")

@@ -18,13 +18,13 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from nocwatch.alerts.alert import Alert
-from nocwatch.clock import rfc3339
 from nocwatch.console.api import failure
 from nocwatch.console.live import KINDS, Behind, Closing, Follower, Full, Interest, Thing
 from nocwatch.console.shell import Console
 from nocwatch.console.views import shapes
 from nocwatch.flags import Flag
 from nocwatch.frames import Frame
+from nocwatch.moments import rfc3339
 from nocwatch.network import Station
 from nocwatch.sessions import Session
 

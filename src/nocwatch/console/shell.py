@@ -17,7 +17,6 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from nocwatch.alerts.alert import AlertState
-from nocwatch.clock import rfc3339
 from nocwatch.console import addresses, guard
 from nocwatch.console.addresses import Address
 from nocwatch.console.archive import Archive
@@ -26,6 +25,7 @@ from nocwatch.console.services import Services
 from nocwatch.console.settings import ConsoleSettings
 from nocwatch.console.views import looks, sessions, words
 from nocwatch.flags import Blame, Severity
+from nocwatch.moments import rfc3339
 from nocwatch.sessions import Session
 
 STATIC = Path(str(resources.files("nocwatch.console"))) / "static"

@@ -12,8 +12,8 @@ from typing import Protocol
 
 import msgspec
 
-from nocwatch.clock import DAY_NS
 from nocwatch.flags import Category, Evidence, Flag, FlagState, Severity, derived_id
+from nocwatch.moments import DAY_NS
 from nocwatch.network import Station
 from nocwatch.registry.places import Place, Places
 from nocwatch.sessions import Session

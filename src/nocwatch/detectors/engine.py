@@ -19,12 +19,12 @@ from typing import Any
 
 import msgspec
 
-from nocwatch.clock import SECOND_NS
 from nocwatch.detectors.base import Stage
 from nocwatch.detectors.board import Board, FleetView, TimerKind
 from nocwatch.detectors.rules import Rule
 from nocwatch.detectors.running import Kept, Running
 from nocwatch.flags import Flag, FlagState
+from nocwatch.moments import SECOND_NS
 from nocwatch.network import Station
 from nocwatch.ocpp.events import AuthorizeAnswered, Event, OcppEvent
 from nocwatch.registry.places import Place, Places

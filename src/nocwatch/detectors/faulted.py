@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 import msgspec
 from pydantic import Field
 
-from nocwatch.clock import SECOND_NS
 from nocwatch.detectors import wording
 from nocwatch.detectors.base import Context, Detector, Hears, Settings
 from nocwatch.flags import Blame, Category, Evidence, Severity
+from nocwatch.moments import SECOND_NS
 from nocwatch.network import ConnectorStatus, Station
 from nocwatch.ocpp.events import ComponentReported, StatusReported
 from nocwatch.quantities import Duration

@@ -7,11 +7,11 @@ from typing import Any, ClassVar
 import msgspec
 from pydantic import Field
 
-from nocwatch.clock import SECOND_NS
 from nocwatch.detectors import wording
 from nocwatch.detectors.base import Context, Detector, Hears, Settings
 from nocwatch.detectors.reading import began
 from nocwatch.flags import Blame, Category, Evidence, Severity
+from nocwatch.moments import SECOND_NS
 from nocwatch.network import ConnectorStatus
 from nocwatch.quantities import Duration
 from nocwatch.sessions import Reason, Session

@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 import msgspec
 from pydantic import Field
 
-from nocwatch.clock import MINUTE_NS, SECOND_NS
 from nocwatch.detectors import wording
 from nocwatch.detectors.base import Context, Detector, Hears, Settings
 from nocwatch.flags import Blame, Category, Evidence, Severity
+from nocwatch.moments import MINUTE_NS, SECOND_NS
 from nocwatch.network import ConnectorStatus
 from nocwatch.ocpp.events import (
     Command,

@@ -17,13 +17,13 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 import nocwatch
 from nocwatch import documents
-from nocwatch.clock import SECOND_NS
 from nocwatch.detectors.base import Detector
 from nocwatch.detectors.catalogue import BY_NAME
 from nocwatch.detectors.template import Summary
 from nocwatch.documents import Document
 from nocwatch.errors import ConfigurationError, Problem
 from nocwatch.flags import Severity
+from nocwatch.moments import SECOND_NS
 from nocwatch.quantities import Duration
 from nocwatch.registry.places import Scope
 

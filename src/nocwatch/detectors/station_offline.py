@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 import msgspec
 from pydantic import Field
 
-from nocwatch.clock import SECOND_NS
 from nocwatch.detectors import wording
 from nocwatch.detectors.base import Context, Detector, Hears, Settings, Stage
 from nocwatch.flags import Blame, Category, Evidence, Severity
+from nocwatch.moments import SECOND_NS
 from nocwatch.network import Station
 from nocwatch.quantities import Duration
 from nocwatch.state.changes import LinkClosed, LinkOpened, LinkRefused, UpstreamChanged

@@ -10,10 +10,10 @@ from typing import Any, ClassVar, Literal
 import msgspec
 from pydantic import Field
 
-from nocwatch.clock import DAY_NS, HOUR_NS
 from nocwatch.detectors import wording
 from nocwatch.detectors.base import Context, Detector, Hears, Settings, Stage
 from nocwatch.flags import Blame, Category, Evidence, Severity
+from nocwatch.moments import DAY_NS, HOUR_NS
 from nocwatch.registry.places import Place
 from nocwatch.sessions import Outcome, Session
 from nocwatch.state.changes import SessionChanged

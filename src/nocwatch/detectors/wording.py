@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nocwatch.clock import HOUR_NS, MINUTE_NS, SECOND_NS, rfc3339
+from nocwatch.moments import HOUR_NS, MINUTE_NS, SECOND_NS, rfc3339
 
 
 def moment(at_ns: int) -> str:

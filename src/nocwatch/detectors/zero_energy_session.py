@@ -7,11 +7,11 @@ from typing import Any, ClassVar
 import msgspec
 from pydantic import Field
 
-from nocwatch.clock import SECOND_NS
 from nocwatch.detectors import wording
 from nocwatch.detectors.base import Context, Detector, Hears, Settings
 from nocwatch.detectors.reading import ready_ns, was_suspended_by_evse
 from nocwatch.flags import Blame, Category, Evidence, Severity
+from nocwatch.moments import SECOND_NS
 from nocwatch.ocpp.events import Command, CommandAnswered
 from nocwatch.quantities import Duration
 from nocwatch.sessions import Outcome, Reason, Session

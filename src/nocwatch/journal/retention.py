@@ -10,10 +10,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-from nocwatch.clock import SECOND_NS
 from nocwatch.journal.cursor import Cursor
 from nocwatch.journal.segments import lane_folder, list_lanes, list_segments
 from nocwatch.journal.settings import JournalSettings
+from nocwatch.moments import SECOND_NS
 
 
 class Expired(NamedTuple):

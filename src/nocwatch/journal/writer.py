@@ -21,7 +21,7 @@ from typing import NamedTuple, Self
 import structlog
 import trio
 
-from nocwatch import clock
+from nocwatch import clock, moments
 from nocwatch.journal.buffer import Batch, Buffer
 from nocwatch.journal.cursor import sync_folder
 from nocwatch.journal.errors import JournalError
@@ -262,7 +262,7 @@ class Writer:
         age_ns = clock.now_ns() - self._born_ns
         if (
             self._size >= self._settings.segment_size
-            or age_ns >= self._settings.segment_for * clock.SECOND_NS
+            or age_ns >= self._settings.segment_for * moments.SECOND_NS
         ):
             self._rotating = True
             self._buffer.add_live(self._buffer.last_ns, list(self._live()), begins_segment=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
-from nocwatch.clock import HOUR_NS, SECOND_NS
+from nocwatch.moments import HOUR_NS, SECOND_NS
 
 EARLIEST_NS = 1_262_304_000 * SECOND_NS
 """2010: no OCPP-J station is older; 1970 and year 1 are clocks that were never set."""

@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
-from nocwatch.clock import SECOND_NS
 from nocwatch.frames import Direction, Frame, Kind
+from nocwatch.moments import SECOND_NS
 from nocwatch.ocpp import envelope, versions
 from nocwatch.ocpp.envelope import Envelope, NoEnvelope
 from nocwatch.ocpp.events import CallRefused, CallUnanswered, Misspoke, OcppEvent, Oddity, Spoke

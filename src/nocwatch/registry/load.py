@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nocwatch.clock import SECOND_NS
 from nocwatch.documents import Document, Location, read
 from nocwatch.errors import ConfigurationError, Problem
+from nocwatch.moments import SECOND_NS
 from nocwatch.registry.model import Period, RegistryFile, StationRecord
 from nocwatch.registry.places import Place, Places, TokenFacts, Window
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from nocwatch.clock import HOUR_NS, SECOND_NS, now_ns
+from nocwatch.clock import now_ns
+from nocwatch.moments import HOUR_NS, SECOND_NS
 
 
 class StationClock:

@@ -11,7 +11,8 @@ from collections.abc import Awaitable, Callable
 
 import trio
 
-from nocwatch.clock import DAY_NS, SECOND_NS, now_ns
+from nocwatch.clock import now_ns
+from nocwatch.moments import DAY_NS, SECOND_NS
 from nocwatch.sessions import StartSource
 from nocwatch.sim.clockwork import milliseconds
 from nocwatch.sim.drivers import draw_card

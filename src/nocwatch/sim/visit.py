@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
-from nocwatch.clock import SECOND_NS
 from nocwatch.flags import Blame
+from nocwatch.moments import SECOND_NS
 from nocwatch.sessions import Outcome, Reason, StartSource
 from nocwatch.sim.parts import Connector, Interrupt, Message, RemoteStart, Transaction
 from nocwatch.sim.physics import Reading

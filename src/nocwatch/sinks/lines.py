@@ -14,9 +14,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import isfinite
 
-from nocwatch.clock import SECOND_NS
 from nocwatch.flags import Flag, FlagState, derived_id
 from nocwatch.frames import Direction, Frame, Kind, Link, Tick
+from nocwatch.moments import SECOND_NS
 from nocwatch.network import ConnectorStatus
 from nocwatch.ocpp.events import CallRefused, Misspoke, OcppEvent, SecurityReported, Spoke
 from nocwatch.pipeline import Step

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from nocwatch.clock import SECOND_NS
+from nocwatch.moments import SECOND_NS
 from nocwatch.network import Connector, ConnectorStatus
 from nocwatch.pipeline import Step
 from nocwatch.sinks.lines import STATUS_CODES

@@ -7,7 +7,7 @@ over. An Authorize that may belong to a transaction under way (to stop it, or to
 
 from __future__ import annotations
 
-from nocwatch.clock import SECOND_NS
+from nocwatch.moments import SECOND_NS
 from nocwatch.network import ConnectorStatus
 from nocwatch.ocpp.events import (
     AuthorizeAnswered,

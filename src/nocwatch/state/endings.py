@@ -5,7 +5,7 @@ What always holds: of several stops one counts, a lost stop is opened again by t
 
 from __future__ import annotations
 
-from nocwatch.clock import SECOND_NS
+from nocwatch.moments import SECOND_NS
 from nocwatch.network import ConnectorStatus
 from nocwatch.ocpp.events import EndAnswered, TransactionEnded
 from nocwatch.sessions import Milestone

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from nocwatch.clock import SECOND_NS
 from nocwatch.flags import Blame, Evidence
+from nocwatch.moments import SECOND_NS
 from nocwatch.sessions import Outcome, Reason
 from nocwatch.state.facts import Facts, Hole, Verdict
 from nocwatch.state.settings import StateSettings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from nocwatch.clock import SECOND_NS
+from nocwatch.moments import SECOND_NS
 from nocwatch.ocpp.events import EndAnswered, TransactionAnswered, TransactionBegan, TransactionEnded
 from nocwatch.sessions import Milestone
 from nocwatch.state.session import ACTS_MAX, SessionState, step

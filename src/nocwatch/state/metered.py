@@ -6,7 +6,7 @@ A record of the session is told when its phase changes, or once a minute; each m
 
 from __future__ import annotations
 
-from nocwatch.clock import SECOND_NS
+from nocwatch.moments import SECOND_NS
 from nocwatch.ocpp.events import Metered
 from nocwatch.state import meter
 from nocwatch.state.changes import SessionMetered

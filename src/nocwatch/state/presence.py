@@ -6,8 +6,8 @@ nobody offline. A reconnect without a boot is no restart; a boot that the CSMS a
 
 from __future__ import annotations
 
-from nocwatch.clock import SECOND_NS
 from nocwatch.frames import Link
+from nocwatch.moments import SECOND_NS
 from nocwatch.network import ConnectorStatus
 from nocwatch.ocpp.events import BootAnswered, Booted, Command, CommandAnswered, ConfigurationSeen, Spoke
 from nocwatch.sessions import Milestone

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import msgspec
 
-from nocwatch.clock import SECOND_NS
 from nocwatch.flags import Evidence, derived_id
+from nocwatch.moments import SECOND_NS
 from nocwatch.sessions import Milestone, Session, SessionStep
 from nocwatch.state import meter
 from nocwatch.state.facts import Facts, Hole, Order, Verdict

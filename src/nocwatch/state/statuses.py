@@ -6,7 +6,7 @@ station replays does not overwrite a newer one. In 2.x the transaction's chargin
 
 from __future__ import annotations
 
-from nocwatch.clock import SECOND_NS
+from nocwatch.moments import SECOND_NS
 from nocwatch.network import ConnectorStatus
 from nocwatch.ocpp.events import ComponentReported, StatusReported
 from nocwatch.sessions import Milestone

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from nocwatch.clock import SECOND_NS
+from nocwatch.moments import SECOND_NS
 from nocwatch.network import Connector, ConnectorStatus, Station
 from nocwatch.ocpp.events import Event
 from nocwatch.sessions import Outcome, Session

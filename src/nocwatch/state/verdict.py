@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import msgspec
 
-from nocwatch.clock import SECOND_NS
 from nocwatch.flags import Blame, Evidence
+from nocwatch.moments import SECOND_NS
 from nocwatch.sessions import Outcome, Reason
 from nocwatch.state.evidence import (
     duration_text,

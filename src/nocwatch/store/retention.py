@@ -14,7 +14,7 @@ from collections.abc import Callable
 import structlog
 import trio
 
-from nocwatch.clock import HOUR_NS, SECOND_NS
+from nocwatch.moments import HOUR_NS, SECOND_NS
 from nocwatch.store.errors import StoreUnavailableError
 from nocwatch.store.ids import LANES_MAX, lane_range
 from nocwatch.store.settings import StoreSettings

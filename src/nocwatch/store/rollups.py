@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from nocwatch.clock import HOUR_NS
+from nocwatch.moments import HOUR_NS
 from nocwatch.network import ConnectorStatus
 from nocwatch.sessions import Outcome
 

@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from nocwatch.clock import SECOND_NS, rfc3339
 from nocwatch.frames import Direction, Frame, Kind, Link, LinkEvent
+from nocwatch.moments import SECOND_NS, rfc3339
 
 Json = dict[str, Any]
 DIRECTIONS: dict[str, Direction] = {"cp-to-csms": Direction.FROM_STATION, "csms-to-cp": Direction.FROM_CSMS}

@@ -11,9 +11,9 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from nocwatch.clock import SECOND_NS
 from nocwatch.errors import NocwatchError
 from nocwatch.frames import Direction, Frame, Kind, Link, LinkEvent, Sighting, Tick
+from nocwatch.moments import SECOND_NS
 from nocwatch.tap.gate import Gate
 from nocwatch.trace.lines import DIRECTIONS, Line, parse_line, side, wire_text
 

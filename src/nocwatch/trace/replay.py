@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from nocwatch.alerts.settings import AlertSettings
-from nocwatch.clock import SECOND_NS
 from nocwatch.detectors.rules import Rule
 from nocwatch.frames import Sighting, Tick
 from nocwatch.journal.reader import Reader
+from nocwatch.moments import SECOND_NS
 from nocwatch.pipeline import Pipeline, Step
 from nocwatch.registry.places import Places
 from nocwatch.sessions import Session

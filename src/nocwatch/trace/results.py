@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from nocwatch.alerts.alert import Alert
-from nocwatch.clock import rfc3339
 from nocwatch.flags import Evidence, Flag
+from nocwatch.moments import rfc3339
 from nocwatch.sessions import Session
 
 Json = dict[str, Any]

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import msgspec
 
-from nocwatch.clock import SECOND_NS
 from nocwatch.detectors.rules import Rule
 from nocwatch.flags import FlagState
+from nocwatch.moments import SECOND_NS
 from nocwatch.registry.load import load_registry
 from nocwatch.registry.places import Places
 from nocwatch.tap.gate import Gate

@@ -16,7 +16,7 @@ import msgspec
 import structlog
 import trio
 
-from nocwatch import clock
+from nocwatch import clock, moments
 from nocwatch.alerts.acts import Act
 from nocwatch.alerts.alert import Alert
 from nocwatch.console.live import Hub
@@ -47,7 +47,7 @@ IDLE_S = 0.05
 """Rest where the journal has nothing new; with the writer's 20 ms this is most of the way from frame to alert."""
 STORE_PAUSE_S = 1.0
 SNAPSHOT_EVERY_S = 30.0
-FRESH_NS = 30 * clock.SECOND_NS
+FRESH_NS = 30 * moments.SECOND_NS
 """Followers are told of what is younger than this; a backlog is not news, and the pages are read anew at its end."""
 
 log = structlog.get_logger("nocwatch.watch")

@@ -8,7 +8,7 @@ from typing import Any
 
 import trio
 
-from nocwatch import clock
+from nocwatch import clock, moments
 from nocwatch.alerts.acts import Act, ActKind
 from nocwatch.alerts.alert import Alert
 from nocwatch.alerts.labels import matchers_like
@@ -128,7 +128,7 @@ def _facts(rule: Rule) -> RuleFacts:
 
 
 def _seconds(duration_ns: int) -> str:
-    seconds = duration_ns // clock.SECOND_NS
+    seconds = duration_ns // moments.SECOND_NS
     for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
         if seconds and seconds % size == 0:
             return f"{seconds // size}{unit}"

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from nocwatch import clock
+from nocwatch import clock, moments
 from nocwatch.alerts.dispatcher import Dispatcher
 from nocwatch.network import Station
 from nocwatch.registry.places import Place
@@ -119,7 +119,7 @@ class Status:
         if (
             not follower.relay
             and follower.caught_up
-            and clock.now_ns() - self._started_ns > LAG_MAX_S * clock.SECOND_NS
+            and clock.now_ns() - self._started_ns > LAG_MAX_S * moments.SECOND_NS
         ):
             found.append(
                 "The journal has nothing from a relay. Is the relay running, with the same journal folder?"

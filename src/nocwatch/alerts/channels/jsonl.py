@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from nocwatch.alerts.notification import Delivered, Notification, Retry, Sent
-from nocwatch.clock import rfc3339
+from nocwatch.moments import rfc3339
 
 FILE_BYTES_MAX = 64 * 1024 * 1024
 """Then the file becomes ``<name>.1``, in the place of the one before: two files, some hundred thousand notifications."""

@@ -8,12 +8,12 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from nocwatch.clock import DAY_NS
 from nocwatch.console.shell import Console
 from nocwatch.console.views import fleet, timeline
 from nocwatch.console.views.fleet import FleetFilter, FleetRow
 from nocwatch.console.views.looks import LOOKS
 from nocwatch.console.views.timeline import Strip
+from nocwatch.moments import DAY_NS
 from nocwatch.network import ConnectorStatus
 from nocwatch.store.values import LastSession
 

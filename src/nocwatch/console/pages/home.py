@@ -7,12 +7,12 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from nocwatch.alerts.alert import AlertState
-from nocwatch.clock import DAY_NS
 from nocwatch.console.addresses import path
 from nocwatch.console.shell import Console
 from nocwatch.console.views import fleet, overview
 from nocwatch.console.views.fleet import FleetFilter
 from nocwatch.console.views.looks import LOOKS
+from nocwatch.moments import DAY_NS
 from nocwatch.sessions import Outcome
 from nocwatch.store.values import AlertFilter, FlagFilter, SessionFilter
 

@@ -8,10 +8,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from nocwatch.clock import SECOND_NS
 from nocwatch.console.addresses import RANGES, Address
 from nocwatch.console.shell import Console
 from nocwatch.console.views import frames, sessions
+from nocwatch.moments import SECOND_NS
 from nocwatch.sessions import Outcome, Reason, Session, StartSource
 from nocwatch.store.values import FlagFilter, FrameFilter, SessionFilter
 

@@ -8,11 +8,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from nocwatch.clock import DAY_NS, HOUR_NS, MINUTE_NS
 from nocwatch.console.addresses import Address, BadQuery
 from nocwatch.console.shell import Console
 from nocwatch.console.views import fleet, frames, timeline, words
 from nocwatch.flags import FlagState
+from nocwatch.moments import DAY_NS, HOUR_NS, MINUTE_NS
 from nocwatch.store.values import FlagFilter, FrameFilter, SessionFilter
 
 SPAN_NS_MIN = 5 * MINUTE_NS

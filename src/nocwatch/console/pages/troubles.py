@@ -10,13 +10,13 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from nocwatch.alerts.alert import Alert, AlertState
-from nocwatch.clock import SECOND_NS
 from nocwatch.console import guard
 from nocwatch.console.addresses import RANGES, Address, path
 from nocwatch.console.shell import Console
 from nocwatch.console.views import frames
 from nocwatch.errors import NocwatchError
 from nocwatch.flags import Category, Flag, FlagState, Severity
+from nocwatch.moments import SECOND_NS
 from nocwatch.quantities import parse_duration
 from nocwatch.store.values import AlertFilter, FlagFilter, StoredFrame
 

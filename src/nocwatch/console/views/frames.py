@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import msgspec
 from markupsafe import Markup
 
-from nocwatch.clock import SECOND_NS
 from nocwatch.console.views import jsontext, words
 from nocwatch.frames import Direction
+from nocwatch.moments import SECOND_NS
 from nocwatch.store.values import StoredFrame
 
 TALK = ("text", "binary", "close", "garbled", "link")

@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from nocwatch.clock import DAY_NS
 from nocwatch.console.addresses import path
 from nocwatch.console.views import words
 from nocwatch.console.views.looks import LOOKS, SEVERITIES
 from nocwatch.console.views.sessions import REASONS
 from nocwatch.flags import Flag, FlagState, Severity
+from nocwatch.moments import DAY_NS
 from nocwatch.network import ConnectorStatus, Station
 from nocwatch.registry.places import Places
 from nocwatch.sessions import Session

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from nocwatch.clock import HOUR_NS
 from nocwatch.console.views import words
 from nocwatch.console.views.looks import OUTCOMES
+from nocwatch.moments import HOUR_NS
 from nocwatch.sessions import Milestone, Outcome, Reason, Session, SessionStep, StartSource
 from nocwatch.store.values import StoredSample
 

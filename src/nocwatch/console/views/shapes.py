@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from nocwatch.alerts.alert import Alert
-from nocwatch.clock import rfc3339
 from nocwatch.flags import Evidence, Flag
 from nocwatch.frames import Direction, Frame
+from nocwatch.moments import rfc3339
 from nocwatch.network import Station
 from nocwatch.registry.places import Place
 from nocwatch.sessions import Session

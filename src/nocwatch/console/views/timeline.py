@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta, tzinfo
 from typing import NamedTuple
 
-from nocwatch.clock import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS
 from nocwatch.console.views import words
 from nocwatch.console.views.looks import LOOKS
+from nocwatch.moments import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS
 from nocwatch.network import ConnectorStatus
 from nocwatch.sessions import Session
 from nocwatch.store.values import Band

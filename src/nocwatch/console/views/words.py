@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime, tzinfo
 from typing import Any
 
-from nocwatch.clock import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS
+from nocwatch.moments import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS
 
 THIN = "\u202f"
 NOBREAK = "\u00a0"

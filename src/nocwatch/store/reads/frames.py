@@ -8,8 +8,8 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Any
 
-from nocwatch.clock import MINUTE_NS
 from nocwatch.frames import Direction
+from nocwatch.moments import MINUTE_NS
 from nocwatch.store.batch import NONE
 from nocwatch.store.ids import id_of_ref, ref_of
 from nocwatch.store.reads import sessions

@@ -16,8 +16,8 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from nocwatch.clock import DAY_NS, HOUR_NS, SECOND_NS
 from nocwatch.flags import Severity
+from nocwatch.moments import DAY_NS, HOUR_NS, SECOND_NS
 from nocwatch.sessions import Outcome
 from nocwatch.store.apply import ALERT_STATE_RANK, FLAG_OPEN_RANK
 from nocwatch.store.reads.paging import Where
