@@ -13,6 +13,7 @@ import h11
 import msgspec
 import pytest
 import trio
+from nocwatch.records import Record, RecordKind
 from tests.support.relaying import (
     PATIENCE_S,
     connect,
@@ -27,7 +28,6 @@ from tests.support.relaying import (
 
 from nocwatch.errors import NocwatchError
 from nocwatch.journal.reader import Reader
-from nocwatch.journal.record import Record, RecordKind
 from nocwatch.journal.settings import JournalSettings
 from nocwatch.proxy.listener import Listener
 from nocwatch.proxy.settings import ListenerSettings

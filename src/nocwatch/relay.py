@@ -21,7 +21,6 @@ import trio
 
 from nocwatch import clock, moments
 from nocwatch.errors import NocwatchError
-from nocwatch.journal.record import RecordKind
 from nocwatch.journal.settings import JournalSettings
 from nocwatch.journal.writer import Writer
 from nocwatch.proxy import listener as listening
@@ -33,6 +32,7 @@ from nocwatch.proxy.pump import Pump
 from nocwatch.proxy.recorder import Guard, LinkInfo
 from nocwatch.proxy.settings import RelaySettings, UpstreamSettings
 from nocwatch.proxy.status import Answers, serve_status
+from nocwatch.records import RecordKind
 
 _log = structlog.get_logger(__name__)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import msgspec
+from nocwatch.records import Gap, RecordKind
 
 from nocwatch.journal.buffer import BATCH_BYTES, RECORD_COST, Batch, Buffer
-from nocwatch.journal.record import Gap, RecordKind
 from nocwatch.journal.writer import COUNTERS
 
 MIB = 1 << 20

@@ -6,11 +6,12 @@ import os
 from pathlib import Path
 
 import pytest
+from nocwatch.journal.blocks import HEADER_SIZE
+from nocwatch.records import RecordKind
 from tests.support.journal import SMALL, chunk, chunks, crash, flip, segments, write
 
 from nocwatch.journal.errors import JournalError
 from nocwatch.journal.inspect import stat, tail, verify
-from nocwatch.journal.record import HEADER_SIZE, RecordKind
 from nocwatch.journal.segments import lane_folder
 from nocwatch.journal.writer import Writer
 

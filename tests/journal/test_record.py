@@ -8,18 +8,16 @@ import zlib
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from nocwatch.journal.record import (
+from nocwatch.journal.blocks import (
     BLOCK_DATA_MAX,
     HEADER_SIZE,
     MAGIC,
     BlockError,
-    Record,
-    RecordKind,
     decode_header,
     decode_records,
     encode_block,
 )
+from nocwatch.records import Record, RecordKind
 
 records = st.lists(
     st.tuples(

@@ -16,6 +16,8 @@ from pathlib import Path
 import msgspec
 import pytest
 import trio
+from nocwatch.journal.blocks import HEADER_SIZE, RECORD_DATA_MAX, BlockFlag
+from nocwatch.records import Record, RecordKind
 from tests.support.journal import (
     SMALL,
     chunk,
@@ -34,7 +36,6 @@ from nocwatch.journal.errors import JournalError
 from nocwatch.journal.inspect import stat, verify
 from nocwatch.journal.lane import RESUME_SKIP
 from nocwatch.journal.reader import Reader
-from nocwatch.journal.record import HEADER_SIZE, RECORD_DATA_MAX, BlockFlag, Record, RecordKind
 from nocwatch.journal.segments import SegmentFile
 from nocwatch.journal.settings import JournalSettings
 from nocwatch.journal.writer import Writer

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
+from nocwatch.records import Gap, Record, RecordKind
 
 from nocwatch.journal.reader import Reader
-from nocwatch.journal.record import Gap, Record, RecordKind
 from nocwatch.journal.segments import Segment, lane_folder, list_segments
 from nocwatch.journal.settings import JournalSettings
 from nocwatch.journal.writer import Writer

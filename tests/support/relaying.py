@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 import trio
+from nocwatch.records import RecordKind
 
-from nocwatch.journal.record import RecordKind
 from nocwatch.journal.settings import JournalSettings
 from nocwatch.proxy.settings import RelaySettings
 from nocwatch.relay import Relay

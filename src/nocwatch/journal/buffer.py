@@ -14,7 +14,8 @@ from threading import Lock
 
 import msgspec
 
-from nocwatch.journal.record import RECORD_DATA_MAX, Gap, RecordKind
+from nocwatch.journal.blocks import RECORD_DATA_MAX
+from nocwatch.records import Gap, RecordKind
 
 BATCH_BYTES = 256 << 10
 """A batch is closed above this: one block, one write, short enough that the relay does not wait for the interpreter."""

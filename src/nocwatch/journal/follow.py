@@ -14,8 +14,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from nocwatch.journal.record import BlockError, BlockFlag, Gap, Record, RecordKind
+from nocwatch.journal.blocks import BlockError, BlockFlag
 from nocwatch.journal.segments import Block, Segment, SegmentFile, lane_folder, list_segments, segment_path
+from nocwatch.records import Gap, Record, RecordKind
 
 _LISTING_EVERY = 64
 """Idle polls after which the folder is listed although it does not seem to have changed."""

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import msgspec
 
+from nocwatch.journal.blocks import BlockError, BlockFlag
 from nocwatch.journal.cursor import Cursor
 from nocwatch.journal.errors import JournalError
 from nocwatch.journal.reader import Reader
-from nocwatch.journal.record import BlockError, BlockFlag, Record
 from nocwatch.journal.segments import (
     Segment,
     SegmentFile,
@@ -22,6 +22,7 @@ from nocwatch.journal.segments import (
     list_lanes,
     list_segments,
 )
+from nocwatch.records import Record
 
 
 class LaneStat(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,8 +15,8 @@ from pathlib import Path
 import msgspec
 import structlog
 
+from nocwatch.journal.blocks import BlockError, BlockFlag
 from nocwatch.journal.errors import JournalError
-from nocwatch.journal.record import BlockError, BlockFlag
 from nocwatch.journal.segments import LOCK_NAME, Segment, SegmentFile, lane_folder, list_segments
 
 RESUME_SKIP = 1 << 20

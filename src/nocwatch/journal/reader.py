@@ -17,9 +17,9 @@ from typing import Self
 from nocwatch import clock
 from nocwatch.journal.cursor import Cursor
 from nocwatch.journal.follow import LaneFollower
-from nocwatch.journal.record import Record
 from nocwatch.journal.segments import lane_is_held, list_lanes
 from nocwatch.moments import SECOND_NS
+from nocwatch.records import Record
 
 SILENCE_NS_MAX = 10 * SECOND_NS
 """A live lane that brings nothing for so long is not waited for: a relay ticks each second, so its disk hangs or it does.

@@ -12,17 +12,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from nocwatch.journal.record import (
+from nocwatch.journal.blocks import (
     HEADER_SIZE,
     MAGIC,
     BlockError,
     BlockHeader,
     Damage,
-    Record,
     check_body,
     decode_header,
     decode_records,
 )
+from nocwatch.records import Record
 
 SUFFIX = ".seg"
 LOCK_NAME = "lock"

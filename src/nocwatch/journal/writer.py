@@ -22,14 +22,15 @@ import structlog
 import trio
 
 from nocwatch import clock, moments
+from nocwatch.journal.blocks import BlockFlag, encode_block
 from nocwatch.journal.buffer import Batch, Buffer
 from nocwatch.journal.cursor import sync_folder
 from nocwatch.journal.errors import JournalError
 from nocwatch.journal.lane import LaneLock, recover
-from nocwatch.journal.record import BlockFlag, RecordKind, encode_block
 from nocwatch.journal.retention import expire
 from nocwatch.journal.segments import lane_folder, segment_path
 from nocwatch.journal.settings import JournalSettings
+from nocwatch.records import RecordKind
 
 FLUSH_INTERVAL_S = 0.02
 """What ``kill -9`` may cost. One flush writes all that has gathered, in blocks, so there is no need to be woken early."""

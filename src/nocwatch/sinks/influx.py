@@ -25,8 +25,8 @@ from influxdb_client.rest import ApiException
 from nocwatch.journal.cursor import Cursor, load_cursor, save_cursor
 from nocwatch.journal.errors import JournalError
 from nocwatch.journal.reader import Reader
-from nocwatch.journal.record import Record, RecordKind
 from nocwatch.journal.retention import delete_below
+from nocwatch.records import Record, RecordKind
 from nocwatch.sinks.settings import InfluxSettings
 from nocwatch.sinks.spool import unpacked
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import msgspec
 
-from nocwatch.journal.record import RecordKind
 from nocwatch.journal.settings import JournalSettings
 from nocwatch.journal.writer import Writer
+from nocwatch.records import RecordKind
 from nocwatch.sinks.settings import InfluxSettings
 
 RECORD_BYTES_MAX = 256 * 1024

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from nocwatch.frames import Link, LinkEvent
-from nocwatch.journal.record import Record
+from nocwatch.records import Record
 from nocwatch.tap.inflate import negotiated
 from nocwatch.tap.websocket import Decoder
 

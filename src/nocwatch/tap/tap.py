@@ -14,7 +14,7 @@ from collections.abc import Iterable
 import msgspec
 
 from nocwatch.frames import Direction, Frame, Kind, Link, LinkEvent, Sighting, Tick
-from nocwatch.journal.record import Record, RecordKind
+from nocwatch.records import Record, RecordKind
 from nocwatch.tap.connections import Connection, LinkRecord, link_event, new_connection
 from nocwatch.tap.gate import Gate
 from nocwatch.tap.inflate import negotiated

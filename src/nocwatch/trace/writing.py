@@ -17,9 +17,9 @@ import msgspec
 from nocwatch.errors import NocwatchError
 from nocwatch.frames import Frame, Kind, Link, LinkEvent, Sighting
 from nocwatch.journal.reader import Reader
-from nocwatch.journal.record import RecordKind
 from nocwatch.journal.settings import JournalSettings
 from nocwatch.journal.writer import Writer
+from nocwatch.records import RecordKind
 from nocwatch.tap.gate import Gate
 from nocwatch.tap.tap import Tap
 from nocwatch.trace.lines import Json, frame_line, link_line

@@ -24,9 +24,9 @@ from nocwatch.errors import NocwatchError
 from nocwatch.flags import Flag
 from nocwatch.frames import Frame, Sighting, Tick
 from nocwatch.journal.reader import Reader
-from nocwatch.journal.record import Record
 from nocwatch.network import Station
 from nocwatch.pipeline import Pipeline, Step
+from nocwatch.records import Record
 from nocwatch.sessions import Session
 from nocwatch.sinks.lines import LineMaker
 from nocwatch.sinks.metrics import Tally
