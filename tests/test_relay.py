@@ -13,7 +13,6 @@ import h11
 import msgspec
 import pytest
 import trio
-from nocwatch.records import Record, RecordKind
 from tests.support.relaying import (
     PATIENCE_S,
     connect,
@@ -31,6 +30,7 @@ from nocwatch.journal.reader import Reader
 from nocwatch.journal.settings import JournalSettings
 from nocwatch.proxy.listener import Listener
 from nocwatch.proxy.settings import ListenerSettings
+from nocwatch.records import Record, RecordKind
 from nocwatch.relay import Relay, connection_numbers, serve
 
 

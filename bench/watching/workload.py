@@ -16,11 +16,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from nocwatch.records import RecordKind
-
 from nocwatch.journal.settings import JournalSettings
 from nocwatch.journal.writer import Writer
 from nocwatch.moments import SECOND_NS
+from nocwatch.records import RecordKind
 
 START_NS = 1_790_000_000 * SECOND_NS
 BOOT_S = 60.0

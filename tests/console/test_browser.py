@@ -9,13 +9,13 @@ from pathlib import Path
 import msgspec
 import pytest
 import trio
-from nocwatch.moments import MINUTE_NS, SECOND_NS
 from tests.conftest import program
 from tests.support.console_data import Network, many_stations
 
 from nocwatch.alerts.alert import AlertState
 from nocwatch.console.app import serve
 from nocwatch.console.settings import ConsoleSettings
+from nocwatch.moments import MINUTE_NS, SECOND_NS
 from nocwatch.network import ConnectorStatus
 from nocwatch.sessions import Milestone, Outcome, Session
 from nocwatch.state.changes import SessionMetered

@@ -8,13 +8,13 @@ from pathlib import Path
 import httpx2
 import pytest
 import trio
-from nocwatch.moments import HOUR_NS
 from tests.support.console_data import Network, served
 
 from nocwatch.alerts.alert import AlertState
 from nocwatch.console.app import ConsoleError, serve
 from nocwatch.console.settings import ConsoleSettings
 from nocwatch.flags import Category, Evidence, Flag, Severity
+from nocwatch.moments import HOUR_NS
 from nocwatch.network import Connector, ConnectorStatus, Station
 from nocwatch.registry.places import Place, Places
 from nocwatch.sessions import Session

@@ -7,10 +7,10 @@ import re
 import httpx2
 import msgspec
 import pytest
-from nocwatch.moments import DAY_NS
 from tests.support.console_data import Network
 
 from nocwatch.frames import Kind
+from nocwatch.moments import DAY_NS
 from nocwatch.network import Station
 from nocwatch.sessions import Outcome
 from nocwatch.store.values import AlertFilter, FlagFilter, SessionFilter

@@ -7,13 +7,13 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from nocwatch.moments import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS
 
 from nocwatch.console.addresses import Address, BadQuery
 from nocwatch.console.views import fleet, frames, jsontext, overview, sessions, timeline, words
 from nocwatch.console.views.looks import LOOKS, OUTCOMES
 from nocwatch.flags import Severity
 from nocwatch.frames import Direction
+from nocwatch.moments import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS
 from nocwatch.network import Connector, ConnectorStatus, Station
 from nocwatch.registry.places import Places
 from nocwatch.sessions import Milestone, Outcome, Reason, Session, SessionStep, StartSource

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from nocwatch.moments import DAY_NS, HOUR_NS, SECOND_NS
 from tests.support.play import T0_NS, Play
 from tests.support.watched import Watched, place, places, window
 
 from nocwatch.detectors.engine import Engine
 from nocwatch.detectors.rules import make_rule
 from nocwatch.flags import FlagState, Severity
+from nocwatch.moments import DAY_NS, HOUR_NS, SECOND_NS
 from nocwatch.ocpp.events import AuthorizeAnswered, ComponentReported
 from nocwatch.registry.places import TokenFacts
 from nocwatch.sessions import Outcome, Reason, Session

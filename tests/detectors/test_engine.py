@@ -8,7 +8,6 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from nocwatch.moments import HOUR_NS, SECOND_NS
 from tests.rules.stories import STORIES
 from tests.support.play import T0_NS, Play
 from tests.support.watched import Watched, place, places, window
@@ -20,6 +19,7 @@ from nocwatch.detectors.rules import Rule, default_rules
 from nocwatch.detectors.template import Summary
 from nocwatch.flags import Category, Evidence, Flag, FlagState, Severity, derived_id
 from nocwatch.frames import Tick
+from nocwatch.moments import HOUR_NS, SECOND_NS
 from nocwatch.network import ConnectorStatus
 from nocwatch.ocpp.events import Heartbeat, StatusReported
 from nocwatch.registry.places import Place, Places, Scope

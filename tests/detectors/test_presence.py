@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from nocwatch.moments import SECOND_NS
 from tests.support.play import Play
 from tests.support.watched import Watched, place, places, window
 
 from nocwatch.flags import Blame, Flag, FlagState, Severity
 from nocwatch.frames import LinkEvent
+from nocwatch.moments import SECOND_NS
 
 DEPOT = [place(f"CP{number}", "depot", site_name="Depot Nord") for number in (1, 2, 3)]
 HARBOUR = [place(f"CP{number}", "harbour") for number in (4, 5)]

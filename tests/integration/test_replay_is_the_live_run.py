@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from nocwatch.journal.inspect import stat
 from tests.support.deployment import Deployment, until
+
+from nocwatch.journal.inspect import stat
 
 SESSION = (
     "station", "evse", "connector", "transaction", "started_at", "stopped_at", "energy_wh", "meter_start_wh", "meter_stop_wh",

@@ -9,7 +9,6 @@ from typing import Any
 
 import httpx2
 import pytest
-from nocwatch.records import RecordKind
 from tests.conftest import program
 from tests.support.deployment import Deployment, until
 from tests.support.influx import InfluxServer
@@ -18,6 +17,7 @@ from nocwatch import clock, moments
 from nocwatch.frames import Frame
 from nocwatch.journal.inspect import stat
 from nocwatch.journal.reader import Reader
+from nocwatch.records import RecordKind
 from nocwatch.tap.gate import Gate
 from nocwatch.trace.replay import journal_sightings
 

@@ -8,6 +8,7 @@ import zlib
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from nocwatch.journal.blocks import (
     BLOCK_DATA_MAX,
     HEADER_SIZE,

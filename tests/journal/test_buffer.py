@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import msgspec
-from nocwatch.records import Gap, RecordKind
 
 from nocwatch.journal.buffer import BATCH_BYTES, RECORD_COST, Batch, Buffer
 from nocwatch.journal.writer import COUNTERS
+from nocwatch.records import Gap, RecordKind
 
 MIB = 1 << 20
 

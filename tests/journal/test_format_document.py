@@ -9,7 +9,8 @@ from typing import get_args
 import pytest
 
 import nocwatch.journal
-from nocwatch.journal import lane, reader, record, writer
+from nocwatch.journal import blocks, lane, reader, writer
+from nocwatch.records import RecordKind
 
 TEXT = Path(nocwatch.journal.__file__).with_name("FORMAT.md").read_text(encoding="utf-8")
 FOLLOW = Path(nocwatch.journal.__file__).with_name("follow.py").read_text(encoding="utf-8")
@@ -25,9 +26,9 @@ def test_no_counter_is_documented_that_is_not_there() -> None:
 
 
 def test_each_kind_and_each_damage_is_named() -> None:
-    for kind in record.RecordKind:
+    for kind in RecordKind:
         assert f"\n| {kind.value} | {kind.name} |" in TEXT
-    for damage in set(get_args(record.Damage)) - {"truncated"}:
+    for damage in set(get_args(blocks.Damage)) - {"truncated"}:
         assert f"| `{damage}` |" in TEXT
 
 
@@ -39,10 +40,10 @@ def test_each_reason_of_a_gap_is_named() -> None:
 
 
 def test_the_numbers_are_the_codes() -> None:
-    assert " ".join(f"{byte:02X}" for byte in record.MAGIC) in TEXT
-    for number in (record.BLOCK_RECORDS_MAX, record.BLOCK_DATA_MAX, lane.RESUME_SKIP):
+    assert " ".join(f"{byte:02X}" for byte in blocks.MAGIC) in TEXT
+    for number in (blocks.BLOCK_RECORDS_MAX, blocks.BLOCK_DATA_MAX, lane.RESUME_SKIP):
         assert f"{number:,}" in TEXT
-    assert record.RECORD_DATA_MAX == 16 << 20
-    assert record.SEQUENCE_MAX == 1 << 47
+    assert blocks.RECORD_DATA_MAX == 16 << 20
+    assert blocks.SEQUENCE_MAX == 1 << 47
     assert reader.SILENCE_NS_MAX == 10 * 10**9
-    assert (record.HEADER_SIZE, record.RECORD_SIZE, record.VERSION) == (48, 21, 1)
+    assert (blocks.HEADER_SIZE, blocks.RECORD_SIZE, blocks.VERSION) == (48, 21, 1)

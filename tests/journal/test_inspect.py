@@ -6,14 +6,14 @@ import os
 from pathlib import Path
 
 import pytest
-from nocwatch.journal.blocks import HEADER_SIZE
-from nocwatch.records import RecordKind
 from tests.support.journal import SMALL, chunk, chunks, crash, flip, segments, write
 
+from nocwatch.journal.blocks import HEADER_SIZE
 from nocwatch.journal.errors import JournalError
 from nocwatch.journal.inspect import stat, tail, verify
 from nocwatch.journal.segments import lane_folder
 from nocwatch.journal.writer import Writer
+from nocwatch.records import RecordKind
 
 BLOCK = HEADER_SIZE + 21 + 1
 

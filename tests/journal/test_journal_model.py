@@ -10,12 +10,12 @@ import msgspec
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from nocwatch.records import Gap, RecordKind
 from tests.support.journal import ROOMY, chunk, crash, flip, read_all, segments
 
 from nocwatch.journal.cursor import load_cursor, save_cursor
 from nocwatch.journal.reader import Reader
 from nocwatch.journal.writer import Writer
+from nocwatch.records import Gap, RecordKind
 
 data_sizes = st.lists(st.sampled_from([0, 1, 5, 100, 30_000]), min_size=1, max_size=6)
 

@@ -6,8 +6,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-from nocwatch.journal.blocks import HEADER_SIZE, encode_block
-from nocwatch.records import RecordKind
 from tests.support.journal import (
     SMALL,
     chunk,
@@ -21,11 +19,13 @@ from tests.support.journal import (
     write,
 )
 
+from nocwatch.journal.blocks import HEADER_SIZE, encode_block
 from nocwatch.journal.cursor import Cursor
 from nocwatch.journal.reader import SILENCE_NS_MAX, Reader
 from nocwatch.journal.retention import delete_below
 from nocwatch.journal.segments import Segment, lane_folder, lane_is_held, list_segments, segment_path
 from nocwatch.journal.writer import Writer
+from nocwatch.records import RecordKind
 
 BLOCK = HEADER_SIZE + 21  # of a record without data
 

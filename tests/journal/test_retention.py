@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from nocwatch.moments import SECOND_NS
 from tests.support.journal import SMALL, chunks, journal_of, segments, write
 
 from nocwatch.journal.retention import expire
 from nocwatch.journal.settings import JournalSettings
 from nocwatch.journal.writer import Writer
+from nocwatch.moments import SECOND_NS
 
 NOW_NS = 1_800_000_000 * SECOND_NS
 DAY = 86400

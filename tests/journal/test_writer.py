@@ -16,8 +16,6 @@ from pathlib import Path
 import msgspec
 import pytest
 import trio
-from nocwatch.journal.blocks import HEADER_SIZE, RECORD_DATA_MAX, BlockFlag
-from nocwatch.records import Record, RecordKind
 from tests.support.journal import (
     SMALL,
     chunk,
@@ -32,6 +30,7 @@ from tests.support.journal import (
     write,
 )
 
+from nocwatch.journal.blocks import HEADER_SIZE, RECORD_DATA_MAX, BlockFlag
 from nocwatch.journal.errors import JournalError
 from nocwatch.journal.inspect import stat, verify
 from nocwatch.journal.lane import RESUME_SKIP
@@ -39,6 +38,7 @@ from nocwatch.journal.reader import Reader
 from nocwatch.journal.segments import SegmentFile
 from nocwatch.journal.settings import JournalSettings
 from nocwatch.journal.writer import Writer
+from nocwatch.records import Record, RecordKind
 
 
 def test_a_poll_batch_comes_back_with_its_connections_and_directions(tmp_path: Path) -> None:

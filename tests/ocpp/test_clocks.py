@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from nocwatch.moments import DAY_NS, HOUR_NS, SECOND_NS
 from tests.support.talking import START_NS
 
+from nocwatch.moments import DAY_NS, HOUR_NS, SECOND_NS
 from nocwatch.ocpp import clocks
 
 

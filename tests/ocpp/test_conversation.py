@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from nocwatch.moments import SECOND_NS
 from tests.support.talking import START_NS, Talk, every, meaning, oddities, only
 
 from nocwatch.frames import Direction, Kind
+from nocwatch.moments import SECOND_NS
 from nocwatch.ocpp.conversation import PAST_MAX, PENDING_MAX, Conversation
 from nocwatch.ocpp.events import (
     AuthorizeAnswered,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from nocwatch.moments import SECOND_NS
 from tests.support.simulation import calls, heard, network, told, until
 
 from nocwatch.clock import now_ns
+from nocwatch.moments import SECOND_NS
 from nocwatch.sessions import Reason
 
 SPEED = 40

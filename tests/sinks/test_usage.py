@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from nocwatch.moments import SECOND_NS
 from tests.support.history import status
 
 from nocwatch.frames import Tick
+from nocwatch.moments import SECOND_NS
 from nocwatch.network import ConnectorStatus as S
 from nocwatch.pipeline import Step
 from nocwatch.sinks.usage import CONNECTORS_MAX, FIELDS, QUARTER_NS, SILENCE_NS_MAX, Usage

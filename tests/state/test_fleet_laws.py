@@ -10,10 +10,10 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from nocwatch.moments import SECOND_NS
 from tests.support.play import Play
 
 from nocwatch.frames import Frame, Sighting
+from nocwatch.moments import SECOND_NS
 from nocwatch.sessions import Outcome, Session
 from nocwatch.state.changes import AnyChange, SessionChanged
 from nocwatch.state.fleet import Fleet

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from nocwatch.moments import MINUTE_NS
 
+from nocwatch.moments import MINUTE_NS
 from nocwatch.state import meter
 from nocwatch.state.meter import Meter
 from nocwatch.state.readings import Readings

@@ -13,7 +13,6 @@ from typing import Any
 
 import msgspec
 import trio
-from nocwatch.moments import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS, rfc3339
 
 from nocwatch.alerts.alert import Alert, AlertState
 from nocwatch.console.app import serve
@@ -23,6 +22,7 @@ from nocwatch.console.settings import ConsoleSettings
 from nocwatch.errors import NocwatchError
 from nocwatch.flags import Blame, Category, Evidence, Flag, FlagState, Severity, derived_id
 from nocwatch.frames import Direction, Frame, Kind
+from nocwatch.moments import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS, rfc3339
 from nocwatch.network import Connector, ConnectorStatus, Station
 from nocwatch.ocpp.events import Spoke
 from nocwatch.registry.places import Place, Places

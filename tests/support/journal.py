@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
-from nocwatch.records import Gap, Record, RecordKind
 
 from nocwatch.journal.reader import Reader
 from nocwatch.journal.segments import Segment, lane_folder, list_segments
 from nocwatch.journal.settings import JournalSettings
 from nocwatch.journal.writer import Writer
+from nocwatch.records import Gap, Record, RecordKind
 
 SMALL = JournalSettings.model_validate({"segment_size": "64KiB", "buffer_max": "1MiB", "size_max": "1GiB"})
 

@@ -21,9 +21,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from nocwatch.moments import SECOND_NS, rfc3339
-
 from nocwatch.frames import Direction, Frame, Kind, Link, LinkEvent, Sighting, Tick
+from nocwatch.moments import SECOND_NS, rfc3339
 from nocwatch.ocpp.events import OcppEvent
 from nocwatch.sessions import Session
 from nocwatch.state.changes import AnyChange, SessionChanged

@@ -12,10 +12,10 @@ from typing import Any
 
 import msgspec
 import trio
-from nocwatch.records import RecordKind
 
 from nocwatch.journal.settings import JournalSettings
 from nocwatch.proxy.settings import RelaySettings
+from nocwatch.records import RecordKind
 from nocwatch.relay import Relay
 
 PATIENCE_S = 20

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any, TypeVar
 
-from nocwatch.moments import SECOND_NS
-
 from nocwatch.frames import Direction, Frame, Kind
+from nocwatch.moments import SECOND_NS
 from nocwatch.ocpp.conversation import Conversation
 from nocwatch.ocpp.events import Misspoke, OcppEvent, Oddity, Spoke
 

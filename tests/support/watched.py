@@ -13,13 +13,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from nocwatch.moments import SECOND_NS
 from tests.support.play import T0_NS, Play
 
 from nocwatch.detectors.engine import Engine
 from nocwatch.detectors.rules import Rule, make_rule
 from nocwatch.flags import Flag, FlagState
 from nocwatch.frames import Link, LinkEvent, Sighting, Tick
+from nocwatch.moments import SECOND_NS
 from nocwatch.registry.places import Place, Places, Scope, Window
 from nocwatch.state.fleet import Fleet, Moved
 

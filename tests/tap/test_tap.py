@@ -7,10 +7,10 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from nocwatch.records import Record, RecordKind
 from tests.support.wire import Deflater, chunked, frame
 
 from nocwatch.frames import Direction, Frame, Kind, Link, LinkEvent, Tick, parse_frame_ref
+from nocwatch.records import Record, RecordKind
 from nocwatch.tap.gate import Gate
 from nocwatch.tap.tap import NAMELESS_MAX, Tap
 
