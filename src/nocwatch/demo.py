@@ -8,9 +8,8 @@ from pathlib import Path
 
 import typer
 
+from nocwatch.options import configuration
 from nocwatch.supervisor import Part, supervise
-
-LISTEN = "127.0.0.1:9000"
 
 
 async def serve(
@@ -29,11 +28,12 @@ async def serve(
     csms = f"127.0.0.1:{_free_port()}"
     registry = resources.files("nocwatch.sim") / "demo_registry"
     settings = [
-        f'relay.listen=[{{address: "{LISTEN}"}}]',
         f'relay.upstreams=[{{name: demo-csms, url: "ws://{csms}"}}]',
         f"registry={registry}",
         *assignments,
     ]
+    chosen = configuration(None, data, settings)
+    relay = chosen.relay.listen[0].address
     shared = ("--data", str(data), *(part for setting in settings for part in ("--set", setting)))
     if verbose:
         shared = (*shared, "--verbose")
@@ -42,13 +42,15 @@ async def serve(
         Part("csms", ("sim", "csms", "--listen", csms, *pace)),
         Part("relay", ("relay", *shared)),
         Part("watch", ("watch", *shared)),
-        Part("stations", ("sim", "stations", "--url", f"ws://{LISTEN}", "--count", str(stations), *pace)),
+        Part("stations", ("sim", "stations", "--url", f"ws://{relay}", "--count", str(stations), *pace)),
     ]
 
     def started() -> None:
         typer.echo("nocwatch demo: a charging network works, breaks and is noticed.", err=True)
-        typer.echo("  console   http://127.0.0.1:8480", err=True)
-        typer.echo(f"  metrics   http://127.0.0.1:9464/metrics   alerts  {data}/alerts.jsonl", err=True)
+        typer.echo(f"  console   http://{chosen.console.listen}", err=True)
+        typer.echo(f"  alerts    {chosen.alerts.file}", err=True)
+        if chosen.metrics.listen:
+            typer.echo(f"  metrics   http://{chosen.metrics.listen}/metrics", err=True)
         typer.echo("  The first troubles show within a minute, most within five. Ctrl-C ends it.", err=True)
 
     await supervise(parts, started)

@@ -13,7 +13,18 @@ SESSION = (
     "station", "evse", "connector", "transaction", "started_at", "stopped_at", "energy_wh", "meter_start_wh", "meter_stop_wh",
     "outcome", "reason", "blame", "start_source", "start_confidence", "milestones", "late",
 )  # fmt: skip
-FLAG = ("rule", "severity", "station", "connector", "session", "subject", "state", "summary", "evidence", "at")
+FLAG = (
+    "rule",
+    "severity",
+    "station",
+    "connector",
+    "session",
+    "subject",
+    "state",
+    "summary",
+    "evidence",
+    "at",
+)
 ALERT = ("state", "group", "receivers", "flags", "at")
 
 
@@ -48,7 +59,10 @@ async def test_a_replay_of_the_demos_journal_gives_what_the_live_run_gave(tmp_pa
         deployment.stations(24, "demo", speed=10)
 
         async def flagged() -> bool:
-            return len({each["rule"] for each in await deployment.all("flags")}) >= 3 and len(await deployment.all("alerts")) >= 3
+            return (
+                len({each["rule"] for each in await deployment.all("flags")}) >= 3
+                and len(await deployment.all("alerts")) >= 3
+            )
 
         await until(flagged, "flags of three rules", 90)
         await deployment.stop("stations")
@@ -56,13 +70,19 @@ async def test_a_replay_of_the_demos_journal_gives_what_the_live_run_gave(tmp_pa
         newest_s = max(lane.newest_ns or 0 for lane in stat(deployment.data / "journal")) / 1e9
 
         async def all_read() -> bool:
-            return (await deployment.own_metrics())["nocwatch_watch_read_timestamp_seconds"] >= newest_s - 1e-6
+            return (await deployment.own_metrics())[
+                "nocwatch_watch_read_timestamp_seconds"
+            ] >= newest_s - 1e-6
 
         await until(all_read, "the watch reads the journal to its end")
         replayed = deployment.replayed()
-        assert not differences(items(await deployment.all("sessions"), SESSION), last_lines(replayed, "session", SESSION))
+        assert not differences(
+            items(await deployment.all("sessions"), SESSION), last_lines(replayed, "session", SESSION)
+        )
         assert not differences(items(await deployment.all("flags"), FLAG), last_lines(replayed, "flag", FLAG))
-        assert not differences(items(await deployment.all("alerts"), ALERT), last_lines(replayed, "alert", ALERT))
+        assert not differences(
+            items(await deployment.all("alerts"), ALERT), last_lines(replayed, "alert", ALERT)
+        )
         again = deployment.replayed()
         assert again == replayed, "and a second replay is the same to the letter"
     finally:

@@ -100,7 +100,8 @@ async def test_what_passed_a_second_before_the_relay_was_killed_is_in_the_journa
     await until(busy, "the stations talk")
     forwarded, at_ns = await relay_bytes(deployment), clock.now_ns()
     await until(
-        lambda: newest_ns(deployment) > at_ns + moments.SECOND_NS, "a second passes, by the journal's own clock"
+        lambda: newest_ns(deployment) > at_ns + moments.SECOND_NS,
+        "a second passes, by the journal's own clock",
     )
     deployment.kill("relay")
     checked = deployment.nocwatch("journal", "verify", "--data", str(deployment.data), "--format", "json")

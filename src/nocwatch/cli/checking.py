@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from nocwatch.cli.options import ConfigOption, DataOption, SetOption, configuration
 from nocwatch.errors import ConfigurationError
+from nocwatch.options import ConfigOption, DataOption, SetOption, configuration
 
 FormatOption = Annotated[str, typer.Option("--format", metavar="text|json", help="How to print.")]
 

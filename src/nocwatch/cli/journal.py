@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from nocwatch.cli.options import ConfigOption, DataOption, SetOption, configuration
+from nocwatch.options import ConfigOption, DataOption, SetOption, configuration
 
 app = typer.Typer(help="The journal on disk.", no_args_is_help=True)
 PathOption = Annotated[

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from nocwatch.cli.options import ConfigOption, DataOption, SetOption, VerboseOption, configuration
 from nocwatch.errors import NocwatchError
+from nocwatch.options import ConfigOption, DataOption, SetOption, VerboseOption, configuration
 
 ListenOption = Annotated[
     str | None,

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from nocwatch.cli.options import VerboseOption
 from nocwatch.errors import NocwatchError
+from nocwatch.options import VerboseOption
 
 sim = typer.Typer(help="Simulated stations and a simulated CSMS.", no_args_is_help=True)
 

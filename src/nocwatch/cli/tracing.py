@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from nocwatch.cli.options import ConfigOption, DataOption, SetOption, configuration
 from nocwatch.cli.replaying import moment
+from nocwatch.options import ConfigOption, DataOption, SetOption, configuration
 
 app = typer.Typer(
     help="Traces: slices of the journal as portable text (docs/trace.md).", no_args_is_help=True
