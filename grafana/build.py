@@ -17,9 +17,10 @@ DASHBOARDS = {"charger": charger.build}
 
 def rendered(name: str) -> str:
     """The JSON of one dashboard, keys sorted so that a change shows as a small difference."""
-    return (
-        json.dumps(DASHBOARDS[name](), cls=JSONEncoder, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-    )
+    board = json.loads(json.dumps(DASHBOARDS[name](), cls=JSONEncoder))
+    for number, panel in enumerate(board["panels"], 1):
+        panel["id"] = number  # links to one panel and its alerts name it by this
+    return json.dumps(board, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def main() -> None:

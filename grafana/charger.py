@@ -1,6 +1,7 @@
 """The charger-level dashboard: how one station does, from frames alone. One function a panel.
 
-The window of each panel is its own (24 hours, 7 days, 30 days), whatever the dashboard's time range says.
+The window of each panel is its own (24 hours, 7 days, 30 days), whatever the dashboard's time range says. Windows of days begin
+at a day's beginning ("6d/d": today and the six days before it), so that the first bar is a whole day.
 """
 
 from __future__ import annotations
@@ -14,7 +15,10 @@ from influxql import INFLUX, Query
 from look import BAD, GOOD, MOVING, MUTED, WARNING, state_mappings
 
 UID = "nocwatch-charger"
-STATION = "\"station\" = '$station'"
+STATION = '"station" =~ /^${station:regex}$/'
+"""Not by equality: only as a regular expression are quotes in a station's name escaped. InfluxDB makes an equality of it."""
+WEEK, MONTH = "6d/d", "29d/d"
+MONTH_DAYS = 30
 ZONE = "tz('$timezone')"
 REPEAT_MAX_MS = 20 * 60 * 1000
 """The watch repeats each state every 15 minutes; where nothing came for longer, nothing is known, and a gap is drawn."""
@@ -35,10 +39,11 @@ def build() -> d.Dashboard:
         .time("now-24h", "now")
         .with_variable(_station())
         .with_variable(_timezone())
+        .with_variable(_console())
         .link(
             dashboard.DashboardLink("Console")
             .type(d.DashboardLinkType.LINK)
-            .url("http://127.0.0.1:8480/stations/${station}")
+            .url("${console}/stations/${station:percentencode}")
         )
     )
     for panel in (
@@ -70,12 +75,19 @@ def _station() -> dashboard.QueryVariable:
 
 
 def _timezone() -> dashboard.TextBoxVariable:
-    return dashboard.TextBoxVariable("timezone").label("Days of").default_value("UTC")
+    return _text_box("timezone", "Time zone of days", "UTC")
 
 
-def _days(days: int) -> str:
-    """Where-clause of the last full days and today."""
-    return f"{STATION} AND time >= now() - {days}d"
+def _console() -> dashboard.TextBoxVariable:
+    return _text_box("console", "Console", "http://127.0.0.1:8480")
+
+
+def _text_box(name: str, label: str, value: str) -> dashboard.TextBoxVariable:
+    current = d.VariableOption(selected=True, text=value, value=value)
+    return dashboard.TextBoxVariable(name).label(label).default_value(value).current(current)
+
+
+WINDOW = f"{STATION} AND $timeFilter"
 
 
 def socket_timeline() -> statetimeline.Panel:
@@ -91,14 +103,15 @@ def socket_timeline() -> statetimeline.Panel:
         .span(24)
         .with_target(
             Query(
-                f'SELECT "status" FROM "states" WHERE {STATION} AND time >= now() - 24h GROUP BY "evse", "connector"',
+                f'SELECT "status" FROM "states" WHERE {WINDOW} GROUP BY "evse", "connector"',
                 alias="$tag_evse $tag_connector",
             )
         )
         .mappings(state_mappings())
         .insert_nulls(REPEAT_MAX_MS)
         .merge_values(True)
-        .show_value(c.VisibilityMode.NEVER)
+        .no_value("No data")
+        .show_value(c.VisibilityMode.AUTO)
         .row_height(0.85)
         .fill_opacity(90)
     )
@@ -106,7 +119,7 @@ def socket_timeline() -> statetimeline.Panel:
 
 _ONGOING = (
     'SELECT last("active") AS "active", "energy_wh", "duration_s", "power_w", "session" FROM "ongoing" '
-    f'WHERE {STATION} AND time >= now() - 2d GROUP BY "evse", "connector"'
+    f'WHERE {WINDOW} GROUP BY "evse", "connector"'
 )
 
 
@@ -123,7 +136,7 @@ def _figure(
         .with_target(Query(query, alias="$col"))
         .unit(unit)
         .decimals(decimals)
-        .no_value("0")
+        .no_value("0" if unit == "none" else "none")
         .color_mode(c.BigValueColorMode.NONE if colour == MUTED else c.BigValueColorMode.VALUE)
         .graph_mode(c.BigValueGraphMode.NONE)
         .thresholds(_thresholds((None, colour)))
@@ -156,7 +169,8 @@ def ongoing_duration() -> stat.Panel:
 def ongoing_sessions() -> table.Panel:
     return (
         table.Panel()
-        .title("Ongoing sessions")
+        .title("Ongoing sessions, one by one")
+        .description("As of their last meter reading.")
         .datasource(INFLUX)
         .time_from("2d")
         .height(4)
@@ -173,7 +187,7 @@ def ongoing_sessions() -> table.Panel:
         .override_by_name("Duration", [_property("unit", "s")])
         .override_by_name("Power", [_property("unit", "watt")])
         .override_by_name("Time", [_property("custom.hidden", value=True)])
-        .override_by_name("Session", [_property("links", [_session_link()])])
+        .override_by_name("Session", [_property("links", [_link("sessions")])])
     )
 
 
@@ -181,10 +195,10 @@ def _property(name: str, value: object) -> d.DynamicConfigValue:
     return d.DynamicConfigValue(id_val=name, value=value)
 
 
-def _session_link() -> dict[str, object]:
+def _link(kind: str) -> dict[str, object]:
     return {
         "title": "Open in the console",
-        "url": "http://127.0.0.1:8480/sessions/${__value.raw}",
+        "url": f"${{console}}/{kind}/${{__value.raw}}",
         "targetBlank": True,
     }
 
@@ -195,7 +209,7 @@ def _bars(
     queries: Sequence[Query],
     unit: str,
     *,
-    days: int,
+    window: str,
     span: int,
     stacked: bool = False,
 ) -> timeseries.Panel:
@@ -204,7 +218,8 @@ def _bars(
         .title(title)
         .description(description)
         .datasource(INFLUX)
-        .time_from(f"{days}d")
+        .time_from(window)
+        .no_value("Nothing in this time.")
         .height(8)
         .span(span)
         .targets(list(queries))
@@ -217,7 +232,7 @@ def _bars(
         .line_width(0)
         .legend(
             common.VizLegendOptions()
-            .show_legend(stacked)
+            .show_legend(len(queries) > 1)
             .display_mode(c.LegendDisplayMode.LIST)
             .placement(c.LegendPlacement.BOTTOM)
         )
@@ -229,37 +244,55 @@ def _bars(
 
 def utilisation() -> timeseries.Panel:
     known = '("available_s" + "occupied_s" + "charging_s" + "reserved_s" + "faulted_s" + "unavailable_s" + "offline_s")'
-    inner = f'SELECT ("occupied_s" + "charging_s") AS "used", {known} AS "open" FROM "usage" WHERE {_days(7)} GROUP BY "evse", "connector"'
-    query = f'SELECT 100 * sum("used") / sum("open") AS "Utilisation" FROM ({inner}) WHERE time >= now() - 7d GROUP BY time(1d) fill(none) {ZONE}'
-    return _bars(
+    inner = f'SELECT "charging_s", "occupied_s", {known} AS "open_s" FROM "usage" WHERE {WINDOW} GROUP BY "evse", "connector"'
+
+    def share(of: str) -> str:
+        return f'SELECT 100.0 * sum("{of}") / sum("open_s") FROM ({inner}) WHERE $timeFilter GROUP BY time(1d) fill(none) {ZONE}'
+
+    panel = _bars(
         "Utilisation a day, last 7 days",
-        "Time in which a socket was occupied or charging, of all time known of it.",
-        [Query(query, alias="Utilisation")],
+        "Time in which a socket was charging, and in which it was occupied without charging, of all the time known of it. "
+        "The two together are the utilisation.",
+        [
+            Query(share("charging_s"), ref="A", alias="Charging"),
+            Query(share("occupied_s"), ref="B", alias="Occupied, not charging"),
+        ],
         "percent",
-        days=7,
+        window=WEEK,
         span=12,
-    ).color_scheme(_fixed(MOVING))
+        stacked=True,
+    ).decimals(1)
+    for name, colour in (("Charging", MOVING), ("Occupied, not charging", WARNING)):
+        panel = panel.override_by_name(name, [_property("color", {"mode": "fixed", "fixedColor": colour})])
+    return panel
 
 
 def success_rate() -> timeseries.Panel:
-    inner = f'SELECT sum("success") AS "good", sum("failed") AS "bad" FROM "sessions" WHERE {_days(7)} GROUP BY time(1d) fill(0) {ZONE}'
-    query = (
-        f'SELECT 100 * "good" / ("good" + "bad") AS "Success rate" FROM ({inner}) WHERE "good" + "bad" > 0'
-    )
-    return (
+    """Two series, so that each day has the colour of its own figure and not of the latest one."""
+    inner = f'SELECT sum("success") AS "good", sum("failed") AS "bad" FROM "sessions" WHERE {WINDOW} GROUP BY time(1d) fill(0) {ZONE}'
+    rate = f'SELECT 100.0 * "good" / ("good" + "bad") AS "rate" FROM ({inner}) WHERE "good" + "bad" > 0'
+    names = ((">= 95", "95 % and more", GOOD), ("< 95", "Below 95 %", BAD))
+    panel = (
         _bars(
             "Success rate a day, last 7 days",
-            "Successful sessions of all that succeeded or failed; the line is 95 %. Cancelled and rejected attempts do not count.",
-            [Query(query, alias="Success rate")],
+            "Successful sessions of all that succeeded or failed, on the day on which they began; the line is 95 %. "
+            "Cancelled and rejected attempts do not count.",
+            [
+                Query(f'SELECT "rate" FROM ({rate}) WHERE "rate" {which}', ref=ref, alias=name)
+                for ref, (which, name, _) in zip("AB", names, strict=True)
+            ],
             "percent",
-            days=7,
+            window=WEEK,
             span=12,
         )
         .max(100)
-        .color_scheme(dashboard.FieldColor().mode(d.FieldColorModeId.THRESHOLDS))
-        .thresholds(_thresholds((None, WARNING), (95, GOOD)))
+        .decimals(1)
+        .thresholds(_thresholds((None, "transparent"), (95, GOOD)))
         .thresholds_style(common.GraphThresholdsStyleConfig().mode(c.GraphThresholdsStyleMode.DASHED))
     )
+    for _, name, colour in names:
+        panel = panel.override_by_name(name, [_property("color", {"mode": "fixed", "fixedColor": colour})])
+    return panel
 
 
 def _fixed(colour: str) -> dashboard.FieldColor:
@@ -274,26 +307,35 @@ def latest_errors() -> table.Panel:
             "Error codes of sockets, CALLERRORs, security events, and frames that are no proper OCPP."
         )
         .datasource(INFLUX)
-        .time_from("7d")
+        .time_from(WEEK)
         .height(8)
         .span(24)
         .with_target(
             Query(
                 'SELECT "source", "connector", "code", "text", "frame" FROM "errors" '
-                f"WHERE {_days(7)} ORDER BY time DESC LIMIT 200",
+                f"WHERE {WINDOW} ORDER BY time DESC LIMIT 200",
                 result="table",
             )
         )
         .no_value("No error in the last 7 days.")
-        .override_by_name("code", [_property("color", {"mode": "fixed", "fixedColor": BAD})])
+        .override_by_name(
+            "Time", [_property("unit", "dateTimeAsLocal"), _property("custom.width", value=180)]
+        )
+        .override_by_name("source", [_property("custom.width", value=110)])
+        .override_by_name("connector", [_property("custom.width", value=90)])
+        .override_by_name(
+            "code",
+            [_property("color", {"mode": "fixed", "fixedColor": BAD}), _property("custom.width", value=220)],
+        )
+        .override_by_name(
+            "frame", [_property("links", [_link("frames")]), _property("custom.width", value=140)]
+        )
     )
 
 
 def sessions_a_day() -> timeseries.Panel:
     def of(outcome: str) -> str:
-        return (
-            f'SELECT sum("{outcome}") FROM "sessions" WHERE {_days(30)} GROUP BY time(1d) fill(none) {ZONE}'
-        )
+        return f'SELECT sum("{outcome}") FROM "sessions" WHERE {WINDOW} GROUP BY time(1d) fill(none) {ZONE}'
 
     outcomes = (
         ("success", "Succeeded", GOOD),
@@ -309,7 +351,7 @@ def sessions_a_day() -> timeseries.Panel:
             for ref, (outcome, name, _) in zip("ABCD", outcomes, strict=True)
         ],
         "none",
-        days=30,
+        window=MONTH,
         span=12,
         stacked=True,
     ).decimals(0)
@@ -319,28 +361,42 @@ def sessions_a_day() -> timeseries.Panel:
 
 
 def energy_a_day() -> timeseries.Panel:
-    query = f'SELECT sum("energy_wh") / 1000 FROM "sessions" WHERE {_days(30)} GROUP BY time(1d) fill(none) {ZONE}'
+    query = (
+        f'SELECT sum("energy_wh") / 1000 FROM "sessions" WHERE {WINDOW} GROUP BY time(1d) fill(none) {ZONE}'
+    )
     return _bars(
         "Energy a day, last 30 days",
         "Of sessions that ended, on the day on which they began.",
         [Query(query, alias="Energy")],
         "kwatth",
-        days=30,
+        window=MONTH,
         span=12,
     ).color_scheme(_fixed(MOVING))
 
 
 def overview() -> list[stat.Panel]:
     """Sessions overview of the last 30 days: sessions that succeeded."""
-    succeeded = f'FROM "sessions" WHERE {_days(30)} AND "success" = 1'
+    succeeded = f'FROM "sessions" WHERE {WINDOW} AND "success" = 1'
     figures = (
         ("Sessions, 30 days", f'SELECT count("energy_wh") AS "Sessions" {succeeded}', "none", 0, 5),
-        ("Sessions a day", f'SELECT count("energy_wh") / 30 AS "Sessions" {succeeded}', "none", 1, 4),
-        ("Average duration", f'SELECT mean("duration_s") AS "Duration" {succeeded}', "s", 0, 5),
-        ("Average energy", f'SELECT mean("energy_wh") / 1000 AS "Energy" {succeeded}', "kwatth", 1, 5),
-        ("Total energy", f'SELECT sum("energy_wh") / 1000 AS "Energy" {succeeded}', "kwatth", 1, 5),
+        (
+            "Sessions a day, 30 days",
+            f'SELECT count("energy_wh") / {MONTH_DAYS} AS "Sessions" {succeeded}',
+            "none",
+            1,
+            4,
+        ),
+        ("Average duration, 30 days", f'SELECT mean("duration_s") AS "Duration" {succeeded}', "s", 0, 5),
+        (
+            "Average energy, 30 days",
+            f'SELECT mean("energy_wh") / 1000 AS "Energy" {succeeded}',
+            "kwatth",
+            1,
+            5,
+        ),
+        ("Total energy, 30 days", f'SELECT sum("energy_wh") / 1000 AS "Energy" {succeeded}', "kwatth", 1, 5),
     )
     return [
-        _figure(title, query, unit, MUTED, span=span, decimals=decimals, window="30d")
+        _figure(title, query, unit, MUTED, span=span, decimals=decimals, window=MONTH)
         for title, query, unit, decimals, span in figures
     ]

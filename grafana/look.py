@@ -1,4 +1,4 @@
-"""The states' colours and signs, the same as in console and mails (docs/look.md of the console: one language everywhere)."""
+"""The states' colours and signs, the same as in the console and in mails: one language everywhere."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ STATES: dict[str, tuple[str, str]] = {
     "SuspendedEV": ("#b99aff", "⏸"),
     "SuspendedEVSE": ("#b99aff", "⏸"),
     "Reserved": ("#45c6cf", "◇"),
-    "Unavailable": ("#9aa5b4", "–"),
+    "Unavailable": ("#9aa5b4", "–"),  # noqa: RUF001 - the sign of the look, an en dash
     "Faulted": ("#ff7a6e", "✕"),
     "Offline": ("#7d8896", "⌀"),
 }
