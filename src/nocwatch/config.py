@@ -6,6 +6,7 @@ Every key is optional, so nocwatch works with no file at all. Any key can come f
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from collections.abc import Mapping
@@ -200,13 +201,8 @@ def privacy_key(path: Path) -> bytes:
     """
     try:
         if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(handle, "wb") as file:
-                file.write(secrets.token_bytes(32))
+            _make_key(path)
         key = path.read_bytes()
-    except FileExistsError:
-        return privacy_key(path)
     except OSError as error:
         raise NocwatchError(f"{path}: the privacy key cannot be read or made: {error.strerror}") from error
     if len(key) < 16:
@@ -214,3 +210,18 @@ def privacy_key(path: Path) -> bytes:
             f"{path}: the privacy key is too short ({len(key)} bytes); 32 random bytes are right"
         )
     return key
+
+
+def _make_key(path: Path) -> None:
+    """Two processes may start at once: whoever comes first gives the key, and nobody ever reads half of one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(secrets.token_bytes(32))
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        with contextlib.suppress(FileExistsError):
+            os.link(fresh, path)
+    finally:
+        fresh.unlink()

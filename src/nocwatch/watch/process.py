@@ -14,8 +14,10 @@ from nocwatch.alerts.dispatcher import Dispatcher
 from nocwatch.config import Configuration, privacy_key
 from nocwatch.console.app import make_app
 from nocwatch.console.live import Hub
+from nocwatch.detectors.rules import Rule
 from nocwatch.pipeline import Pipeline
 from nocwatch.proxy.listener import bind, bound_address
+from nocwatch.registry.places import Places
 from nocwatch.sinks.influx import InfluxSink
 from nocwatch.sinks.metrics import exposition
 from nocwatch.sinks.spool import Spool
@@ -27,6 +29,7 @@ from nocwatch.watch import exporter
 from nocwatch.watch.files import alert_renderer, load_operators_files
 from nocwatch.watch.follow import Follower
 from nocwatch.watch.http import serve_http
+from nocwatch.watch.reload import Reloader
 from nocwatch.watch.services import WatchServices
 from nocwatch.watch.status import Status
 
@@ -74,9 +77,8 @@ class Watch:
         try:
             follower = self._fresh()
             follower.restore()
-        except (
-            ValueError
-        ):  # the snapshot was of no use, has been put aside, and may have left the parts half restored
+        except ValueError:
+            # The snapshot was of no use, has been put aside, and may have left the parts half restored.
             follower = self._fresh()
             follower.restore()
         return follower
@@ -102,6 +104,13 @@ class Watch:
     ) -> None:
         """Until cancelled, or with ``signals`` until SIGTERM or SIGINT; what was read by then is kept."""
         services = WatchServices(self.follower, self.store, self.hub, self.status, self._rules, self._places)
+
+        def take(rules: list[Rule], places: Places) -> None:
+            self.follower.pipeline.set_rules(rules)
+            self.follower.pipeline.set_places(places)
+            services.take(rules, places)
+
+        reloader = self.status.reloader = Reloader(self._configuration, self._gate, take)
         stopping = trio.Event()
         try:
             async with trio.open_nursery() as servers:
@@ -115,6 +124,7 @@ class Watch:
                     nursery.start_soon(self.follower.run)
                     nursery.start_soon(self.dispatcher.run)
                     nursery.start_soon(retention.run, self.store, clock.now_ns)
+                    nursery.start_soon(reloader.run)
                     if self._sink is not None:
                         nursery.start_soon(self._sink.run)
                     if signals:

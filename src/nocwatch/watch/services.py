@@ -37,8 +37,13 @@ class WatchServices:
         places: Places,
     ) -> None:
         self._follower, self._status = follower, status
-        self.store, self.hub, self.places = store, hub, places
+        self.store, self.hub = store, hub
+        self.take(rules, places)
+
+    def take(self, rules: Sequence[Rule], places: Places) -> None:
+        """Rules and registry, at the start and after each reload."""
         self._rules = [_facts(rule) for rule in rules]
+        self.places = places
 
     def fleet(self) -> Mapping[str, Station]:
         return self._follower.pipeline.stations

@@ -14,6 +14,7 @@ from nocwatch.sinks.influx import InfluxSink
 from nocwatch.sinks.spool import Spool
 from nocwatch.tap.tap import Tap
 from nocwatch.watch.follow import Follower
+from nocwatch.watch.reload import Reloader
 
 RELAY_SILENT_S = 5.0
 """The relay ticks once a second; after this it is taken for dead, unless a backlog is still being read."""
@@ -35,6 +36,7 @@ class Status:
         self._dispatcher = dispatcher
         self._follower, self._tap, self._sink, self._spool = follower, tap, sink, spool
         self._started_ns = started_ns
+        self.reloader: Reloader | None = None
 
     # --- figures --------------------------------------------------------------------------------------------------------
 
@@ -111,6 +113,8 @@ class Status:
         """What is wrong with nocwatch itself, worst first; none when all is well."""
         follower, relay = self._follower, self.relay_counters()
         found = []
+        if self.reloader is not None and self.reloader.trouble:
+            found.append(self.reloader.trouble)
         if follower.trouble:
             found.append(
                 f"The store cannot take anything: {follower.trouble}. The journal keeps what comes meanwhile."

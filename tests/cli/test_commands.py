@@ -1,0 +1,137 @@
+"""Commands say what is wrong in one line a mistake, with its place, and end with the status that scripts rely on."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def nocwatch(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "nocwatch", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_every_mistake_of_configuration_is_told_at_once_and_nothing_starts(tmp_path: Path) -> None:
+    (tmp_path / "nocwatch.yaml").write_text(
+        "relay:\n  listen: [{address: here}]\njournal: {keep_for: 14}\nconsole: {colour: red}\nconsole: {}\n"
+    )
+    for command in ("check", "run", "relay", "watch"):
+        done = nocwatch(tmp_path, command)
+        assert done.returncode == 2, command
+        assert done.stdout == ""
+        assert "nocwatch.yaml:2:relay.listen.0.address" in done.stderr, done.stderr
+        assert "nocwatch.yaml:3:journal.keep_for" in done.stderr
+        assert "nocwatch.yaml:5:console: this key stands here twice" in done.stderr
+        assert "Traceback" not in done.stderr
+    assert not (tmp_path / "data").exists()
+
+
+def test_mistakes_of_rules_and_registry_are_told_together(tmp_path: Path) -> None:
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "a.yaml").write_text("rule: a\ndetector: faultet\n")
+    (tmp_path / "registry").mkdir()
+    (tmp_path / "registry" / "b.yaml").write_text("stations: [{id: CP1, site: nowhere}]\n")
+    done = nocwatch(tmp_path, "check")
+    assert done.returncode == 2
+    assert "rules/a.yaml:2:detector" in done.stderr
+    assert "did you mean faulted" in done.stderr
+    assert "registry/b.yaml:1:stations.0.site" in done.stderr
+
+
+def test_an_environment_variable_that_is_wrong_is_named(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "nocwatch", "check"], capture_output=True, text=True, cwd=tmp_path, check=False, timeout=60,
+        env={**os.environ, "NOCWATCH_JOURNAL__KEEP_FOR": "long"},
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "NOCWATCH_JOURNAL__KEEP_FOR" in done.stderr
+
+
+def test_a_port_in_use_is_one_line_and_no_traceback(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        done = nocwatch(tmp_path, "relay", "--upstream", "ws://127.0.0.1:1", "--listen", address)
+    assert done.returncode == 2
+    assert "another program listens there" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len([line for line in done.stderr.splitlines() if line.startswith("nocwatch:")]) == 1
+
+
+@pytest.mark.parametrize("command", ["relay", "watch"])
+def test_a_data_folder_that_cannot_be_is_one_line_and_no_traceback(tmp_path: Path, command: str) -> None:
+    (tmp_path / "data").write_text("a file where a folder should be")
+    done = nocwatch(
+        tmp_path, command, "--upstream", "ws://127.0.0.1:1", "--listen", "127.0.0.1:0", "--set", "relay.status=127.0.0.1:0",
+        "--set", "console.listen=127.0.0.1:0", "--set", "metrics.listen=127.0.0.1:0",
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "data" in done.stderr
+
+
+def test_without_a_csms_it_says_how_to_name_one(tmp_path: Path) -> None:
+    done = nocwatch(tmp_path, "run")
+    assert done.returncode == 2
+    assert "--upstream" in done.stderr
+
+
+def test_a_replay_prints_result_lines_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "t.jsonl").write_text(
+        '{"schemaVersion":"1.1","timestamp":"2026-01-01T12:00:00Z","transport":"json","direction":"cp-to-csms",'
+        '"messageType":"CALL","action":"StartTransaction","messageId":"1","chargePointId":"CP1",'
+        '"payload":{"connectorId":1,"idTag":"A","meterStart":0,"timestamp":"2026-01-01T12:00:00Z"}}\n'
+    )
+    done = nocwatch(tmp_path, "replay", "t.jsonl", "--format", "jsonl")
+    assert done.returncode == 0, done.stderr
+    (session,) = [json.loads(line) for line in done.stdout.splitlines()]
+    assert (session["kind"], session["outcome"], session["station"]) == ("session", "ongoing", "CP1")
+    broken = nocwatch(tmp_path, "replay", "none.jsonl")
+    assert broken.returncode == 2
+    assert "none.jsonl" in broken.stderr
+
+
+def test_the_rules_commands_answer_in_text_and_json(tmp_path: Path) -> None:
+    listed = nocwatch(tmp_path, "rules", "list", "--format", "json")
+    assert listed.returncode == 0, listed.stderr
+    assert {"rule", "detector", "severity"} <= set(json.loads(listed.stdout)[0])
+    assert nocwatch(tmp_path, "rules", "check").returncode == 0
+    held = nocwatch(tmp_path, "rules", "test", "--format", "json")
+    assert held.returncode == 0, held.stdout
+    assert all(each["holds"] for each in json.loads(held.stdout))
+
+
+def test_a_rule_that_does_not_hold_is_a_finding(tmp_path: Path) -> None:
+    (tmp_path / "t.jsonl").write_text(
+        '{"timestamp":"2026-01-01T12:00:00Z","chargePointId":"CP1","link":"open"}\n'
+    )
+    (tmp_path / "r.yaml").write_text("rule: r\ndetector: faulted\ntests: [{trace: t.jsonl, raises: 1}]\n")
+    done = nocwatch(tmp_path, "rules", "test", "r.yaml")
+    assert done.returncode == 1
+    assert "FAIL" in done.stdout
+
+
+def test_the_doctor_finds_what_is_wrong_and_says_what_to_do(tmp_path: Path) -> None:
+    done = nocwatch(
+        tmp_path,
+        "doctor",
+        "--set",
+        'relay.upstreams=[{name: main, url: "ws://127.0.0.1:1"}]',
+        "--format",
+        "json",
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    findings = {each["what"]: each for each in json.loads(done.stdout)}
+    assert findings["CSMS main"]["state"] == "bad"
+    assert findings["CSMS main"]["remedy"]

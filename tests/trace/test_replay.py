@@ -1,0 +1,89 @@
+"""A replay is the live run: from a trace, from the journal it came from, and from the journal it was imported into."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from nocwatch.detectors.rules import load_rules, shipped_rules
+from nocwatch.errors import NocwatchError
+from nocwatch.registry.places import Places
+from nocwatch.tap.gate import Gate
+from nocwatch.trace.anonymise import anonymised
+from nocwatch.trace.reading import read_traces
+from nocwatch.trace.replay import REPLAY_KEY, journal_sightings, replay
+from nocwatch.trace.ruletests import run_rule_tests
+from nocwatch.trace.writing import export_journal, import_traces
+
+RULES = load_rules(shipped_rules())
+TRACES = sorted((shipped_rules() / "tests").glob("*_fires.jsonl"))
+GATE = Gate(REPLAY_KEY)
+
+
+@pytest.mark.parametrize("trace", TRACES, ids=lambda path: path.stem)
+def test_a_trace_and_the_journal_made_of_it_replay_to_the_same_results(trace: Path, tmp_path: Path) -> None:
+    import_traces([trace], tmp_path / "journal")
+    later_ns = max(each.received_at_ns for each in read_traces([trace], GATE)) + 1800 * 10**9
+    from_trace = list(replay(read_traces([trace], GATE, later_ns), RULES, Places()))
+    from_journal = list(replay(journal_sightings(tmp_path / "journal", GATE, later_ns), RULES, Places()))
+    assert from_journal == from_trace
+    assert from_trace
+
+
+def test_an_export_of_a_journal_replays_to_what_the_journal_gives(tmp_path: Path) -> None:
+    trace = next(path for path in TRACES if path.stem == "flapping_fires")
+    import_traces([trace], tmp_path / "journal")
+    exported = tmp_path / "exported.jsonl"
+    lines = export_journal(tmp_path / "journal", GATE, links=True)
+    exported.write_bytes(b"".join(msgspec.json.encode(line) + b"\n" for line in lines))
+    told = {
+        (each["rule"], each["state"])
+        for each in replay(read_traces([exported], GATE), RULES, Places())
+        if each["kind"] == "flag"
+    }
+    assert ("flapping", "raised") in told
+
+
+def test_an_import_never_writes_into_a_journal_that_is_there(tmp_path: Path) -> None:
+    import_traces(TRACES[:1], tmp_path / "journal")
+    with pytest.raises(NocwatchError, match="there is something already"):
+        import_traces(TRACES[:1], tmp_path / "journal")
+
+
+def test_an_anonymised_trace_names_nobody_and_still_tells_the_story(tmp_path: Path) -> None:
+    trace = next(path for path in TRACES if path.stem == "zero_energy_session_fires")
+    made = b"".join(msgspec.json.encode(line) + b"\n" for line in anonymised([trace], b"k" * 32))
+    anonymous = tmp_path / "anonymous.jsonl"
+    anonymous.write_bytes(made)
+    text = trace.read_text()
+    for name in ("04A1", "203.0.113"):
+        if name in text:
+            assert name.encode() not in made
+    outcomes = [
+        each["outcome"]
+        for each in replay(read_traces([trace], GATE), RULES, Places())
+        if each["kind"] == "session"
+    ]
+    again = [
+        each["outcome"]
+        for each in replay(read_traces([anonymous], GATE), RULES, Places())
+        if each["kind"] == "session"
+    ]
+    assert again == outcomes
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_each_shipped_rule_holds_to_its_traces(rule: object) -> None:
+    outcomes = run_rule_tests(rule)  # type: ignore[arg-type]
+    assert {outcome.expected > 0 for outcome in outcomes} == {True, False}, (
+        "one that fires and one that stays quiet"
+    )
+    assert all(outcome.holds for outcome in outcomes), [outcome.told for outcome in outcomes]
+
+
+def test_results_come_in_the_order_of_their_time() -> None:
+    for trace in TRACES:
+        times = [each["at"] for each in replay(read_traces([trace], GATE), RULES, Places())]
+        assert times == sorted(times), trace.name

@@ -1,0 +1,60 @@
+"""An operator saves a rule, and it holds; saves a mistake, and the former rules stay in force."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+from tests.support.deployment import REPOSITORY, Deployment, until
+
+
+@pytest.fixture
+def deployment(tmp_path: Path) -> Iterator[Deployment]:
+    (tmp_path / "rules").mkdir()
+    shutil.copy(REPOSITORY / "rules" / "faulted.yaml", tmp_path / "rules")
+    made = Deployment(tmp_path, f"rules={tmp_path / 'rules'}")
+    yield made
+    made.end()
+
+
+async def rules(deployment: Deployment) -> str:
+    async with httpx2.AsyncClient(timeout=5) as client:
+        return (await client.get(deployment.console("/rules"))).text
+
+
+async def problems(deployment: Deployment) -> list[str]:
+    async with httpx2.AsyncClient(timeout=5) as client:
+        return list((await client.get(deployment.metrics("/readyz"))).json()["reasons"])
+
+
+async def test_a_saved_rule_holds_without_a_restart_and_a_mistake_changes_nothing(
+    deployment: Deployment,
+) -> None:
+    await deployment.watch()
+    folder = deployment.folder / "rules"
+    assert "my_flapping" not in await rules(deployment)
+    (folder / "mine.yaml").write_text(
+        "rule: my_flapping\ndetector: flapping\nsettings: {reconnects_min: 3}\n"
+    )
+
+    async def told() -> bool:
+        return "my_flapping" in await rules(deployment)
+
+    await until(told, "the rule shows")
+    (folder / "mine.yaml").write_text("rule: my_flapping\ndetector: flaping\n")
+
+    async def complained() -> bool:
+        return any("mine.yaml:2:detector" in problem for problem in await problems(deployment))
+
+    await until(complained, "the mistake is told with its place")
+    assert "faulted" in await rules(deployment)
+    (folder / "mine.yaml").unlink()
+
+    async def calm() -> bool:
+        return not any("mine.yaml" in problem for problem in await problems(deployment))
+
+    await until(calm, "the mistake is gone")
+    assert "my_flapping" not in await rules(deployment)
