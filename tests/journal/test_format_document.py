@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from tests.support.relaying import running, settings_for
 
 import nocwatch.journal
 from nocwatch.journal import blocks, lane, reader, writer
@@ -23,6 +24,21 @@ def test_each_counter_has_its_line(name: str) -> None:
 
 def test_no_counter_is_documented_that_is_not_there() -> None:
     assert set(re.findall(r"\n\| (journal_\w+) \|", TEXT)) == {*writer.COUNTERS, *reader.COUNTERS}
+
+
+async def test_the_relays_counters_are_those_that_a_tick_holds() -> None:
+    async with running(settings_for(1)) as (relay, _):
+        relay.counters.refused["timeout"] = relay.counters.closed["csms_fin"] = 1
+        ticked = {name for name in relay.tick() if not name.startswith("journal_")}
+    kinds = {
+        "refused_timeout": "refused_<reason>",
+        "closed_csms_fin": "closed_<by>_<reason>",
+        "upstream_up_main": "upstream_up_<name>",
+    }
+    table = TEXT.split("The relay's own, in TICK:")[1]
+    assert set(re.findall(r"\n\| `?(\w[\w<>]*)`? \|", table)) - {"name"} == {
+        kinds.get(name, name) for name in ticked
+    }
 
 
 def test_each_kind_and_each_damage_is_named() -> None:

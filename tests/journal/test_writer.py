@@ -374,7 +374,7 @@ def test_a_lane_that_could_not_be_opened_for_want_of_room_is_opened_later(
 async def until(done: Callable[[], object]) -> None:
     """Another thread writes here; there is nothing to wait on but the file."""
     with trio.fail_after(10):
-        while not done():  # noqa: ASYNC110
+        while not done():
             await trio.sleep(0.005)
 
 
