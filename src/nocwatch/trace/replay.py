@@ -83,5 +83,6 @@ def journal_sightings(path: Path, gate: Gate, until_ns: int | None = None) -> It
                 last = sighting
                 yield sighting
     if last is not None and until_ns is not None:
-        for number, at_ns in enumerate(range(last.received_at_ns + SECOND_NS, until_ns + 1, SECOND_NS), 1):
+        first_ns = (last.received_at_ns // SECOND_NS + 1) * SECOND_NS
+        for number, at_ns in enumerate(range(first_ns, until_ns + 1, SECOND_NS), 1):
             yield Tick(lane=last.lane, sequence=last.sequence + (number << 16), received_at_ns=at_ns)
