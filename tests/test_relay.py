@@ -6,7 +6,6 @@ import errno
 import os
 import signal
 import socket
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +28,10 @@ from tests.support.relaying import (
 from nocwatch.errors import NocwatchError
 from nocwatch.journal.reader import Reader
 from nocwatch.journal.settings import JournalSettings
-from nocwatch.moments import SECOND_NS
 from nocwatch.proxy.listener import Listener
 from nocwatch.proxy.settings import ListenerSettings
 from nocwatch.records import Record, RecordKind
-from nocwatch.relay import NUMBERS_BEGIN_NS, Relay, connection_numbers, serve
+from nocwatch.relay import Relay, serve
 
 
 async def get(address: str, path: str) -> tuple[int, bytes]:
@@ -182,28 +180,6 @@ def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:
                 Relay(settings_for(1, **change), JournalSettings(path=tmp_path))
             assert address in str(raised.value)
             assert "\n" not in str(raised.value)
-
-
-def test_connection_numbers_never_repeat_over_lanes_and_restarts() -> None:
-    made = [
-        next(numbers)
-        for start, lane in ((100, 0), (100, 1), (101, 0))
-        for numbers in [connection_numbers(NUMBERS_BEGIN_NS + start * SECOND_NS, lane)]
-        for _ in range(3)
-    ]
-    assert len(set(made)) == 9
-    assert made[0] >> 32 == 100
-    assert made[3] >> 28 & 15 == 1
-
-
-@pytest.mark.parametrize("year", [2026, 2038, 2080])
-def test_connection_numbers_fit_the_journal_long_after_2038(year: int) -> None:
-    start_ns = int(datetime(year, 12, 31, tzinfo=UTC).timestamp()) * SECOND_NS
-    assert next(connection_numbers(start_ns, 15)) < 1 << 63
-
-
-def test_a_relay_whose_clock_was_never_set_still_numbers_its_connections() -> None:
-    assert next(connection_numbers(0, 0)) == 1
 
 
 class ExhaustedSocket:

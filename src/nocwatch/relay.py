@@ -8,25 +8,24 @@ links at TCP level, after the grace that the operator allows.
 from __future__ import annotations
 
 import gc
-import itertools
 import resource
 import signal
 import socket
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 import msgspec
 import structlog
 import trio
 
-from nocwatch import clock, moments
-from nocwatch.errors import NocwatchError
+from nocwatch import clock
 from nocwatch.journal.settings import JournalSettings
 from nocwatch.journal.writer import Writer
 from nocwatch.proxy import listener as listening
 from nocwatch.proxy.counters import Counters
 from nocwatch.proxy.dial import Failure, Upstream
 from nocwatch.proxy.listener import Listener
+from nocwatch.proxy.numbers import connection_numbers
 from nocwatch.proxy.pairing import Pairing
 from nocwatch.proxy.pump import Pump
 from nocwatch.proxy.recorder import Guard, LinkInfo
@@ -42,9 +41,6 @@ GC_THRESHOLDS = (50_000, 20, 100)
 """With Python's own thresholds, 10,000 idle links cost pauses of a second; a link makes no cycles to be found."""
 DESCRIPTORS_SPARE = 128
 """Of the process's descriptors, kept for the journal, listeners, the status server and connections being refused."""
-LANE_BITS, COUNTER_BITS = 4, 28
-NUMBERS_BEGIN_NS = 1_577_836_800 * moments.SECOND_NS
-"""2020-01-01T00:00:00Z. Counted from 1970, the seconds of a connection's number would pass 2**31 in 2038, and the number 2**63."""
 
 
 class JournalWriter(Protocol):
@@ -293,26 +289,6 @@ async def serve(
     relay = Relay(settings, journal)
     tune_gc()
     await relay.run(signals=signals, task_status=task_status)
-
-
-def connection_numbers(start_ns: int, lane: int) -> Iterator[int]:
-    """Numbers that no other lane and no earlier start of this one gives.
-
-    ``start in seconds since 2020 << 32 | lane << 28 | counter``; a counter that has run over (268 million) borrows the next
-    second. Thirty-one bits of seconds stay below 2**63 until 2088.
-
-    Args:
-        start_ns: when the relay started, UTC. A clock that stands before 2020 counts as 2020.
-        lane: of the journal, 0 to 15.
-
-    Raises:
-        NocwatchError: there are no numbers for such a lane.
-    """
-    if not 0 <= lane < 1 << LANE_BITS:
-        raise NocwatchError(f"a relay's lane is 0 to {(1 << LANE_BITS) - 1}, not {lane}")
-    for second in itertools.count(max(0, start_ns - NUMBERS_BEGIN_NS) // moments.SECOND_NS):
-        base = second << 32 | lane << COUNTER_BITS
-        yield from range(base + 1, base + (1 << COUNTER_BITS))
 
 
 def tune_gc() -> None:

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from nocwatch.proxy.counters import Counters
-from nocwatch.proxy.pump import Link, Pump
+from nocwatch.proxy.ends import Link
+from nocwatch.proxy.pump import Pump
 from nocwatch.proxy.recorder import Guard, LinkInfo
 from nocwatch.proxy.settings import Limits
 

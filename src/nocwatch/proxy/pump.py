@@ -19,8 +19,6 @@ from __future__ import annotations
 import errno
 import select
 import socket
-import ssl
-from collections.abc import Callable
 
 import structlog
 import trio
@@ -28,7 +26,9 @@ import trio
 from nocwatch import clock
 from nocwatch.proxy import sockets
 from nocwatch.proxy.counters import Counters
-from nocwatch.proxy.recorder import Guard, LinkInfo
+from nocwatch.proxy.ends import SIDES, End, Link, reason_of
+from nocwatch.proxy.notes import Notes
+from nocwatch.proxy.recorder import Guard
 from nocwatch.proxy.settings import Limits
 
 _log = structlog.get_logger(__name__)
@@ -39,108 +39,21 @@ EVENTS_MAX = 256
 _IN, _OUT, _ERR = select.EPOLLIN, select.EPOLLOUT, select.EPOLLERR
 _ALL = _IN | _OUT | select.EPOLLRDHUP | select.EPOLLET
 _CALM = _IN | _OUT
-_SIDES = ("station", "csms")
-_DEAD = frozenset({errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN})
-_RESET = frozenset({errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED, errno.ENOTCONN})
-
-
-class Link:
-    """One station's connection and the CSMS's that belongs to it.
-
-    Attributes:
-        connection: its number, unique over lanes and restarts.
-        info: what the open event said.
-        by, reason: who ended it, by what; empty while neither side has.
-        half_closed_at: trio time since which one side has ended and all it sent is delivered; None otherwise.
-    """
-
-    __slots__ = ("by", "connection", "half_closed_at", "info", "reason")
-
-    def __init__(self, connection: int, info: LinkInfo) -> None:
-        self.connection = connection
-        self.info = info
-        self.by = ""
-        self.reason = ""
-        self.half_closed_at: float | None = None
-
-    def ended(self, by: str, reason: str) -> None:
-        """The first who ends a link has ended it, whatever follows."""
-        if not self.by:
-            self.by, self.reason = by, reason
-
-
-class _End:
-    """One socket of a link.
-
-    Attributes:
-        side: 0 the station's, 1 the CSMS's.
-        key: connection << 1 | side, the recorder's name for what this end sends.
-        peer: the other end; None when the link has ended.
-        out: what this end could not take yet; None when nothing waits.
-        eof: it has ended its sending.
-        stopped: it is not read until the peer is writable again.
-        queued: it used up its turn, and stands in the queue for the next.
-        plain: no TLS.
-        calm: plain, and none of the above: the hot loop need look no further.
-    """
-
-    __slots__ = (
-        "calm",
-        "eof",
-        "fd",
-        "key",
-        "link",
-        "out",
-        "peer",
-        "plain",
-        "queued",
-        "recv",
-        "send",
-        "side",
-        "sock",
-        "stopped",
-    )
-
-    peer: _End | None
-
-    def __init__(self, sock: socket.socket, side: int, link: Link) -> None:
-        self.sock = sock
-        self.fd = sock.fileno()
-        self.side = side
-        self.link = link
-        self.key = link.connection << 1 | side
-        self.peer = None
-        self.out: bytes | None = None
-        self.eof = self.stopped = self.queued = False
-        self.recv: Callable[[int], bytes] = sock.recv
-        self.send: Callable[[bytes], int] = sock.send
-        self.plain = self.calm = True
-        if isinstance(sock, ssl.SSLSocket):
-            self.plain = self.calm = False
-            self.recv, self.send = sockets.plain_calls(sock)
-
-    def settle(self) -> None:
-        self.calm = self.plain and self.out is None and not (self.eof or self.stopped or self.queued)
 
 
 class Pump:
     """All links of one relay process."""
 
     def __init__(self, guard: Guard, counters: Counters, limits: Limits) -> None:
-        self._guard = guard
         self._counters = counters
         self._size = limits.chunk_size
         self._quota = limits.chunks_per_turn
         self._half_closed_max_s = limits.half_closed_max
         self._epoll = select.epoll()
-        self._ends: dict[int, _End] = {}
-        self._again: list[_End] = []
-        self._half_closed: dict[Link, _End] = {}
-        self._events: list[tuple[int, bytes]] = []
-        self._keys: list[int] = []
-        self._chunks: list[bytes] = []
-        self._moved = [0, 0]
-        self._reads = [0, 0]
+        self._ends: dict[int, End] = {}
+        self._again: list[End] = []
+        self._half_closed: dict[Link, End] = {}
+        self._notes = Notes(guard, counters)
 
     def adopt(
         self,
@@ -159,13 +72,11 @@ class Pump:
             from_station: bytes that came glued to the request, to be sent before all others.
             from_csms: bytes that came glued to the answer, likewise.
         """
-        near, far = _End(station, 0, link), _End(csms, 1, link)
+        near, far = End(station, 0, link), End(csms, 1, link)
         near.peer, far.peer = far, near
         self._ends[near.fd], self._ends[far.fd] = near, far
-        self._counters.links += 1
-        self._counters.links_open += 1
         at_ns = clock.now_ns()
-        self._guard.link(at_ns, link.connection, link.info.event("open"))
+        self._notes.opened(at_ns, link)
         try:
             self._epoll.register(near.fd, _ALL)
             self._epoll.register(far.fd, _ALL)
@@ -175,7 +86,7 @@ class Pump:
         for end, glued in ((near, from_station), (far, from_csms)):
             if glued and end.peer is not None:
                 self._pass_on(end, end.peer, glued)
-        self._record(at_ns)
+        self._notes.tell(at_ns)
 
     async def run(self) -> None:
         """Carries bytes until cancelled; ``close_all`` then ends what is left."""
@@ -198,7 +109,7 @@ class Pump:
         for link, end in list(self._half_closed.items()):
             if link.half_closed_at is not None and link.half_closed_at <= before:
                 self._finish(end)
-        self._record(clock.now_ns())
+        self._notes.tell(clock.now_ns())
 
     def close_all(self) -> None:
         """Ends every link in order, at TCP level: the relay is going."""
@@ -211,7 +122,7 @@ class Pump:
                     except OSError:
                         continue  # it is gone already, which is all we want of it
                 self._finish(end)
-        self._record(clock.now_ns())
+        self._notes.tell(clock.now_ns())
 
     def close(self) -> None:
         """Gives the epoll's descriptor back; the pump is of no use afterwards."""
@@ -224,8 +135,9 @@ class Pump:
             self._take_turns()
         get = self._ends.get
         size = self._size
-        moved, reads = self._moved, self._reads
-        add_key, add_chunk = self._keys.append, self._chunks.append
+        notes = self._notes
+        moved, reads = notes.moved, notes.reads
+        add_key, add_chunk = notes.keys.append, notes.chunks.append
         for fd, event in events:
             end = get(fd)
             if end is None:
@@ -262,9 +174,9 @@ class Pump:
                 self._break(end, error)
             except Exception as error:  # noqa: BLE001 - a fault of ours may cost one link, never all of them
                 self._fault(end, error)
-        self._record(at_ns)
+        notes.tell(at_ns)
 
-    def _fault(self, end: _End, error: Exception) -> None:
+    def _fault(self, end: End, error: Exception) -> None:
         self._counters.pump_errors += 1
         _log.exception("a link ended by a fault of the relay", connection=end.link.connection)
         self._break(end, error)
@@ -280,7 +192,7 @@ class Pump:
                 except Exception as error:  # noqa: BLE001 - as in _turn
                     self._fault(end, error)
 
-    def _attend(self, end: _End, event: int) -> None:
+    def _attend(self, end: End, event: int) -> None:
         """Everything but the plain case: a writable receiver, an error, an end, TLS."""
         if event & _ERR and (end.eof or end.stopped):
             # It will not be read, so the error would stay unseen: what it sent and nobody took is lost with it.
@@ -292,7 +204,7 @@ class Pump:
         if event != _OUT or not end.plain:
             self._carry(end)
 
-    def _carry(self, end: _End) -> None:
+    def _carry(self, end: End) -> None:
         """Reads until the socket is empty, the turn is used up, or the peer is full."""
         for _ in range(self._quota):
             peer = end.peer
@@ -312,7 +224,7 @@ class Pump:
         if end.peer is not None and not end.stopped:
             self._queue(end)
 
-    def _pass_on(self, end: _End, peer: _End, data: bytes) -> None:
+    def _pass_on(self, end: End, peer: End, data: bytes) -> None:
         try:
             sent = peer.send(data)
         except BlockingIOError:
@@ -320,29 +232,23 @@ class Pump:
         except OSError as error:
             self._lost(end, peer, data, error)
             return
-        self._note(end, data)
+        self._notes.chunk(end, data)
         if sent != len(data):
             self._stall(end, peer, data[sent:])
 
-    def _note(self, end: _End, data: bytes) -> None:
-        self._keys.append(end.key)
-        self._chunks.append(data)
-        self._moved[end.side] += len(data)
-        self._reads[end.side] += 1
-
-    def _queue(self, end: _End) -> None:
+    def _queue(self, end: End) -> None:
         if not end.queued:
             end.queued = True
             end.calm = False
             self._again.append(end)
 
-    def _stall(self, end: _End, peer: _End, rest: bytes) -> None:
+    def _stall(self, end: End, peer: End, rest: bytes) -> None:
         peer.out = rest
         end.stopped = True
         end.calm = peer.calm = False
         self._counters.stalls += 1
 
-    def _flush(self, end: _End) -> None:
+    def _flush(self, end: End) -> None:
         """Sends on what waited for this end; when all is out, its peer is read again."""
         waiting = end.out or b""
         try:
@@ -364,14 +270,14 @@ class Pump:
             peer.settle()
             self._carry(peer)
 
-    def _end_of(self, end: _End) -> None:
+    def _end_of(self, end: End) -> None:
         """A side ended its sending. Nothing of it can be waiting, or it would not have been read."""
         link, peer = end.link, end.peer
         if peer is None:
             return
         end.eof = True
         end.calm = False
-        link.ended(_SIDES[end.side], "fin")
+        link.ended(SIDES[end.side], "fin")
         try:
             sockets.end_sending(peer.sock)
         except OSError as error:
@@ -383,13 +289,13 @@ class Pump:
             link.half_closed_at = trio.current_time()
             self._half_closed[link] = end
 
-    def _lost(self, end: _End, peer: _End, data: bytes, error: OSError) -> None:
+    def _lost(self, end: End, peer: End, data: bytes, error: OSError) -> None:
         """The receiver turned out to be gone."""
-        self._note(end, data)
+        self._notes.chunk(end, data)
         self._last_words(peer)
         self._break(peer, error)
 
-    def _last_words(self, end: _End) -> None:
+    def _last_words(self, end: End) -> None:
         """What a broken connection had sent before it broke still goes to the other side, as far as that takes it.
 
         A CSMS that says Close and leaves with our bytes unread sends a RST right behind its Close frame: without the
@@ -400,20 +306,18 @@ class Pump:
             return
         try:
             while peer.out is None and (data := end.recv(self._size)):
-                self._note(end, data)
+                self._notes.chunk(end, data)
                 if peer.send(data) != len(data):
                     return
         except OSError:
             return  # would block or broken: either way there is no more to hand on
 
-    def _break(self, end: _End, error: BaseException) -> None:
+    def _break(self, end: End, error: BaseException) -> None:
         """This end's connection broke: the other side gets a RST, as it would have without us."""
-        number = error.errno if isinstance(error, OSError) and not isinstance(error, ssl.SSLError) else None
-        reason = "timeout" if number in _DEAD else "reset" if number in _RESET else "error"
-        end.link.ended(_SIDES[end.side], reason)
+        end.link.ended(SIDES[end.side], reason_of(error))
         self._finish(end, reset=end.peer)
 
-    def _finish(self, end: _End, reset: _End | None = None) -> None:
+    def _finish(self, end: End, reset: End | None = None) -> None:
         peer, link = end.peer, end.link
         if peer is None:
             return
@@ -433,24 +337,4 @@ class Pump:
             except OSError as error:
                 _log.debug("closing a broken socket failed", error=str(error))
         self._half_closed.pop(link, None)
-        self._counters.links_open -= 1
-        ending = f"{link.by}_{link.reason}"
-        self._counters.closed[ending] = self._counters.closed.get(ending, 0) + 1
-        self._events.append((link.connection, link.info.event("closed", by=link.by, reason=link.reason)))
-
-    def _record(self, at_ns: int) -> None:
-        """Tells the recorder of the turn: the chunks first, so that no link has bytes after its end."""
-        if self._chunks:
-            keys, chunks = self._keys, self._chunks
-            self._keys, self._chunks = [], []
-            self._guard.chunks(at_ns, keys, chunks)
-            moved, reads, counters = self._moved, self._reads, self._counters
-            counters.bytes_from_station += moved[0]
-            counters.bytes_from_csms += moved[1]
-            counters.chunks_from_station += reads[0]
-            counters.chunks_from_csms += reads[1]
-            moved[0] = moved[1] = reads[0] = reads[1] = 0
-        if self._events:
-            events, self._events = self._events, []
-            for connection, event in events:
-                self._guard.link(at_ns, connection, event)
+        self._notes.closed(link)

@@ -1,0 +1,106 @@
+"""A link and its two ends, as the pump keeps them: the sockets, what waits for them, and who ended what.
+
+State and nothing else: what is done with it is ``pump.py``. What always holds: an end is *calm* only while the pump's
+shortest way suits it, and whoever changes what that depends on calls ``settle`` or sets ``calm`` to False.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import ssl
+from collections.abc import Callable
+
+from nocwatch.proxy import sockets
+from nocwatch.proxy.recorder import LinkInfo
+
+SIDES = ("station", "csms")
+"""By ``End.side``."""
+
+_DEAD = frozenset({errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN})
+_RESET = frozenset({errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED, errno.ENOTCONN})
+
+
+class Link:
+    """One station's connection and the CSMS's that belongs to it.
+
+    Attributes:
+        connection: its number, unique over lanes and restarts.
+        info: what the open event said.
+        by, reason: who ended it, by what; empty while neither side has.
+        half_closed_at: trio time since which one side has ended and all it sent is delivered; None otherwise.
+    """
+
+    __slots__ = ("by", "connection", "half_closed_at", "info", "reason")
+
+    def __init__(self, connection: int, info: LinkInfo) -> None:
+        self.connection = connection
+        self.info = info
+        self.by = ""
+        self.reason = ""
+        self.half_closed_at: float | None = None
+
+    def ended(self, by: str, reason: str) -> None:
+        """The first who ends a link has ended it, whatever follows."""
+        if not self.by:
+            self.by, self.reason = by, reason
+
+
+class End:
+    """One socket of a link.
+
+    Attributes:
+        side: 0 the station's, 1 the CSMS's.
+        key: connection << 1 | side, the recorder's name for what this end sends.
+        peer: the other end; None when the link has ended.
+        out: what this end could not take yet; None when nothing waits.
+        eof: it has ended its sending.
+        stopped: it is not read until the peer is writable again.
+        queued: it used up its turn, and stands in the queue for the next.
+        plain: no TLS.
+        calm: plain, and none of the above: the hot loop need look no further.
+    """
+
+    __slots__ = (
+        "calm",
+        "eof",
+        "fd",
+        "key",
+        "link",
+        "out",
+        "peer",
+        "plain",
+        "queued",
+        "recv",
+        "send",
+        "side",
+        "sock",
+        "stopped",
+    )
+
+    peer: End | None
+
+    def __init__(self, sock: socket.socket, side: int, link: Link) -> None:
+        self.sock = sock
+        self.fd = sock.fileno()
+        self.side = side
+        self.link = link
+        self.key = link.connection << 1 | side
+        self.peer = None
+        self.out: bytes | None = None
+        self.eof = self.stopped = self.queued = False
+        self.recv: Callable[[int], bytes] = sock.recv
+        self.send: Callable[[bytes], int] = sock.send
+        self.plain = self.calm = True
+        if isinstance(sock, ssl.SSLSocket):
+            self.plain = self.calm = False
+            self.recv, self.send = sockets.plain_calls(sock)
+
+    def settle(self) -> None:
+        self.calm = self.plain and self.out is None and not (self.eof or self.stopped or self.queued)
+
+
+def reason_of(error: BaseException) -> str:
+    """What a link's end by this error is called: ``timeout``, ``reset`` or ``error``."""
+    number = error.errno if isinstance(error, OSError) and not isinstance(error, ssl.SSLError) else None
+    return "timeout" if number in _DEAD else "reset" if number in _RESET else "error"
