@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SERVERS := $(or $(NOCWATCH_SERVERS),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/nocwatch/servers)
 STAMP := $(VENV)/.installed
 
-.PHONY: run setup test servers lint bench soak docs lock clean
+.PHONY: help run setup test servers lint bench soak docs lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -48,8 +48,8 @@ bench: setup
 	$(MAKE) -C bench bin
 	$(BIN)/python bench/run.py $(BENCH)
 
-docs: setup
-	$(BIN)/python -m nocwatch docs docs
+soak: setup
+	NOCWATCH_SERVERS=$(SERVERS) $(BIN)/pytest -m soak -s tests/soak
 
 lock:
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
