@@ -154,8 +154,11 @@ def _size(size: int) -> str:
 _ROW = re.compile(r"^\| `([^`]+)` \|(.*)\|$", re.MULTILINE)
 
 
-def rows(page: str, heading: str | None = None) -> dict[str, list[str]]:
-    """Table rows of a page (or of one of its sections) that begin with a name in back quotes: name → the other cells."""
+def rows(page: str, heading: str | None = None, width: int | None = None) -> dict[str, list[str]]:
+    """Table rows of a page (or of one of its sections) that begin with a name in back quotes: name → the other cells.
+
+    With ``width`` only rows that have so many other cells. A name that stands twice is a mistake.
+    """
     text = page
     if heading is not None:
         level = heading.split(" ", 1)[0]
@@ -166,6 +169,9 @@ def rows(page: str, heading: str | None = None) -> dict[str, list[str]]:
         text = text[: end.start()] if end else text
     found: dict[str, list[str]] = {}
     for name, rest in _ROW.findall(text):
+        cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", rest)]
+        if width is not None and len(cells) != width:
+            continue
         assert name not in found, f"{name} stands twice"
-        found[name] = [cell.strip() for cell in re.split(r"(?<!\\)\|", rest)]
+        found[name] = cells
     return found
