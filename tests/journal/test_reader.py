@@ -200,7 +200,7 @@ def test_what_a_dying_relay_wrote_last_is_not_passed_by(
     dying = Writer(tmp_path, 1, SMALL)
 
     def last_words(folder: Path) -> bool:
-        if dying._fd >= 0 and folder.name == "lane-1":
+        if dying._file._fd >= 0 and folder.name == "lane-1":
             write(dying, b"last words", at_ns=20)
             crash(dying)
         return lane_is_held(folder)

@@ -163,7 +163,7 @@ def test_a_torn_tail_is_cut_at_any_byte_and_its_numbers_are_not_given_again(tmp_
         root = tmp_path / str(length)
         writer = Writer(root, 0, SMALL)
         write(writer, b"kept")
-        size = writer._size
+        size = writer._file.size
         write(writer, b"torn")
         crash(writer)
         os.truncate(segments(root)[0].path, size + length)

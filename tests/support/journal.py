@@ -24,9 +24,9 @@ ROOMY = SMALL.model_copy(update={"buffer_max": 64 << 20})
 
 def crash(writer: Writer) -> None:
     """What ``kill -9`` leaves: nothing in memory is written, the kernel lets go of the lock."""
-    if writer._fd >= 0:
-        os.close(writer._fd)
-        writer._fd = -1
+    if writer._file._fd >= 0:
+        os.close(writer._file._fd)
+        writer._file._fd = -1
     writer._closed = True
     assert writer._lock is not None
     writer._lock.release()

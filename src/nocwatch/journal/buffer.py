@@ -10,6 +10,7 @@ Locking: additions and ``take`` may come from different threads. The lock is hel
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from threading import Lock
 
 import msgspec
@@ -24,6 +25,9 @@ RECORD_COST = 96
 """Memory of a record beside its data (objects and list slots), so that a flood of tiny chunks is bounded too."""
 RESERVE_SHARE = 8
 """Link events and ticks may use an eighth more than the bound: they are few, and without them chunks have no name."""
+BLOCK_DATA_AIM = 1 << 20
+BLOCK_RECORDS_AIM = 16_384
+"""A batch above either becomes several blocks: a reader holds one whole block of each lane in memory."""
 
 
 class Batch:
@@ -166,3 +170,15 @@ class Buffer:
         gap = Gap(records=self._lost_records, bytes=self._lost_bytes, reason=self.reason)
         self._lost_records = self._lost_bytes = 0
         self._append(at_ns, RecordKind.GAP, 0, msgspec.json.encode(gap))
+
+
+def slices(batch: Batch) -> Iterator[tuple[int, int, int]]:
+    """(start, stop, bytes of data) of the blocks that a batch becomes: usually one."""
+    start = size = 0
+    for index, chunk in enumerate(batch.chunks):
+        if index > start and (size + len(chunk) > BLOCK_DATA_AIM or index - start >= BLOCK_RECORDS_AIM):
+            yield start, index, size
+            start, size = index, 0
+        size += len(chunk)
+    if batch.chunks:
+        yield start, len(batch.chunks), size

@@ -12,7 +12,7 @@ from __future__ import annotations
 import errno
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
@@ -22,13 +22,13 @@ import structlog
 import trio
 
 from nocwatch import clock, moments
+from nocwatch.journal.appender import SegmentAppender
 from nocwatch.journal.blocks import BlockFlag, encode_block
-from nocwatch.journal.buffer import Batch, Buffer
-from nocwatch.journal.cursor import sync_folder
+from nocwatch.journal.buffer import Batch, Buffer, slices
 from nocwatch.journal.errors import JournalError
 from nocwatch.journal.lane import LaneLock, recover
 from nocwatch.journal.retention import expire
-from nocwatch.journal.segments import lane_folder, segment_path
+from nocwatch.journal.segments import lane_folder
 from nocwatch.journal.settings import JournalSettings
 from nocwatch.records import RecordKind
 
@@ -40,8 +40,6 @@ RETRY_INTERVAL_S_MAX = 1.0
 """A disk that fails is asked again after 20 ms, 40 ms … up to this."""
 CLOSE_TIMEOUT_S = 5.0
 """How long the end of the relay may wait for a disk that hangs."""
-BLOCK_DATA_AIM = 1 << 20
-BLOCK_RECORDS_AIM = 16_384
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _log = structlog.get_logger(__name__)
@@ -94,19 +92,14 @@ class Writer:
         self._lock: LaneLock | None = None
         self._buffer = Buffer(settings.buffer_max, self.counters)
         self._identity, self._sequence, self._flags = 0, 0, 0  # see _open_lane
-        self._segment: Path | None = None
-        self._size = 0  # of the segment, up to the end of its last whole block
-        self._fd = -1
-        self._broken = False  # bytes of a failed write may stand behind _size
-        self._rotating = False  # a new segment is asked for and not yet begun
+        self._file = SegmentAppender(self._folder)
+        self._rotates_at = -1  # how many segments had been begun when the next one was asked for
         self._blocks: deque[_Encoded] = deque()
-        self._unsynced: list[int] = []
-        self._dirty = False
         self._file_lock = Lock()
         self._closed = False
         self._failing = ""  # what failed last, while it fails
-        self._born_ns = self._buffer.last_ns = clock.now_ns()
-        self._buffer.add_live(self._born_ns, list(live()), begins_segment=False)
+        self._buffer.last_ns = self._file.born_ns
+        self._buffer.add_live(self._file.born_ns, list(live()), begins_segment=False)
         try:
             self._open_lane()
         except JournalError as error:
@@ -124,7 +117,7 @@ class Writer:
             raise
         self.counters["journal_torn_bytes"] = tail.torn_bytes
         self._identity, self._sequence, self._flags = tail.identity, tail.next_sequence, tail.flags
-        self._segment, self._size = tail.segment.path if tail.segment else None, tail.size
+        self._file.resume(tail.segment.path if tail.segment else None, tail.size)
         self._lock = lock
 
     def __enter__(self) -> Self:
@@ -198,12 +191,7 @@ class Writer:
     def sync(self) -> bool:
         """Calls fdatasync for what was written since the last one. False, and counted, where the disk failed."""
         with self._file_lock:
-            fds, self._unsynced = self._unsynced, []
-            if self._dirty and self._fd >= 0:
-                fds.append(
-                    os.dup(self._fd)
-                )  # a copy, so that writing and closing need not wait for a slow disk
-                self._dirty = False
+            fds = self._file.take_unsynced()
         good = True
         for fd in fds:
             try:
@@ -233,15 +221,13 @@ class Writer:
             if self._closed:
                 return
             self._closed = True
-        if self._flush() and self._segment is not None:
+        if self._flush() and self._file.segment is not None:
             end = encode_block(self.lane, self._identity, self._sequence, (), (), b"", (), BlockFlag.END)
             self._blocks.append(_Encoded(end, self._sequence, 0, 0, 0, begins_segment=False))
             self._flush()
         self._give_up()
         self.sync()
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        self._file.close()
         if self._lock is not None:
             self._lock.release()
 
@@ -258,14 +244,15 @@ class Writer:
         self.counters["journal_dropped_bytes"] += size
 
     def _begin_segment_if_due(self) -> None:
-        if self._rotating or self._size == 0:
+        file = self._file
+        if file.size == 0 or self._rotates_at == file.begun:
             return
-        age_ns = clock.now_ns() - self._born_ns
+        age_ns = clock.now_ns() - file.born_ns
         if (
-            self._size >= self._settings.segment_size
+            file.size >= self._settings.segment_size
             or age_ns >= self._settings.segment_for * moments.SECOND_NS
         ):
-            self._rotating = True
+            self._rotates_at = file.begun
             self._buffer.add_live(self._buffer.last_ns, list(self._live()), begins_segment=True)
 
     def _flush(self) -> bool:
@@ -290,7 +277,7 @@ class Writer:
         """Gives the records their sequence and makes blocks of them."""
         cost = batch.cost
         begins = batch.begins_segment
-        for start, stop, size in _slices(batch):
+        for start, stop, size in slices(batch):
             data = encode_block(
                 self.lane, self._identity, self._sequence, batch.times[start:stop], batch.keys[start:stop],
                 batch.kinds[start:stop], batch.chunks[start:stop], self._flags,
@@ -300,51 +287,24 @@ class Writer:
             self._flags, cost, begins = 0, 0, False
 
     def _write(self, block: _Encoded) -> bool:
+        begun = self._file.begun
         try:
-            self._make_ready(block)
-            view = memoryview(block.data)
-            self._broken = True
-            while view:
-                view = view[os.write(self._fd, view) :]
-            self._broken = False
+            self._file.append(block.data, block.first_sequence, begins_segment=block.begins_segment)
         except OSError as error:
             self._count_error("write", error)
             return False
+        finally:
+            self.counters["journal_segments"] += self._file.begun - begun
         if self._failing == "write":
             self._failing = ""
             with suppress(OSError):
                 _log.info("journal_disk_works_again", lane=self.lane)
-        self._size += len(block.data)
-        self._dirty = True
         self.counters["journal_records"] += block.records
         self.counters["journal_bytes"] += block.data_size
         self.counters["journal_written_bytes"] += len(block.data)
         self.counters["journal_blocks"] += 1
         self._buffer.done(block.cost)
         return True
-
-    def _make_ready(self, block: _Encoded) -> None:
-        """The right segment is open and ends where its last whole block ends."""
-        if block.begins_segment and self._segment is not None and self._size > 0:
-            if self._fd >= 0:
-                self._cut()
-                self._unsynced.append(self._fd)
-            self._fd, self._segment = -1, None
-        if self._segment is None:
-            path = segment_path(self._folder, block.first_sequence)
-            self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-            self._segment, self._size, self._broken = path, 0, True
-            self._born_ns, self._rotating = clock.now_ns(), False
-            self.counters["journal_segments"] += 1
-            sync_folder(self._folder)
-        elif self._fd < 0:
-            self._fd = os.open(self._segment, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
-        self._cut()
-
-    def _cut(self) -> None:
-        if self._broken:
-            os.ftruncate(self._fd, self._size)
-            self._broken = False
 
     def _count_error(self, what: str, error: BaseException) -> None:
         """Counts each, logs the first of a row: a disk that stays full is one line, not one each second."""
@@ -353,7 +313,9 @@ class Writer:
         if self._failing != what:
             self._failing = what
             reason = getattr(error, "strerror", None) or str(error)
-            with suppress(OSError):  # the log may go to the same full disk
+            with suppress(
+                OSError
+            ):  # the log may go to the same disk, unguarded where logs.py did not set it up
                 _log.error("journal_disk_error", lane=self.lane, during=what, error=reason)
         self.counters["journal_write_errors"] += 1
 
@@ -373,15 +335,3 @@ COUNTERS = (
     "journal_expired_segments",
     "journal_expired_bytes",
 )
-
-
-def _slices(batch: Batch) -> Iterator[tuple[int, int, int]]:
-    """(start, stop, bytes of data) of the blocks that a batch becomes: usually one."""
-    start = size = 0
-    for index, chunk in enumerate(batch.chunks):
-        if index > start and (size + len(chunk) > BLOCK_DATA_AIM or index - start >= BLOCK_RECORDS_AIM):
-            yield start, index, size
-            start, size = index, 0
-        size += len(chunk)
-    if batch.chunks:
-        yield start, len(batch.chunks), size

@@ -14,9 +14,10 @@ import msgspec
 from nocwatch.frames import Direction, Frame, Kind
 from nocwatch.moments import SECOND_NS
 from nocwatch.ocpp import envelope, versions
+from nocwatch.ocpp.calls import TEXT_MAX, Call, kept_of, read_payload
 from nocwatch.ocpp.envelope import Envelope, NoEnvelope
 from nocwatch.ocpp.events import CallRefused, CallUnanswered, Misspoke, OcppEvent, Oddity, Spoke
-from nocwatch.ocpp.fields import Hearing, Payload, encode_json
+from nocwatch.ocpp.fields import Hearing
 
 PATIENCE_NS = 30 * SECOND_NS
 """How long an answer may take before its call counts as unanswered: what most stations allow [16 has no number]."""
@@ -24,29 +25,6 @@ PENDING_MAX = 32
 """Calls under way in one direction. OCPP allows one; stations that flush a queue at once have been seen with a dozen."""
 PAST_MAX = 8
 """Calls remembered after their end, to tell late, duplicate and reused from unknown."""
-CALL_BYTES_MAX = 65_536
-"""Of a call's payload, kept for its answer; meter values are left out of it. Above it the answer is read without."""
-TEXT_MAX = 200
-_BULK = ("transactionData", "meterValue")
-
-_payload = msgspec.json.Decoder().decode
-
-
-class Call(msgspec.Struct, gc=False):
-    """A call that was heard.
-
-    Attributes:
-        version: name of the table it was read by; its answer is read by the same.
-        payload: what the answer's reader needs of it, as JSON; empty where it needs nothing.
-        answered: with what type, 0 as long as not.
-    """
-
-    action: str
-    at_ns: int
-    frame: str
-    version: str
-    payload: bytes = b""
-    answered: int = 0
 
 
 class Conversation(msgspec.Struct):
@@ -157,7 +135,7 @@ class Conversation(msgspec.Struct):
     def _call(self, message: Envelope, direction: Direction, stamp: dict[str, Any]) -> list[OcppEvent]:
         action = versions.base_name(message.action)
         usual = versions.TABLES[self.usual]
-        payload, fault = _read(
+        payload, fault = read_payload(
             message.payload,
             read=action in usual.calls or action in usual.answers or action not in usual.actions,
         )
@@ -193,7 +171,7 @@ class Conversation(msgspec.Struct):
                 stamp["at_ns"],
                 stamp["frame"],
                 table.name,
-                _kept(payload) if answers and payload else b"",
+                kept_of(payload) if answers and payload else b"",
             )
             self._await(message.id, call, direction, stamp, out)
         if reader is not None:
@@ -233,12 +211,12 @@ class Conversation(msgspec.Struct):
         reader = table.answers.get(call.action)
         # A call that came from the wrong side kept nothing, and its answer means nothing.
         right_side = (caller is Direction.FROM_CSMS) == (call.action in table.csms_actions)
-        payload, fault = _read(message.payload, read=reader is not None)
+        payload, fault = read_payload(message.payload, read=reader is not None)
         if fault:
             out.append(Misspoke(direction=direction, oddity=Oddity.BAD_PAYLOAD, text=fault, **stamp))
         if reader is not None and right_side:
             hearing = Hearing(stamp, message.id, call.version, call.at_ns)
-            out.extend(reader(hearing, _payload(call.payload) if call.payload else {}, payload or {}))
+            out.extend(reader(hearing, call.said(), payload or {}))
             _tell(hearing, call.action, direction, out)
         call.payload = b""
         return out
@@ -319,24 +297,6 @@ class Conversation(msgspec.Struct):
 
     def _stamp(self, at_ns: int, frame: str) -> dict[str, Any]:
         return {"station": self.station, "connection": self.connection, "at_ns": at_ns, "frame": frame}
-
-
-def _read(payload: bytes | msgspec.Raw, *, read: bool) -> tuple[Payload | None, str]:
-    """(the payload, what is wrong with it). None where it is no object, or was not asked for."""
-    if not read:
-        return (None, "") if memoryview(payload)[0] == 0x7B else (None, "the payload is no object")
-    try:
-        value = _payload(payload)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        return None, f"the payload cannot be read: {error}"[:TEXT_MAX]
-    return (value, "") if isinstance(value, dict) else (None, "the payload is no object")
-
-
-def _kept(payload: Payload) -> bytes:
-    if any(name in payload for name in _BULK):
-        payload = {name: value for name, value in payload.items() if name not in _BULK}
-    kept = encode_json(payload)
-    return kept if len(kept) <= CALL_BYTES_MAX else b""
 
 
 def _refused(message: Envelope, direction: Direction, call: Call, stamp: dict[str, Any]) -> CallRefused:
