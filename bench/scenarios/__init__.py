@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from scenarios.base import Scenario
 from scenarios.latency import LATENCY
-from scenarios.memory import MEMORY
+from scenarios.memory import MEMORY, MEMORY_AFTER
 from scenarios.throughput import THROUGHPUT
 
-ALL: tuple[Scenario, ...] = (MEMORY, THROUGHPUT, LATENCY)
+ALL: tuple[Scenario, ...] = (MEMORY, THROUGHPUT, LATENCY, MEMORY_AFTER)

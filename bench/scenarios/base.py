@@ -54,6 +54,7 @@ class Visit:
     Attributes:
         faults: what went wrong, in words; a figure of a visit with faults is not to be trusted.
         raw: what the load generator said, by scenario.
+        empty_kib: memory of the candidate before the stations came.
     """
 
     running: Running
@@ -62,6 +63,7 @@ class Visit:
     options: Options
     faults: list[str] = field(default_factory=list)
     raw: dict[str, Figures] = field(default_factory=dict)
+    empty_kib: int = 0
 
     def told(self, scenario: str, figures: Figures) -> Figures:
         self.raw[scenario] = figures

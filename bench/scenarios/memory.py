@@ -1,4 +1,4 @@
-"""Connections that say nothing: what each costs in memory, and how fast they come in."""
+"""What a connection costs in memory: silent, and after the load that the other scenarios put on it; how fast they come in."""
 
 from __future__ import annotations
 
@@ -14,15 +14,24 @@ def run(visit: Visit) -> dict[str, float]:
     visit.generator.connect(1)
     visit.generator.closeall()
     visit.generator.sleep(SETTLE_S)
-    idle = machine.pss_kib(visit.running.pids)
+    visit.empty_kib = machine.pss_kib(visit.running.pids)
     connected = visit.generator.connect(visit.stations)
     if connected["fail"]:
         visit.faults.append(f"connect: {connected['fail']} of {visit.stations} failed")
     visit.generator.sleep(SETTLE_S)
     figures = {"connects_s": connected["per_s"]}
     if visit.running.pids:
-        figures["kib_connection"] = (machine.pss_kib(visit.running.pids) - idle) / visit.stations
+        figures["kib_connection"] = _kib_connection(visit)
     return figures
+
+
+def run_after(visit: Visit) -> dict[str, float]:
+    visit.generator.sleep(SETTLE_S)
+    return {"kib_after": _kib_connection(visit)} if visit.running.pids else {}
+
+
+def _kib_connection(visit: Visit) -> float:
+    return (machine.pss_kib(visit.running.pids) - visit.empty_kib) / visit.stations
 
 
 MEMORY = Scenario(
@@ -32,4 +41,8 @@ MEMORY = Scenario(
         Figure("connects_s", "handshakes/s", digits=0, more_is_better=True),
     ),
     run,
+)
+
+MEMORY_AFTER = Scenario(
+    "memory after load", (Figure("kib_after", "KiB after load", of_process=True),), run_after
 )

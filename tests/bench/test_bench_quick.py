@@ -73,20 +73,24 @@ def test_beside_nginx_no_round_trip_is_lost_and_both_are_measured(bench: Path) -
         assert f"| {candidate} " in shown
 
 
-def test_a_candidate_that_is_not_installed_is_named_and_left_out(bench: Path) -> None:
+def test_a_candidate_that_is_not_installed_is_named_in_the_report_and_left_out(bench: Path) -> None:
     module = bench / "candidates" / "nginx.py"
     kept = module.read_text()
     module.write_text(kept.replace('program("nginx")', 'program("no-such-nginx")'))
+    (bench / "RESULTS.md").write_text("# Results\n<!-- notes -->\nThe disk was slow.\n<!-- /notes -->\n")
+    chosen = ("--part", "relay", "--candidates", "nginx,c-relay,direct", "--seconds", "0.3")
     try:
-        found, shown = run(
-            bench, "--part", "relay", "--candidates", "nginx,c-relay,direct", "--seconds", "0.3"
-        )
+        found, shown = run(bench, *chosen, "--write")
     finally:
         module.write_text(kept)
     assert found["skipped"] == ["nginx: nginx is not installed"]
     assert "nginx is not installed" in shown
     assert found["relay"][0]["reference"] == "c-relay"
     assert list(loads(found, "direct"))
+    written = (bench / "RESULTS.md").read_text()
+    assert "not measured: nginx: nginx is not installed" in written
+    assert "| c-relay " in written
+    assert written.count("The disk was slow.") == 1, "what a person wrote is kept"
 
 
 def test_answers_that_do_not_come_make_the_run_fail(bench: Path) -> None:
