@@ -1,7 +1,6 @@
 """What the simulated CSMS answers to OCPP 1.6 calls, security messages included: one function an action, and their table."""
 
 # Tokens here are charging cards.
-# ruff: noqa: S105
 
 from __future__ import annotations
 

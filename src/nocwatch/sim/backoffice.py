@@ -5,7 +5,6 @@ and a CSMS that is not ours simply has no such drivers.
 """
 
 # Seeded on purpose: the same seed plays the same life.
-# ruff: noqa: S311
 
 from __future__ import annotations
 

@@ -5,7 +5,6 @@ fails, a client that is no station, a handshake that is none: each ends its own 
 """
 
 # Seeded on purpose: the same seed plays the same life.
-# ruff: noqa: S311
 
 from __future__ import annotations
 

@@ -4,7 +4,6 @@ So the same seed gives the same plans, whatever the network, the CSMS or a fault
 """
 
 # Tokens here are charging cards; seeded on purpose: the same seed plays the same life.
-# ruff: noqa: S105, S311
 
 from __future__ import annotations
 

@@ -4,7 +4,6 @@
 """
 
 # Seeded on purpose: the same seed plays the same life.
-# ruff: noqa: S311
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """What a simulated station is made of while it runs: connectors, transactions and the messages that must not be lost."""
 
 # Tokens here are charging cards.
-# ruff: noqa: S105
 
 from __future__ import annotations
 

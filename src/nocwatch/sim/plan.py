@@ -1,7 +1,6 @@
 """What a visit is meant to be: driver, car and hardware, before anything cuts in. A value; drawn by ``drivers``, played by ``visit``."""
 
 # Tokens here are charging cards.
-# ruff: noqa: S105
 
 from __future__ import annotations
 

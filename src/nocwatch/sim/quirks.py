@@ -1,7 +1,6 @@
 """Oddities of a moment on the wire, each as it was seen in the field. Lasting ones are flags of a station's profile."""
 
 # Tokens here are charging cards.
-# ruff: noqa: S106
 
 from __future__ import annotations
 

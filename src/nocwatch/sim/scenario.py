@@ -4,7 +4,6 @@ YAML, strict, every mistake with file:line:key. Times are offsets from the start
 """
 
 # Pydantic copies defaults.
-# ruff: noqa: RUF012
 
 from __future__ import annotations
 

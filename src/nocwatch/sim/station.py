@@ -4,7 +4,6 @@ One object per identity. Version-neutral: a dialect writes the messages. Each fi
 """
 
 # Tokens here are charging cards; seeded on purpose: the same seed plays the same life.
-# ruff: noqa: S107, S311
 
 from __future__ import annotations
 

@@ -5,7 +5,6 @@ lost links and reboots; a status is dropped with its link, because the next gree
 """
 
 # Seeded on purpose: the same seed plays the same life.
-# ruff: noqa: S311
 
 from __future__ import annotations
 
