@@ -33,7 +33,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     missing = [name for mark in item.iter_markers("server") for name in mark.args if program(name) is None]
     if missing and REQUIRED:
-        pytest.fail(f"not installed, and NOCWATCH_REQUIRE_SERVERS is set: {', '.join(missing)} (make servers)")
+        pytest.fail(
+            f"not installed, and NOCWATCH_REQUIRE_SERVERS is set: {', '.join(missing)} (make servers)"
+        )
 
 
 @pytest.fixture

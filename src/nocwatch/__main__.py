@@ -1,4 +1,4 @@
-"""``python -m nocwatch``: the same as the ``nocwatch`` command."""
+"""``python -m nocwatch``: the same as the ``nocwatch`` command, where no script is installed."""
 
 from nocwatch.cli import main
 

@@ -110,7 +110,9 @@ def load_configuration(
     try:
         configuration = document.validated(Configuration)
     except ConfigurationError as error:
-        problems = [_from_environment(problem, sources) for problem in error.problems] + problems
+        raise ConfigurationError(
+            [*(_from_environment(problem, sources) for problem in error.problems), *problems]
+        ) from None
     if problems:
         raise ConfigurationError(problems)
     return configuration
@@ -141,7 +143,7 @@ def _overlay(
 
 
 def _put(data: dict[str, Any], location: Location, value: object, *, only_if_absent: bool = False) -> None:
-    *sections, key = location
+    *sections, key = map(str, location)
     for section in sections:
         inner = data.setdefault(section, {})
         if inner is None:  # ``journal:`` with nothing below it

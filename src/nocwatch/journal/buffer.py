@@ -1,6 +1,6 @@
 """What waits in memory to be written: bounded by bytes, cheap to add to, honest about what it had to drop.
 
-It does no I/O and knows no blocks. What always holds: records leave in the order in which they were added; where
+It does no I/O and knows of blocks only how large they may be. What always holds: records leave in the order in which they were added; where
 observations were dropped, a GAP record stands in their place before the next one; a new segment begins exactly between
 two additions, so that the ``live`` records at its head say who was connected at that moment.
 

@@ -74,13 +74,9 @@ def _line(sighting: Sighting, namer: _Namer, links: bool) -> Json | None:
     if isinstance(sighting, Frame):
         if sighting.kind is not Kind.TEXT and not links:
             return None
-        return frame_line(
-            sighting, namer.version(sighting.connection), namer.name(sighting.connection)
-        )
+        return frame_line(sighting, namer.version(sighting.connection), namer.name(sighting.connection))
     if isinstance(sighting, Link) and links:
-        return link_line(
-            sighting, namer.name(sighting.connection) if sighting.connection else None
-        )
+        return link_line(sighting, namer.name(sighting.connection) if sighting.connection else None)
     return None
 
 
@@ -127,7 +123,9 @@ def import_traces(files: Sequence[Path], journal: Path) -> int:
     if journal.exists() and any(journal.iterdir()):
         raise NocwatchError(f"{journal}: there is something already; name a folder that does not exist")
     written = 0
-    with Writer(journal, 0, JournalSettings.model_validate({"path": journal, "keep_for": "36600d"})) as writer:
+    with Writer(
+        journal, 0, JournalSettings.model_validate({"path": journal, "keep_for": "36600d"})
+    ) as writer:
         for sighting in read_traces(files, OpenGate()):
             kind, data, direction, connection = _record(sighting)
             writer.add(sighting.received_at_ns, kind, connection, direction, data)
