@@ -529,6 +529,31 @@ def test_a_session_that_ended_while_the_socket_was_gone(
     assert verdict(play) == (Outcome.FAILED, Reason.CONNECTIVITY, blame)
 
 
+def test_a_stop_over_a_dying_socket_is_stamped_a_moment_before_its_end() -> None:
+    play = Play().begin()
+    transaction = play.start()
+    play.wait(0.8)
+    stopped = play.now_s
+    play.wait(0.002)
+    play.close(by="station", reason="fin")
+    play.wait(0.1)
+    play.open()
+    play.stop(transaction, 1100, "Other", at=stopped)
+    assert verdict(play) == (Outcome.FAILED, Reason.CONNECTIVITY, Blame.CHARGER)
+
+
+def test_a_stop_that_was_heard_has_nothing_to_do_with_a_socket_lost_after_it() -> None:
+    play = Play().begin()
+    transaction = play.start()
+    play.wait(60)
+    play.stop(transaction, 1100, "Other")
+    play.wait(1)
+    play.close(by="station", reason="fin")
+    play.wait(10)
+    play.open()
+    assert verdict(play) == (Outcome.FAILED, Reason.UNKNOWN, Blame.UNKNOWN)
+
+
 def test_two_connectors_at_once_keep_their_energies_apart() -> None:
     play = Play().begin(1, 2)
     one, two = play.start(1, "ONE", 1000), play.start(2, "TWO", 500_000)

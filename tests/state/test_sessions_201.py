@@ -332,3 +332,22 @@ def test_ev_departed_releases() -> None:
     charge(play)
     end(play, "EVDisconnected", trigger="EVDeparted")
     assert "released" in play.session.milestones
+
+
+def test_the_neighbours_card_is_not_the_card_of_the_cable_that_waits() -> None:
+    """One reader for two sockets: a refused driver stands at the first, and the next one presents a card for the second."""
+    play = Play(version="2.0.1").begin(1, 2)
+    play.transaction("Started", "T1", trigger="CablePluggedIn", evse=1, state="EVConnected", register=1000)
+    play.wait(3)
+    play.authorize("STRANGER", "Blocked")
+    play.wait(5)
+    play.authorize("NEIGHBOUR")
+    play.transaction(
+        "Started", "T2", trigger="Authorized", evse=2, token="NEIGHBOUR", state="Charging", register=0
+    )
+    play.wait(5)
+    play.transaction("Ended", "T1", trigger="EVCommunicationLost", reason="EVDisconnected", register=1000)
+    first, second = play.sessions
+    assert (first.outcome, first.reason) == (Outcome.REJECTED, Reason.AUTH_REJECTED)
+    assert [each.name for each in first.steps if each.name in ("refused", "authorised")] == ["refused"]
+    assert [each.name for each in second.steps if each.name in ("refused", "authorised")] == ["authorised"]

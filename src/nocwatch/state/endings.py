@@ -51,6 +51,7 @@ def on_ended(tracker: Tracker, event: TransactionEnded) -> None:
 def _stop(tracker: Tracker, session: SessionState, event: TransactionEnded, because: str) -> None:
     session.end_frames.append(event.frame)
     session.stop_frame, session.end_event_at_ns = event.frame, event.event_at_ns
+    session.stop_heard_ns = event.at_ns
     session.stop_reason, session.stop_token, session.end_trigger = event.reason, event.token, event.trigger
     session.late = session.late or tracker.late
     session.evse = session.evse if session.evse is not None else event.evse

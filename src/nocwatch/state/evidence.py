@@ -5,11 +5,13 @@ from __future__ import annotations
 from nocwatch.flags import Blame, Evidence
 from nocwatch.moments import SECOND_NS
 from nocwatch.sessions import Outcome, Reason
-from nocwatch.state.facts import Facts, Hole, Verdict
+from nocwatch.state.facts import Ending, Facts, Hole, Verdict
 from nocwatch.state.settings import StateSettings
 
 DROP_AFTER_START_NS = 10 * SECOND_NS
 """A socket that is lost this soon after the answer to the start was dropped over it (seen: 0.8 s, 77 times in 89)."""
+STOP_BEFORE_LOSS_NS = 2 * SECOND_NS
+"""A station that stops over a dying socket stamps the stop a moment before the relay sees the end of it; it is heard after."""
 
 
 def slow_authorisation(facts: Facts, settings: StateSettings) -> tuple[Blame, tuple[Evidence, ...]] | None:
@@ -53,11 +55,13 @@ def loss(facts: Facts, hole: Hole | None) -> tuple[Blame, tuple[Evidence, ...]]:
 
 
 def hole_at_end(facts: Facts, holes: list[Hole]) -> Hole | None:
-    """The time without a link in which the transaction ended."""
+    """The time without a link in which the transaction ended, or over whose beginning it did."""
     if facts.stopped_at_ns is None:
         return None
     for hole in holes:
-        if hole.from_ns <= facts.stopped_at_ns and (
+        unheard = facts.stop_heard_ns is not None and hole.from_ns < facts.stop_heard_ns
+        margin_ns = STOP_BEFORE_LOSS_NS if unheard and facts.ending is Ending.STOP else 0
+        if hole.from_ns <= facts.stopped_at_ns + margin_ns and (
             hole.until_ns is None or facts.stopped_at_ns < hole.until_ns
         ):
             # A transaction that was offline from its first to its last moment did not end by the loss of the socket.

@@ -43,6 +43,25 @@ def claim_loose(tracker: Tracker, session: SessionState, token: str | None, *, s
         tracker.calm("loose", loose.authorization.frame)
         if not stop and len(session.authorizations) < ACTS_MAX:
             session.authorizations.append(loose.authorization)
+    if not stop:
+        _claim_lent(tracker, session, token)
+
+
+def _claim_lent(tracker: Tracker, session: SessionState, token: str) -> None:
+    """Takes back what was given to a neighbour that waited for its token: another driver's card at the same reader."""
+    for other in tracker.under_way():
+        if other is session or not other.began or other.token is not None:
+            continue
+        lent = [each for each in other.authorizations if each.token == token]
+        if not lent:
+            continue
+        frames = {frame for each in lent for frame in (each.frame, each.answer_frame) if frame}
+        moved = [each for each in other.steps if not each.milestone and frames.intersection(each.frames)]
+        other.authorizations = [each for each in other.authorizations if each.token != token]
+        other.steps = [each for each in other.steps if each not in moved]
+        session.authorizations = (session.authorizations + lent)[-ACTS_MAX:]
+        session.steps += moved
+        tracker.touch(other)
 
 
 def absorb(tracker: Tracker, session: SessionState, token: str | None, remote_start_id: int | None) -> None:
