@@ -307,15 +307,15 @@ def test_acts_are_done_again_after_a_restart_at_their_own_time():
     before = live.snapshot()
     act = Act(id="a1", kind=ActKind.ACKNOWLEDGE, at_ns=NOON + MINUTE, by="jo", alert=fired.id)
     expected = live.advance(NOON + MINUTE) + live.act(act) + live.advance(NOON + 5 * HOUR)
-    assert live.act(act) == []
+    # The watch was killed, and its snapshot is older than the act: it does it again at the same pipeline time.
     restarted = book()
     restarted.restore(before)
-    restarted.redo([act])
-    assert restarted.advance(NOON + MINUTE) + restarted.advance(NOON + 5 * HOUR) == expected
+    again = restarted.advance(NOON + MINUTE) + restarted.act(act) + restarted.advance(NOON + 5 * HOUR)
+    assert again == expected
     # A snapshot that had seen the act does not do it twice.
     restarted = book()
     restarted.restore(live.snapshot())
-    restarted.redo([act])
+    assert restarted.act(act) == []
     assert restarted.advance(NOON + 6 * HOUR) == []
 
 

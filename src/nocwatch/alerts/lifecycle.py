@@ -3,13 +3,13 @@
 What always holds: one open alert for each route and group; ids are derived from them and the first flag, revisions of an
 alert rise by one; late flags make none; whatever is told is told once. See ``entry`` for when people are told.
 
-Not here: sending (``dispatcher.py``), and keeping what people did (the store's acts, handed in again by ``redo``).
+Not here: sending (``dispatcher.py``), and keeping what people did: after a restart the watch does it again, from the store's
+acts, at the same pipeline time (``watch/follow.py``). An act that a snapshot has seen is not done twice.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
 
 import msgspec
 
@@ -59,7 +59,6 @@ class AlertBook:
         self._silences = Silences()
         self._inhibitions = Inhibitions(settings.inhibit)
         self._acts: deque[str] = deque(maxlen=ACTS_MAX)
-        self._redo: deque[Act] = deque()
         self.counters = {"alerts_made": 0, "alerts_reopened": 0, "alerts_over_limit": 0, "flags_late": 0}
 
     def set_places(self, places: Places) -> None:
@@ -91,11 +90,16 @@ class AlertBook:
     def advance(self, now_ns: int) -> list[Alert]:
         """Lets time pass: what was waiting for a moment up to now is told at that moment."""
         alerts: list[Alert] = []
-        while self._redo and self._redo[0].at_ns < now_ns:
-            act = self._redo.popleft()
-            alerts += self._pass(act.at_ns)
-            alerts += self.act(act)
-        return alerts + self._pass(now_ns)
+        for key, due_ns in self._timers.pop_due(now_ns):
+            self._now_ns = max(self._now_ns, due_ns)
+            kind, _, name = key.partition("|")
+            if kind == "silence":
+                self._silences.remove(name)
+                alerts += self._silences_changed()
+            elif (entry := self._entries.get(name)) is not None:
+                alerts += self._settled(entry, entry.alert)
+        self._now_ns = max(self._now_ns, now_ns)
+        return alerts
 
     def feed(self, flag: Flag) -> list[Alert]:
         """A flag was raised, became worse, was explained by another, or was cleared."""
@@ -252,13 +256,6 @@ class AlertBook:
             )
         )
 
-    def redo(self, acts: Iterable[Act]) -> None:
-        """After ``restore``: acts from the store that the snapshot may not have seen, done again when their time comes."""
-        done = set(self._acts)
-        self._redo = deque(
-            sorted((act for act in acts if act.id not in done), key=lambda act: (act.at_ns, act.id))
-        )
-
     # --- snapshot ------------------------------------------------------------------------------------------------------
 
     def snapshot(self) -> bytes:
@@ -299,19 +296,6 @@ class AlertBook:
         self.counters = {**self.counters, **snapshot.counters}
 
     # --- inside --------------------------------------------------------------------------------------------------------
-
-    def _pass(self, now_ns: int) -> list[Alert]:
-        alerts: list[Alert] = []
-        for key, due_ns in self._timers.pop_due(now_ns):
-            self._now_ns = max(self._now_ns, due_ns)
-            kind, _, name = key.partition("|")
-            if kind == "silence":
-                self._silences.remove(name)
-                alerts += self._silences_changed()
-            elif (entry := self._entries.get(name)) is not None:
-                alerts += self._settled(entry, entry.alert)
-        self._now_ns = max(self._now_ns, now_ns)
-        return alerts
 
     def _settled(self, entry: Entry, alert: Alert) -> list[Alert]:
         """The entry's next revision, and those of alerts that it keeps quiet, or no longer."""
