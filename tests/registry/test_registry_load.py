@@ -39,7 +39,7 @@ tokens: [{uid: "04A1", shared: true, parent: FLEET}]
     )
     places = load_registry(tmp_path, hashed).places
     place = places.place("CP1")
-    assert (place.site, place.operator, place.access, place.current, place.power_kw_max) == (
+    assert (place.site, place.operator, place.access, place.current, place.powers_kw_max) == (
         "depot",
         "acme",
         "private",

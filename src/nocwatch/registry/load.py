@@ -163,7 +163,7 @@ def _places(files: tuple[RegistryFile, ...], token_hash: Callable[[str], str]) -
                 quirks=station.quirks,
                 charge_point_id=station.charge_point_id,
                 on_call=site.on_call if site else "",
-                power_kw_max=_powers(station),
+                powers_kw_max=_powers(station),
             )
     tokens = {
         token_hash(token.uid): TokenFacts(

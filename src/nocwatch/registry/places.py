@@ -20,7 +20,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         current: ``ac`` or ``dc`` where all its connectors are of one kind, else empty.
         access: ``public`` or ``private``.
-        power_kw_max: connector (evse, connector) → kW; ``currents`` alike → ``ac``/``dc``.
+        powers_kw_max: rated power by ``EVSE/connector`` as the registry numbers them; asked for by ``power_kw``.
     """
 
     station: str
@@ -43,7 +43,20 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     quirks: tuple[str, ...] = ()
     charge_point_id: str = ""
     on_call: str = ""
-    power_kw_max: dict[str, float] = {}
+    powers_kw_max: dict[str, float] = {}
+
+    def power_kw(self, evse: int | None, connector: int | None) -> float | None:
+        """Rated power of a connector as messages name it; None where the registry does not tell.
+
+        OCPP 1.6 has no EVSEs (None): its connector n is EVSE n, connector 1, of the registry. Of an EVSE without a connector's
+        number (2.x), the strongest.
+        """
+        if evse is None:
+            evse, connector = connector, 1
+        if connector is not None:
+            return self.powers_kw_max.get(f"{evse}/{connector}")
+        of_evse = [kw for name, kw in self.powers_kw_max.items() if name.partition("/")[0] == str(evse)]
+        return max(of_evse, default=None)
 
     def distance_km(self, other: Place) -> float | None:
         """Great-circle distance (haversine, earth radius 6371 km); None where a coordinate is unknown."""
