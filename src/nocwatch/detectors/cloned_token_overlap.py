@@ -1,4 +1,4 @@
-"""One token in two places at once: a card was copied."""
+"""One token in two places at once: a card was copied. What is known to be shared, or to be over, is left out."""
 
 from __future__ import annotations
 

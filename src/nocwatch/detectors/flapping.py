@@ -1,4 +1,4 @@
-"""A station whose socket comes and goes."""
+"""A station whose socket comes and goes, so often that its network or its power is in doubt, and not for an upstream's sake."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Where a reader stands, and how that survives a crash."""
+"""Where a reader stands, and how that survives a crash: the file holds the old cursor or the new one, never half of each.
+
+It says nothing of whether what was read was also dealt with: a reader saves after its work is safe, not before.
+"""
 
 from __future__ import annotations
 

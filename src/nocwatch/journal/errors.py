@@ -1,4 +1,4 @@
-"""The journal's error."""
+"""The journal's error: it always says which segment or folder, and at which byte where there is one."""
 
 from __future__ import annotations
 

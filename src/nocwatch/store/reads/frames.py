@@ -1,4 +1,7 @@
-"""Frames, link events and meter samples."""
+"""Frames, link events and meter samples: by filter, by name, and those that belong to one session.
+
+Reads only, on a connection that it is given; each answer has a limit.
+"""
 
 # ruff: noqa: S608 - names in the SQL are our own tables and columns; values are always parameters
 

@@ -1,4 +1,7 @@
-"""Sessions: lists, one, and the newest of each station."""
+"""Sessions: lists by filter, one by its id, and the newest of each station.
+
+Reads only, on a connection that it is given. The document is the session; the columns beside it are only to find it by.
+"""
 
 # ruff: noqa: S608 - names in the SQL are our own tables and columns; values are always parameters
 

@@ -1,4 +1,7 @@
-"""Bands of the socket timeline."""
+"""Bands of the socket timeline: from when to when a connector was in which status.
+
+Reads only, on a connection that it is given. A band that nothing has ended has no end; none is made up here.
+"""
 
 from __future__ import annotations
 
