@@ -108,6 +108,16 @@ def cpu_s(pids: Sequence[int]) -> float:
     return sum(int(fields[11]) + int(fields[12]) for pid in pids if (fields := _stat(pid))) / _TICKS
 
 
+def cores_busy_s(cores: set[int]) -> float:
+    """What everyone together has used of these cores, and what the host has taken; interrupts left out."""
+    total = 0
+    for line in Path("/proc/stat").read_text().splitlines():
+        name, *fields = line.split()
+        if name[:3] == "cpu" and name[3:].isdigit() and int(name[3:]) in cores:
+            total += sum(int(fields[at]) for at in (0, 1, 2, 7))  # user, nice, system, steal
+    return total / _TICKS
+
+
 def pss_kib(pids: Sequence[int]) -> int:
     total = 0
     for pid in pids:

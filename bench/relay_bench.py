@@ -97,6 +97,7 @@ def _visit(
                 figures |= scenario.run(visit)
                 if visit.faults:  # what it lost makes it quick: no more figures of this visit
                     break
+            visit.faults += candidate.complaints()
             generator.closeall()
         finally:
             generator.close()

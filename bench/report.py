@@ -116,7 +116,7 @@ def _cell(result: Result, name: str, figure: Figure) -> str:
     if value is None:
         return "-"
     ratio = result.ratio(name, figure.key)
-    compared = f" ({ratio:.2f})" if ratio is not None and name != result.reference else ""
+    compared = f" ({ratio:.2f})" if ratio is not None and figure.compared and name != result.reference else ""
     return f"{value:,.{figure.digits}f}{compared}"
 
 

@@ -40,6 +40,10 @@ class Candidate:
         """
         raise NotImplementedError
 
+    def complaints(self) -> list[str]:
+        """What it left undone in a visit that is about to end, in words: work that it skipped makes it quick."""
+        return []
+
     def start(self, upstream: int) -> Running:
         return Running(self, upstream)
 

@@ -36,15 +36,13 @@ class Figure:
         key: in the results.
         title: with the unit.
         digits: behind the point.
-        more_is_better: which way is good.
-        of_process: has no meaning where there is no process to measure.
+        compared: whether a ratio says something.
     """
 
     key: str
     title: str
     digits: int = 1
-    more_is_better: bool = False
-    of_process: bool = False
+    compared: bool = True
 
 
 @dataclass
@@ -81,7 +79,7 @@ class Scenario:
 
 
 class CpuRate:
-    """CPU seconds a second of some processes, between two moments inside the measured time.
+    """CPU seconds a second of some processes, and of all others on their cores, between two moments in the measured time.
 
     The load generator's marks come a little late when its core is busy, so both moments are ours, and the load runs on
     through both of them.
@@ -89,14 +87,15 @@ class CpuRate:
 
     def __init__(self, pids: list[int]) -> None:
         self._pids = pids
-        self._from: tuple[float, float] | None = None
+        self.own = self.others = 0.0
 
-    def begin(self) -> None:
-        self._from = (time.perf_counter(), machine.cpu_s(self._pids))
+    def measure(self, seconds: float) -> None:
+        """From now on, for so long."""
+        at, own, all_ = self._read()
+        time.sleep(seconds)
+        at_end, own_end, all_end = self._read()
+        self.own = (own_end - own) / (at_end - at)
+        self.others = max(0.0, (all_end - all_) / (at_end - at) - self.own)
 
-    def until(self, seconds: float) -> float:
-        """Waits until so long after ``begin``; the rate."""
-        assert self._from is not None
-        time.sleep(max(0.0, self._from[0] + seconds - time.perf_counter()))
-        cpu_s, at = machine.cpu_s(self._pids), time.perf_counter()
-        return (cpu_s - self._from[1]) / (at - self._from[0])
+    def _read(self) -> tuple[float, float, float]:
+        return time.perf_counter(), machine.cpu_s(self._pids), machine.cores_busy_s(machine.PROXY_CORES)

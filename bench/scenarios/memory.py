@@ -37,12 +37,10 @@ def _kib_connection(visit: Visit) -> float:
 MEMORY = Scenario(
     "memory",
     (
-        Figure("kib_connection", "KiB a connection", of_process=True),
-        Figure("connects_s", "handshakes/s", digits=0, more_is_better=True),
+        Figure("kib_connection", "KiB a connection"),
+        Figure("connects_s", "handshakes/s", digits=0),
     ),
     run,
 )
 
-MEMORY_AFTER = Scenario(
-    "memory after load", (Figure("kib_after", "KiB after load", of_process=True),), run_after
-)
+MEMORY_AFTER = Scenario("memory after load", (Figure("kib_after", "KiB after load"),), run_after)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import machine
+
 from scenarios.base import CpuRate, Figure, Scenario, Visit
 
 MESSAGES = 2
@@ -11,25 +13,23 @@ PART = 0.9
 
 
 def run(visit: Visit) -> dict[str, float]:
-    cpu, rate = CpuRate(visit.running.pids), 0.0
-
-    def measuring() -> None:
-        nonlocal rate
-        cpu.begin()
-        rate = cpu.until(visit.options.seconds * PART)
-
-    told = visit.told("closed", visit.generator.closed(visit.options.seconds, visit.options.warm, measuring))
+    options, cpu = visit.options, CpuRate(visit.running.pids)
+    told = visit.generator.closed(options.seconds, options.warm, lambda: cpu.measure(options.seconds * PART))
+    visit.told("closed", told)
     figures = {"rt_s": told["rt_s"]}
     if visit.running.pids and told["rt_s"]:
-        figures["cpu_s"] = rate / (told["rt_s"] * MESSAGES) * 100_000
+        figures["cpu_s"] = cpu.own / (told["rt_s"] * MESSAGES) * 100_000
+        if machine.PINNED:
+            figures["others_percent"] = 100 * cpu.others
     return figures
 
 
 THROUGHPUT = Scenario(
     "throughput",
     (
-        Figure("cpu_s", "CPU-s per 100k messages", digits=2, of_process=True),
-        Figure("rt_s", "round trips/s", digits=0, more_is_better=True),
+        Figure("cpu_s", "CPU-s per 100k messages", digits=2),
+        Figure("rt_s", "round trips/s", digits=0),
+        Figure("others_percent", "others on its core, %", digits=0, compared=False),
     ),
     run,
 )

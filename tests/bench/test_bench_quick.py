@@ -65,6 +65,7 @@ def test_beside_nginx_no_round_trip_is_lost_and_both_are_measured(bench: Path) -
         values = result["values"][candidate]
         assert all(len(each) == 1 for each in values.values())
         assert values["cpu_s"][0] > 0
+        assert values["kib_connection"][0] < 1000
         assert values["rt_s"][0] > 100
         assert 0 < values["p50_us"][0] <= values["p99_us"][0]
         for load in loads(found, candidate):
