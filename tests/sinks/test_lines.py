@@ -68,14 +68,11 @@ def test_empty_tags_are_left_out() -> None:
     assert line.startswith("frames,station=CP1,direction=")
 
 
-@given(
-    record=st.integers(0, 2**40),
-    indexes=st.sets(st.integers(0, 0xFFFF), min_size=2, max_size=200),
-    at_ns=st.integers(0, 2**62),
-)
-@settings(deadline=None, max_examples=100)
-def test_frames_of_one_chunk_never_share_a_time(record: int, indexes: set[int], at_ns: int) -> None:
-    assert len({folded(at_ns, record << 16 | index) for index in indexes}) == len(indexes)
+@given(record=st.integers(0, 2**40), at_ns=st.integers(0, 2**62))
+@settings(deadline=None, max_examples=20)
+def test_frames_of_one_chunk_never_share_a_time(record: int, at_ns: int) -> None:
+    """A chunk holds 64 KiB: 32,768 empty frames at most, and the index goes to 65,535."""
+    assert len({folded(at_ns, record << 16 | index) for index in range(1 << 16)}) == 1 << 16
 
 
 @given(record=st.integers(0, 2**40), apart=st.integers(1, 63), at_ns=st.integers(0, 2**62))
