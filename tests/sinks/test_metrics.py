@@ -100,6 +100,8 @@ def test_whatever_an_upstream_is_called(upstream: str) -> None:
 def test_a_tick_of_another_version_makes_no_invalid_metric() -> None:
     families = scraped(Figures(relay={"odd name": 1, "9lives": 2, "": 3, "closed_": 1, "fine": 4}))
     assert all(re.fullmatch(r"[a-z_][a-z0-9_]*", name) for name in families)
+    seen = {name.removeprefix("nocwatch_seen_relay_") for name in families if "_seen_relay_" in name}
+    assert seen == {"fine", "refused", "closed", "upstream_up"}
     assert families["nocwatch_seen_relay_fine"][0].value == 4
 
 
