@@ -7,7 +7,6 @@ links at TCP level, after the grace that the operator allows.
 
 from __future__ import annotations
 
-import gc
 import resource
 import signal
 import socket
@@ -18,7 +17,7 @@ import msgspec
 import structlog
 import trio
 
-from nocwatch import clock
+from nocwatch import clock, garbage
 from nocwatch.journal.settings import JournalSettings
 from nocwatch.journal.writer import Writer
 from nocwatch.proxy import listener as listening
@@ -37,8 +36,6 @@ _log = structlog.get_logger(__name__)
 
 TICK_S = 1.0
 GRACE_CHECK_S = 0.1
-GC_THRESHOLDS = (50_000, 20, 100)
-"""With Python's own thresholds, 10,000 idle links cost pauses of a second; a link makes no cycles to be found."""
 DESCRIPTORS_SPARE = 128
 """Of the process's descriptors, kept for the journal, listeners, the status server and connections being refused."""
 
@@ -287,15 +284,8 @@ async def serve(
         NocwatchError: it cannot start; one clear line.
     """
     relay = Relay(settings, journal)
-    tune_gc()
+    garbage.tune()
     await relay.run(signals=signals, task_status=task_status)
-
-
-def tune_gc() -> None:
-    """What exists now lives as long as the process, and the rest makes few cycles: look rarely."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
 
 
 def _links_possible() -> int:

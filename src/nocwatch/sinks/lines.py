@@ -32,7 +32,6 @@ TEXT_BYTES_MAX = 32 * 1024
 """InfluxDB 3 refuses string fields above 64 KiB; half of that leaves room for escapes."""
 
 _KEY = str.maketrans({",": r"\,", "=": r"\=", " ": r"\ ", "\n": r"\n", "\r": r"\r", "\t": r"\ "})
-_STRING = str.maketrans({'"': r"\"", "\\": r"\\"})
 _DIRECTIONS = {Direction.FROM_STATION: "cp-to-csms", Direction.FROM_CSMS: "csms-to-cp"}
 
 STATUS_CODES: dict[ConnectorStatus, int] = {status: code for code, status in enumerate(ConnectorStatus)}
@@ -77,7 +76,9 @@ def string(text: str) -> str:
     """A string field, cut where it is absurdly long."""
     if len(text) > TEXT_BYTES_MAX // 4 and len(encoded := text.encode("utf-8", "replace")) > TEXT_BYTES_MAX:
         text = encoded[:TEXT_BYTES_MAX].decode("utf-8", "ignore")
-    return f'"{text.translate(_STRING)}"'
+    # Two replacements: a translation table takes twenty times as long over a payload.
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 class LineMaker:

@@ -8,7 +8,7 @@ from pathlib import Path
 import structlog
 import trio
 
-from nocwatch import clock
+from nocwatch import clock, garbage
 from nocwatch.alerts.channels import build
 from nocwatch.alerts.dispatcher import Dispatcher
 from nocwatch.config import Configuration, privacy_key
@@ -132,6 +132,7 @@ class Watch:
                     log.info(
                         "watching", console=f"http://{self.console_address}", metrics=self.metrics_address
                     )
+                    garbage.tune()
                     task_status.started(self)
                 self.hub.close()
                 stopping.set()
