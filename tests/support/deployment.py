@@ -26,7 +26,9 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-async def until(look: Callable[[], Any], what: str | Callable[[], str], patience_s: float = PATIENCE_S) -> Any:
+async def until(
+    look: Callable[[], Any], what: str | Callable[[], str], patience_s: float = PATIENCE_S
+) -> Any:
     """Looks again and again until it sees something true; fails with ``what`` when patience ends.
 
     It is no sleep: the test goes on at the moment at which the thing is so.
