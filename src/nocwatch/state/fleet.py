@@ -20,8 +20,9 @@ from nocwatch.sessions import Session
 from nocwatch.state import presence, station
 from nocwatch.state.changes import AnyChange, LinkRefused, UpstreamChanged
 from nocwatch.state.memory import LinkState, StationState
+from nocwatch.state.records import session_now, station_record
 from nocwatch.state.settings import StateSettings
-from nocwatch.state.tracker import TimerKey, Tracker, session_now, station_record
+from nocwatch.state.tracker import TimerKey, Tracker
 from nocwatch.timers import Timers
 
 UPSTREAMS_MAX: Final = 64

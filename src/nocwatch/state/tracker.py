@@ -11,29 +11,27 @@ from collections.abc import Iterator
 import msgspec
 
 from nocwatch.moments import SECOND_NS
-from nocwatch.network import Connector, ConnectorStatus, Station
+from nocwatch.network import ConnectorStatus
 from nocwatch.ocpp.events import Event
-from nocwatch.sessions import Outcome, Session
-from nocwatch.state import meter
 from nocwatch.state.changes import AnyChange, ConnectorChanged, SessionChanged, StationChanged
-from nocwatch.state.facts import Ending, Verdict
+from nocwatch.state.facts import Ending
 from nocwatch.state.memory import ConnectorState, StationState, connector_key
 from nocwatch.state.meter import Meter
+from nocwatch.state.records import (
+    add_last_steps,
+    connector_record,
+    differs,
+    same,
+    shown_status,
+    station_record,
+)
 from nocwatch.state.register import Gate
-from nocwatch.state.session import SessionState, gate_of, record, rejudge, session_id, step, unstep
+from nocwatch.state.session import SessionState, gate_of, record, rejudge, session_id, unstep
 from nocwatch.state.settings import StateSettings
 from nocwatch.timers import Timers
 
 TimerKey = tuple[str, str, str]
 """Station, kind (``free``, ``attempt``, ``loose``, ``abandoned``, ``calls``), subject."""
-
-_CHARGING_STATES = {
-    "Charging": ConnectorStatus.CHARGING,
-    "SuspendedEV": ConnectorStatus.SUSPENDED_EV,
-    "SuspendedEVSE": ConnectorStatus.SUSPENDED_EVSE,
-    "EVConnected": ConnectorStatus.PREPARING,
-    "Idle": ConnectorStatus.FINISHING,
-}
 
 
 class Tracker:
@@ -270,7 +268,7 @@ class Tracker:
     def _tell_connector(self, connector: ConnectorState, event_at_ns: int) -> None:
         open_there = self.on_connector(connector)
         connector.session = open_there[-1].id if open_there else None
-        shown = self._shown(connector)
+        shown = shown_status(self.state, connector)
         if shown is not connector.shown:
             connector.shown = shown
             connector.since_ns = event_at_ns if shown is not ConnectorStatus.OFFLINE else self.now_ns
@@ -291,32 +289,18 @@ class Tracker:
             )
         )
 
-    def _shown(self, connector: ConnectorState) -> ConnectorStatus:
-        if not self.state.links:
-            return (
-                ConnectorStatus.OFFLINE
-                if connector.reported is not ConnectorStatus.NO_DATA
-                else ConnectorStatus.NO_DATA
-            )
-        if connector.charging_state and connector.reported in (
-            ConnectorStatus.OCCUPIED,
-            ConnectorStatus.NO_DATA,
-        ):
-            return _CHARGING_STATES.get(connector.charging_state, connector.reported)
-        return connector.reported
-
     def _tell_session(self, session: SessionState, because: str) -> bool:
         rejudge(session, self.state.holes, self.state.orders, self.settings)
-        _last_steps(session, self.settings)
+        add_last_steps(session, self.settings)
         over = session.ending is not None
-        revised = over and session.told_verdict is not None and _differs(session)
+        revised = over and session.told_verdict is not None and differs(session)
         if revised:
             session.revised_because = (
                 because or session.revised_because or "a message that came after the end told more"
             )
         before = session.told
         now = record(session, self.now_ns, self.settings)
-        if before is not None and _same(before, now):
+        if before is not None and same(before, now):
             return False
         session.told = now
         if over:
@@ -363,60 +347,6 @@ def usable(transaction: int | str | None) -> bool:
     return transaction is not None and transaction not in (0, -1, "")
 
 
-def session_now(session: SessionState, settings: StateSettings) -> Session:
-    """The session as it stands at this moment; between two records only its meter moves."""
-    told = session.told
-    if told is None:
-        return record(session, session.last_heard_ns, settings)
-    if session.ending is not None:
-        return told
-    return msgspec.structs.replace(
-        told,
-        energy_wh=meter.energy_wh(session.meter, gate_of(session.meter.untimed, settings)),
-        power_w=session.power_w,
-        power_w_max=session.power_w_max,
-        soc_percent=session.soc_percent,
-    )
-
-
-def connector_record(connector: ConnectorState) -> Connector:
-    return Connector(
-        evse=connector.evse,
-        connector=connector.connector,
-        status=connector.shown,
-        reported=connector.reported,
-        since_ns=connector.since_ns,
-        error_code=connector.error_code,
-        vendor_error=connector.vendor_error,
-        session=connector.session,
-        power_w=connector.power_w,
-    )
-
-
-def station_record(state: StationState) -> Station:
-    """The station as it stands."""
-    return Station(
-        id=state.id,
-        online=state.online,
-        since_ns=state.since_ns,
-        last_seen_ns=state.last_seen_ns,
-        connections=tuple(link.connection for link in state.links),
-        upstream=state.upstream,
-        version=state.version,
-        remote_address=state.remote_address,
-        vendor=state.vendor,
-        model=state.model,
-        firmware=state.firmware,
-        serial=state.serial,
-        boots=state.boots,
-        booted_at_ns=state.booted_at_ns,
-        heartbeat_interval_s=state.heartbeat_interval_s,
-        connectors=tuple(connector_record(state.connectors[key]) for key in sorted(state.connectors)),
-        controller=None if state.controller is None else connector_record(state.controller),
-        configuration=dict(state.configuration),
-    )
-
-
 def _key(connector: ConnectorState) -> int:
     key = connector_key(connector.evse, connector.connector)
     assert key is not None
@@ -427,31 +357,3 @@ def _is_on(session: SessionState, evse: int | None, connector: int) -> bool:
     if session.connector is None:
         return session.evse is not None and session.evse == evse
     return session.connector == connector and session.evse == evse
-
-
-def _differs(session: SessionState) -> bool:
-    """Whether the verdict is another than the one told at the end: outcome, reason, blame or energy."""
-    told, now = session.told_verdict or Verdict(), session.verdict
-    if (told.outcome, told.reason, told.blame) != (now.outcome, now.reason, now.blame):
-        return True
-    return (session.told_energy_wh or 0.0) != (session.energy_wh or 0.0)
-
-
-def _same(before: Session, now: Session) -> bool:
-    return (
-        msgspec.structs.replace(now, revision=before.revision, changed_at_ns=before.changed_at_ns) == before
-    )
-
-
-def _last_steps(session: SessionState, settings: StateSettings) -> None:
-    """Failed, or Completed: which of the two follows from the verdict."""
-    if session.ending is None or session.stopped_at_ns is None:
-        return
-    if session.verdict.outcome is Outcome.FAILED:
-        unstep(session, "completed")
-        reason = session.verdict.reason
-        step(session, settings, session.stopped_at_ns, "failed", str(reason) if reason else "")
-        return
-    unstep(session, "failed")
-    if session.complete_at_ns is not None and not session.sequence_missing:
-        step(session, settings, session.complete_at_ns, "completed", "The stop was answered", ())

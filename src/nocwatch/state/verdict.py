@@ -11,12 +11,21 @@ import msgspec
 from nocwatch.flags import Blame, Evidence
 from nocwatch.moments import SECOND_NS
 from nocwatch.sessions import Outcome, Reason
+from nocwatch.state.causes import (
+    ACCEPTED,
+    by_authorisation,
+    by_csms,
+    by_error,
+    by_loss,
+    by_reboot,
+    by_stop_reason,
+    refused,
+)
 from nocwatch.state.evidence import (
     duration_text,
     energy_text,
     failed,
     gaps,
-    hole_after_start,
     hole_at_end,
     hole_between,
     issues_of,
@@ -27,7 +36,6 @@ from nocwatch.state.evidence import (
     stop_evidence,
 )
 from nocwatch.state.facts import Ending, Facts, Hole, Order, RemoteStart, Verdict
-from nocwatch.state.faults import family
 from nocwatch.state.settings import StateSettings
 
 VALID_STOPS = frozenset(
@@ -42,10 +50,6 @@ VALID_STOPS = frozenset(
     }
 )
 _DRIVERS_STOPS = VALID_STOPS - {"EnergyLimitReached", "SOCLimitReached", "TimeLimitReached", "MasterPass"}
-_REBOOTS = frozenset({"Reboot", "HardReset", "SoftReset", "ImmediateReset"})
-_SAFETY_STOPS = frozenset({"GroundFault", "OvercurrentFault", "PowerQuality"})
-_ACCEPTED = frozenset({"", "Accepted"})
-_RESET_EXPLAINS_NS = 300 * SECOND_NS
 _UNAVAILABLE = frozenset({"Faulted", "Unavailable"})
 
 
@@ -65,23 +69,6 @@ def judge(facts: Facts, holes: list[Hole], orders: list[Order], settings: StateS
     if verdict.outcome is Outcome.SUCCESS:
         issues += issues_of(facts, holes)
     return msgspec.structs.replace(verdict, issues=issues)
-
-
-def refused(facts: Facts) -> Evidence | None:
-    """What shows that the token was refused and not accepted afterwards; None where it was not."""
-    if facts.start_status not in _ACCEPTED:
-        text = f"The CSMS answered the start with {facts.start_status}"
-        return Evidence(
-            text=text, at_ns=facts.start_answered_at_ns or 0, frames=refs(facts.start_answer_frame)
-        )
-    if facts.start_status == "Accepted":
-        return None
-    answered = [each for each in facts.authorizations if each.status]
-    if answered and answered[-1].status != "Accepted":
-        last = answered[-1]
-        text = f"Authorize was answered {last.status} after {seconds_text(last.answered_at_ns, last.asked_at_ns)}"
-        return Evidence(text=text, at_ns=last.answered_at_ns or 0, frames=refs(last.frame, last.answer_frame))
-    return None
 
 
 def valid_stop(facts: Facts) -> bool:
@@ -106,12 +93,12 @@ def _transaction(facts: Facts, holes: list[Hole], orders: list[Order], settings:
     if not enough and (cancelled := _cancelled(facts, holes, settings)) is not None:
         return cancelled
     return (
-        _by_error(facts)
-        or _by_stop_reason(facts)
-        or _by_reboot(facts, orders)
-        or _by_csms(facts, enough=enough)
-        or _by_loss(facts, holes, enough=enough)
-        or _by_authorisation(facts, settings, enough=enough)
+        by_error(facts)
+        or by_stop_reason(facts)
+        or by_reboot(facts, orders)
+        or by_csms(facts, enough=enough)
+        or by_loss(facts, holes, enough=enough)
+        or by_authorisation(facts, settings, enough=enough)
         or _by_ending(facts, orders, settings, enough=enough)
     )
 
@@ -134,97 +121,6 @@ def _long(facts: Facts, settings: StateSettings) -> bool:
     """Whether it lasted so long that a driver who got no energy had given it its chance."""
     stopped_at_ns = facts.stopped_at_ns or facts.started_at_ns
     return stopped_at_ns - facts.started_at_ns > settings.cancelled_within * SECOND_NS
-
-
-def _by_stop_reason(facts: Facts) -> Verdict | None:
-    reason = facts.stop_reason
-    if reason == "EmergencyStop":
-        return failed(facts, Reason.EMERGENCY_STOP, Blame.DRIVER, "The emergency stop was pressed")
-    if reason == "PowerLoss":
-        return failed(facts, Reason.POWER_LOSS, Blame.UNKNOWN, "The station lost its power supply")
-    if reason in _SAFETY_STOPS:
-        return failed(facts, Reason.ELECTRICAL_SAFETY, Blame.CHARGER, f"The station stopped with {reason}")
-    return None
-
-
-def _by_error(facts: Facts) -> Verdict | None:
-    for error in facts.errors:
-        found = family(error.code)
-        if found is not None:
-            reason, blame = found
-            about = f" ({error.info})" if error.info else ""
-            text = f"The station reported {error.code}{about} {seconds_text(error.at_ns, facts.started_at_ns)} after the start"
-            return Verdict(
-                Outcome.FAILED,
-                reason,
-                blame,
-                (Evidence(text=text, at_ns=error.at_ns, frames=refs(error.frame)),),
-            )
-    return None
-
-
-def _by_reboot(facts: Facts, orders: list[Order]) -> Verdict | None:
-    if facts.stop_reason not in _REBOOTS:
-        return None
-    stopped_at_ns = facts.stopped_at_ns or facts.started_at_ns
-    for order in reversed(orders):
-        if order.name == "reset" and -_RESET_EXPLAINS_NS <= stopped_at_ns - order.at_ns <= _RESET_EXPLAINS_NS:
-            text = f"The CSMS had ordered a reset {seconds_text(stopped_at_ns, order.at_ns)} before"
-            evidence = (
-                stop_evidence(facts, f"Stopped with {facts.stop_reason}"),
-                Evidence(text=text, at_ns=order.at_ns, frames=refs(order.frame)),
-            )
-            return Verdict(Outcome.FAILED, Reason.REBOOT, Blame.CSMS, evidence)
-    return failed(
-        facts,
-        Reason.REBOOT,
-        Blame.CHARGER,
-        f"Stopped with {facts.stop_reason}, and nobody had ordered a reset",
-    )
-
-
-def _by_csms(facts: Facts, *, enough: bool) -> Verdict | None:
-    for error in facts.csms_errors:
-        if not enough and error.action != "end":
-            text = f"The CSMS answered {error.action} with {error.code}" + (
-                f": {error.description}" if error.description else ""
-            )
-            return Verdict(
-                Outcome.FAILED,
-                Reason.CSMS_ERROR,
-                Blame.CSMS,
-                (Evidence(text=text, at_ns=error.at_ns, frames=refs(error.frame)),),
-            )
-    if facts.stop_reason in {"DeAuthorized", "ReqEnergyTransferRejected"} and facts.ending is Ending.STOP:
-        if (because := refused(facts)) is not None:
-            return Verdict(Outcome.FAILED, Reason.DEAUTHORISED, Blame.DRIVER, (because,))
-        return failed(
-            facts,
-            Reason.DEAUTHORISED,
-            Blame.CSMS,
-            "The token was accepted, and its authorisation withdrawn afterwards",
-        )
-    return None
-
-
-def _by_loss(facts: Facts, holes: list[Hole], *, enough: bool) -> Verdict | None:
-    """Ended by or during the loss of the socket."""
-    if facts.ending is Ending.ABANDONED:
-        hole = holes[-1] if holes else None
-        blame, evidence = loss(facts, hole)
-        return Verdict(Outcome.FAILED, Reason.CONNECTIVITY, blame, evidence)
-    hole = hole_after_start(facts, holes) if facts.ending is Ending.LOST_STOP and not enough else None
-    if facts.ending is Ending.STOP:
-        hole = hole_at_end(facts, holes)
-    if hole is None:
-        return None
-    blame, evidence = loss(facts, hole)
-    return Verdict(Outcome.FAILED, Reason.CONNECTIVITY, blame, evidence)
-
-
-def _by_authorisation(facts: Facts, settings: StateSettings, *, enough: bool) -> Verdict | None:
-    slow = None if enough else slow_authorisation(facts, settings)
-    return None if slow is None else Verdict(Outcome.FAILED, Reason.AUTH_TIMEOUT, *slow)
 
 
 def _by_ending(facts: Facts, orders: list[Order], settings: StateSettings, *, enough: bool) -> Verdict:
@@ -283,14 +179,14 @@ def _attempt(facts: Facts, holes: list[Hole], settings: StateSettings) -> Verdic
     if (because := refused(facts)) is not None:
         return Verdict(Outcome.REJECTED, Reason.AUTH_REJECTED, Blame.DRIVER, (because,))
     if facts.csms_errors:
-        verdict = _by_csms(facts, enough=False)
+        verdict = by_csms(facts, enough=False)
         assert verdict is not None
         return verdict
     if facts.remote is not None:
         return (
             _remote_attempt(facts, facts.remote, holes)
             if not facts.errors
-            else _by_error(facts) or _remote_attempt(facts, facts.remote, holes)
+            else by_error(facts) or _remote_attempt(facts, facts.remote, holes)
         )
     last = facts.authorizations[-1]
     if last.failed_by == "link_lost":
@@ -298,7 +194,7 @@ def _attempt(facts: Facts, holes: list[Hole], settings: StateSettings) -> Verdic
         return Verdict(Outcome.FAILED, Reason.CONNECTIVITY, blame, evidence)
     if (slow := slow_authorisation(facts, settings)) is not None:
         return Verdict(Outcome.FAILED, Reason.AUTH_TIMEOUT, *slow)
-    if facts.errors and (failed := _by_error(facts)) is not None:
+    if facts.errors and (failed := by_error(facts)) is not None:
         return failed
     text = f"Accepted after {seconds_text(last.answered_at_ns, last.asked_at_ns)}, and no charging was begun"
     evidence = (Evidence(text=text, at_ns=last.asked_at_ns, frames=refs(last.frame, last.answer_frame)),)
@@ -307,7 +203,7 @@ def _attempt(facts: Facts, holes: list[Hole], settings: StateSettings) -> Verdic
 
 def _remote_attempt(facts: Facts, remote: RemoteStart, holes: list[Hole]) -> Verdict:
     frames = refs(remote.frame, remote.answer_frame)
-    if remote.status not in _ACCEPTED or remote.failed_by not in ("", "silence", "link_lost"):
+    if remote.status not in ACCEPTED or remote.failed_by not in ("", "silence", "link_lost"):
         said = remote.status or remote.failed_by
         evidence = [
             Evidence(

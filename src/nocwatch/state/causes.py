@@ -1,0 +1,136 @@
+"""Causes of a failure, each a question to the facts: the verdict it gives where it holds, None where it does not.
+
+Which is asked first is ``verdict.py``'s matter. Each answer names its evidence.
+"""
+
+from __future__ import annotations
+
+from nocwatch.flags import Blame, Evidence
+from nocwatch.moments import SECOND_NS
+from nocwatch.sessions import Outcome, Reason
+from nocwatch.state.evidence import (
+    failed,
+    hole_after_start,
+    hole_at_end,
+    loss,
+    refs,
+    seconds_text,
+    slow_authorisation,
+    stop_evidence,
+)
+from nocwatch.state.facts import Ending, Facts, Hole, Order, Verdict
+from nocwatch.state.faults import family
+from nocwatch.state.settings import StateSettings
+
+_REBOOTS = frozenset({"Reboot", "HardReset", "SoftReset", "ImmediateReset"})
+_SAFETY_STOPS = frozenset({"GroundFault", "OvercurrentFault", "PowerQuality"})
+ACCEPTED = frozenset({"", "Accepted"})
+_RESET_EXPLAINS_NS = 300 * SECOND_NS
+
+
+def refused(facts: Facts) -> Evidence | None:
+    """What shows that the token was refused and not accepted afterwards; None where it was not."""
+    if facts.start_status not in ACCEPTED:
+        text = f"The CSMS answered the start with {facts.start_status}"
+        return Evidence(
+            text=text, at_ns=facts.start_answered_at_ns or 0, frames=refs(facts.start_answer_frame)
+        )
+    if facts.start_status == "Accepted":
+        return None
+    answered = [each for each in facts.authorizations if each.status]
+    if answered and answered[-1].status != "Accepted":
+        last = answered[-1]
+        text = f"Authorize was answered {last.status} after {seconds_text(last.answered_at_ns, last.asked_at_ns)}"
+        return Evidence(text=text, at_ns=last.answered_at_ns or 0, frames=refs(last.frame, last.answer_frame))
+    return None
+
+
+def by_stop_reason(facts: Facts) -> Verdict | None:
+    reason = facts.stop_reason
+    if reason == "EmergencyStop":
+        return failed(facts, Reason.EMERGENCY_STOP, Blame.DRIVER, "The emergency stop was pressed")
+    if reason == "PowerLoss":
+        return failed(facts, Reason.POWER_LOSS, Blame.UNKNOWN, "The station lost its power supply")
+    if reason in _SAFETY_STOPS:
+        return failed(facts, Reason.ELECTRICAL_SAFETY, Blame.CHARGER, f"The station stopped with {reason}")
+    return None
+
+
+def by_error(facts: Facts) -> Verdict | None:
+    for error in facts.errors:
+        found = family(error.code)
+        if found is not None:
+            reason, blame = found
+            about = f" ({error.info})" if error.info else ""
+            text = f"The station reported {error.code}{about} {seconds_text(error.at_ns, facts.started_at_ns)} after the start"
+            return Verdict(
+                Outcome.FAILED,
+                reason,
+                blame,
+                (Evidence(text=text, at_ns=error.at_ns, frames=refs(error.frame)),),
+            )
+    return None
+
+
+def by_reboot(facts: Facts, orders: list[Order]) -> Verdict | None:
+    if facts.stop_reason not in _REBOOTS:
+        return None
+    stopped_at_ns = facts.stopped_at_ns or facts.started_at_ns
+    for order in reversed(orders):
+        if order.name == "reset" and -_RESET_EXPLAINS_NS <= stopped_at_ns - order.at_ns <= _RESET_EXPLAINS_NS:
+            text = f"The CSMS had ordered a reset {seconds_text(stopped_at_ns, order.at_ns)} before"
+            evidence = (
+                stop_evidence(facts, f"Stopped with {facts.stop_reason}"),
+                Evidence(text=text, at_ns=order.at_ns, frames=refs(order.frame)),
+            )
+            return Verdict(Outcome.FAILED, Reason.REBOOT, Blame.CSMS, evidence)
+    return failed(
+        facts,
+        Reason.REBOOT,
+        Blame.CHARGER,
+        f"Stopped with {facts.stop_reason}, and nobody had ordered a reset",
+    )
+
+
+def by_csms(facts: Facts, *, enough: bool) -> Verdict | None:
+    for error in facts.csms_errors:
+        if not enough and error.action != "end":
+            text = f"The CSMS answered {error.action} with {error.code}" + (
+                f": {error.description}" if error.description else ""
+            )
+            return Verdict(
+                Outcome.FAILED,
+                Reason.CSMS_ERROR,
+                Blame.CSMS,
+                (Evidence(text=text, at_ns=error.at_ns, frames=refs(error.frame)),),
+            )
+    if facts.stop_reason in {"DeAuthorized", "ReqEnergyTransferRejected"} and facts.ending is Ending.STOP:
+        if (because := refused(facts)) is not None:
+            return Verdict(Outcome.FAILED, Reason.DEAUTHORISED, Blame.DRIVER, (because,))
+        return failed(
+            facts,
+            Reason.DEAUTHORISED,
+            Blame.CSMS,
+            "The token was accepted, and its authorisation withdrawn afterwards",
+        )
+    return None
+
+
+def by_loss(facts: Facts, holes: list[Hole], *, enough: bool) -> Verdict | None:
+    """Ended by or during the loss of the socket."""
+    if facts.ending is Ending.ABANDONED:
+        hole = holes[-1] if holes else None
+        blame, evidence = loss(facts, hole)
+        return Verdict(Outcome.FAILED, Reason.CONNECTIVITY, blame, evidence)
+    hole = hole_after_start(facts, holes) if facts.ending is Ending.LOST_STOP and not enough else None
+    if facts.ending is Ending.STOP:
+        hole = hole_at_end(facts, holes)
+    if hole is None:
+        return None
+    blame, evidence = loss(facts, hole)
+    return Verdict(Outcome.FAILED, Reason.CONNECTIVITY, blame, evidence)
+
+
+def by_authorisation(facts: Facts, settings: StateSettings, *, enough: bool) -> Verdict | None:
+    slow = None if enough else slow_authorisation(facts, settings)
+    return None if slow is None else Verdict(Outcome.FAILED, Reason.AUTH_TIMEOUT, *slow)
