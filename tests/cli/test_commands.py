@@ -135,3 +135,22 @@ def test_the_doctor_finds_what_is_wrong_and_says_what_to_do(tmp_path: Path) -> N
     findings = {each["what"]: each for each in json.loads(done.stdout)}
     assert findings["CSMS main"]["state"] == "bad"
     assert findings["CSMS main"]["remedy"]
+
+
+def test_a_replay_for_reading_says_the_same_of_a_session_once(tmp_path: Path) -> None:
+    """Its milestones go on after its end; the words do not change by that."""
+    head = '{{"schemaVersion":"1.1","timestamp":"2026-01-01T12:0{0}:00Z","transport":"json","direction":"{1}","messageType":"{2}","action":"{3}","messageId":"{4}","chargePointId":"CP1","payload":{5}}}\n'
+    lines = (
+        (0, "cp-to-csms", "CALL", "Authorize", "1", '{"idTag":"A"}'),
+        (0, "csms-to-cp", "CALLRESULT", "Authorize", "1", '{"idTagInfo":{"status":"Blocked"}}'),
+        (1, "cp-to-csms", "CALL", "StartTransaction", "2", '{"connectorId":1,"idTag":"B","meterStart":0,"timestamp":"2026-01-01T12:01:00Z"}'),
+        (1, "csms-to-cp", "CALLRESULT", "StartTransaction", "2", '{"transactionId":7,"idTagInfo":{"status":"Accepted"}}'),
+        (5, "cp-to-csms", "CALL", "StopTransaction", "3", '{"transactionId":7,"meterStop":5000,"timestamp":"2026-01-01T12:05:00Z"}'),
+        (5, "csms-to-cp", "CALLRESULT", "StopTransaction", "3", "{}"),
+        (6, "cp-to-csms", "CALL", "StatusNotification", "4", '{"connectorId":1,"status":"Available","errorCode":"NoError"}'),
+    )  # fmt: skip
+    (tmp_path / "t.jsonl").write_text("".join(head.format(*each) for each in lines))
+    done = nocwatch(tmp_path, "replay", "t.jsonl")
+    assert done.returncode == 0, done.stderr
+    assert [line[21:28] for line in done.stdout.splitlines()].count("session") == 2, done.stdout
+    assert "5.00 kWh  success" in done.stdout

@@ -305,7 +305,7 @@ def test_next_transaction_shows_that_the_stop_was_lost() -> None:
     watched.wait(60)
     cp1.status(1, "Preparing")
     cp1.start(1, "OTHER", 5000)
-    assert "the next transaction began" in watched.only.summary
+    assert "connector 1: the next transaction began, and the one before it was never stopped" in watched.only.summary
 
 
 @pytest.mark.parametrize("version", ["1.6", "2.0.1"])

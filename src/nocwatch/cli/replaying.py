@@ -46,7 +46,7 @@ def replay(
     from nocwatch.trace.reading import read_traces
     from nocwatch.trace.replay import REPLAY_KEY, journal_sightings
     from nocwatch.trace.replay import replay as run
-    from nocwatch.trace.results import text_line
+    from nocwatch.trace.results import text_line, text_words
 
     if output not in ("text", "jsonl"):
         raise NocwatchError(f"--format {output}: there are text and jsonl")
@@ -62,10 +62,13 @@ def replay(
     if folders and len(files) > 1:
         raise NocwatchError(f"{folders[0]} is a journal folder; replay one folder, or trace files")
     source = journal_sightings(folders[0], gate, until_ns) if folders else read_traces(files, gate, until_ns)
+    said: dict[str, str] = {}
     for result in run(source, chosen, places, from_ns=from_ns, until_ns=until_ns):
         if output == "jsonl":
             sys.stdout.buffer.write(msgspec.json.encode(result) + b"\n")
-        else:
+        elif said.get(result["id"]) != (words := text_words(result)):
+            # A session whose milestones alone moved on would say the same again.
+            said[result["id"]] = words
             typer.echo(text_line(result))
     sys.stdout.flush()
 

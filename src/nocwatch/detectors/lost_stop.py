@@ -94,7 +94,10 @@ class LostStop(Detector[LostStopSettings, Open]):
             state.held = True
             return
         self._tell(
-            key, state, f"no Stop came within {wording.span(context.now_ns - state.free_since_ns)}", context
+            key,
+            state,
+            f"the connector is free, and no Stop came within {wording.span(context.now_ns - state.free_since_ns)}",
+            context,
         )
 
     def _connector(self, event: ConnectorChanged, context: Context[Open]) -> None:
@@ -160,9 +163,9 @@ class LostStop(Detector[LostStopSettings, Open]):
             )
             context.state(_index(session.station)).sessions.append(session.id)
         why = (
-            "the next transaction began without a Stop"
+            "the next transaction began, and the one before it was never stopped"
             if successor
-            else "the session was given up without a Stop"
+            else "the connector is free, and the session was given up without a Stop"
         )
         self._tell(session.id, known, why, context)
 
@@ -184,7 +187,7 @@ class LostStop(Detector[LostStopSettings, Open]):
         )
         context.raise_flag(
             key,
-            f"{context.place(state.station).name or state.station}, {where}: the connector is free, and {why}{register}.",
+            f"{context.place(state.station).name or state.station}, {where}: {why}{register}.",
             station=state.station,
             evse=state.evse,
             connector=state.connector,

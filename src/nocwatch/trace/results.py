@@ -89,14 +89,22 @@ def alert_json(alert: Alert) -> Json:
 
 def text_line(result: Json) -> str:
     """A result for a terminal."""
-    at = result["at"][:19].replace("T", " ")
+    return f"{result['at'][:19].replace('T', ' ')}  {text_words(result)}"
+
+
+def text_words(result: Json) -> str:
+    """What the line says, without its time."""
     if result["kind"] == "session":
         energy = "" if result["energy_wh"] is None else f"{result['energy_wh'] / 1000:.2f} kWh"
         where = ".".join(str(part) for part in (result["evse"], result["connector"]) if part is not None)
         verdict = " ".join(
             str(part) for part in (result["outcome"], result["reason"], result["blame"]) if part
         )
-        return f"{at}  session  {result['station']}/{where or '?'}  {result['transaction'] or '-'}  {energy:>10}  {verdict}"
+        return f"session  {result['station']}/{where or '?'}  {result['transaction'] or '-'}  {energy:>10}  {verdict}"
     if result["kind"] == "flag":
-        return f"{at}  flag     {result['severity']:<8}  {result['state']:<7}  {result['rule']}: {result['summary']}"
-    return f"{at}  alert    {result['state']:<12}  {result['group']}  → {', '.join(result['receivers']) or 'nobody'}"
+        return (
+            f"flag     {result['severity']:<8}  {result['state']:<7}  {result['rule']}: {result['summary']}"
+        )
+    return (
+        f"alert    {result['state']:<12}  {result['group']}  → {', '.join(result['receivers']) or 'nobody'}"
+    )
