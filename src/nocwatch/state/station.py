@@ -7,7 +7,7 @@ from typing import Any
 
 from nocwatch.ocpp import events
 from nocwatch.ocpp.events import CallRefused, CallUnanswered, Event
-from nocwatch.state import attempts, endings, metered, presence, statuses, transactions
+from nocwatch.state import attempts, endings, metered, presence, remote_starts, statuses, transactions
 from nocwatch.state.changes import AnyChange
 from nocwatch.state.tracker import Tracker
 
@@ -55,8 +55,8 @@ _HANDLERS: dict[type[Event], Callable[[Tracker, Any], None]] = {
     events.ComponentReported: statuses.on_component,
     events.AuthorizeAsked: attempts.on_authorize_asked,
     events.AuthorizeAnswered: attempts.on_authorize_answered,
-    events.Commanded: attempts.on_commanded,
-    events.CommandAnswered: attempts.on_command_answered,
+    events.Commanded: remote_starts.on_commanded,
+    events.CommandAnswered: remote_starts.on_command_answered,
     events.CallUnanswered: _unanswered,
     events.CallRefused: _refused,
     events.TransactionBegan: transactions.on_began,

@@ -1,0 +1,36 @@
+"""How long an act is waited for, and its end where nothing came of it."""
+
+from __future__ import annotations
+
+from nocwatch.moments import SECOND_NS
+from nocwatch.state.facts import Ending
+from nocwatch.state.presence import number
+from nocwatch.state.session import SessionState
+from nocwatch.state.tracker import Tracker
+
+
+def give_up(tracker: Tracker, session: SessionState, at_ns: int) -> None:
+    tracker.close(session, Ending.ATTEMPT, at_ns)
+
+
+def make_room(tracker: Tracker) -> None:
+    """Before a new attempt: the oldest that waits is closed early where there are too many."""
+    waiting = [each for each in tracker.under_way() if not each.began]
+    if len(waiting) >= tracker.settings.attempts_max:
+        tracker.count("state_attempts_closed_early")
+        give_up(tracker, waiting[0], tracker.now_ns)
+
+
+def window_ns(tracker: Tracker) -> int:
+    return int(tracker.settings.join_window * SECOND_NS)
+
+
+def plug_in_ns(tracker: Tracker) -> int:
+    """The station's own patience with a driver who has not plugged in."""
+    settings = tracker.state.configuration
+    said = settings.get("ConnectionTimeOut") or settings.get("TxCtrlr.EVConnectionTimeOut") or ""
+    return int((number(said) or 0.0) * SECOND_NS)
+
+
+def patience_ns(tracker: Tracker) -> int:
+    return max(int(tracker.settings.remote_start_patience * SECOND_NS), plug_in_ns(tracker))

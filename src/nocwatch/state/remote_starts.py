@@ -1,0 +1,148 @@
+"""Remote starts: the CSMS asks for a transaction, and the station takes it up, refuses, or does nothing."""
+
+from __future__ import annotations
+
+from nocwatch.network import ConnectorStatus
+from nocwatch.ocpp.events import CallRefused, CallUnanswered, Command, CommandAnswered, Commanded
+from nocwatch.sessions import Milestone
+from nocwatch.state.facts import RemoteStart
+from nocwatch.state.patience import give_up, make_room, patience_ns, window_ns
+from nocwatch.state.presence import on_ordered
+from nocwatch.state.session import SessionState, step
+from nocwatch.state.tracker import Tracker
+
+REMOTE_STARTS = ("RemoteStartTransaction", "RequestStartTransaction")
+
+
+def on_commanded(tracker: Tracker, event: Commanded) -> None:
+    if event.command is not Command.REMOTE_START:
+        return
+    remote = RemoteStart(
+        connection=event.connection,
+        message_id=event.message_id,
+        asked_at_ns=event.at_ns,
+        frame=event.frame,
+        token=event.token,
+        remote_start_id=event.remote_start_id,
+    )
+    for session in tracker.under_way():
+        known = session.remote
+        if known is not None and (known.message_id, known.connection) == (
+            remote.message_id,
+            remote.connection,
+        ):
+            return
+        if (
+            known is not None
+            and remote.remote_start_id is not None
+            and known.remote_start_id == remote.remote_start_id
+        ):
+            return
+    session = _for_remote_start(tracker, event)
+    session.remote = remote
+    if not session.began:
+        session.token = event.token
+        session.evse = event.evse or session.evse
+        session.connector = event.connector or session.connector
+        _status_at_remote(tracker, session)
+        tracker.wait("attempt", session.id, event.at_ns + max(patience_ns(tracker), window_ns(tracker)))
+    step(
+        session,
+        tracker.settings,
+        event.at_ns,
+        Milestone.CREATED.value,
+        "The CSMS asked for a remote start",
+        (event.frame,),
+    )
+    tracker.touch(session)
+
+
+def on_command_answered(tracker: Tracker, event: CommandAnswered) -> None:
+    if event.command is not Command.REMOTE_START:
+        on_ordered(tracker, event)
+        return
+    for session in tracker.newest_first():
+        remote = session.remote
+        if (
+            remote is not None
+            and remote.message_id == event.message_id
+            and remote.connection == event.connection
+        ):
+            break
+    else:
+        return
+    assert remote is not None
+    remote.answered_at_ns, remote.answer_frame, remote.status = event.at_ns, event.frame, event.status
+    accepted = event.status == "Accepted"
+    if accepted:
+        step(
+            session,
+            tracker.settings,
+            event.at_ns,
+            Milestone.STARTING.value,
+            "Remote start accepted",
+            (event.frame,),
+        )
+    else:
+        step(
+            session,
+            tracker.settings,
+            event.at_ns,
+            "refused",
+            f"Remote start answered {event.status}",
+            (event.frame,),
+        )
+    tracker.touch(session, "the answer to the remote start came late")
+    if session.open and not session.began:
+        if accepted:
+            tracker.wait("attempt", session.id, event.at_ns + patience_ns(tracker))
+        else:
+            give_up(tracker, session, event.at_ns)
+
+
+def on_unanswered(tracker: Tracker, event: CallUnanswered) -> None:
+    """No answer came; the transaction still has its time."""
+    for session in tracker.newest_first():
+        if (
+            session.remote is not None
+            and session.remote.frame == event.frame
+            and session.remote.answered_at_ns is None
+        ):
+            session.remote.failed_by = "link_lost" if event.link_lost else "silence"
+
+
+def on_refused(tracker: Tracker, event: CallRefused) -> None:
+    """The station answered with a CALLERROR."""
+    for session in tracker.newest_first():
+        if session.remote is not None and session.remote.frame == event.call_frame:
+            session.remote.failed_by = event.error_code
+            session.remote.answered_at_ns, session.remote.answer_frame = event.at_ns, event.frame
+            if session.open and not session.began:
+                give_up(tracker, session, event.at_ns)
+            return
+
+
+def _for_remote_start(tracker: Tracker, event: Commanded) -> SessionState:
+    """The session of a remote start: a cable-first transaction that waits for its token, a waiting card, or a new one."""
+    for session in reversed(tracker.under_way()):
+        if session.remote is not None:
+            continue
+        if session.began and session.token is None and event.evse in (None, 0, session.evse):
+            return session
+        if not session.began and event.token is not None and session.token == event.token:
+            return session
+    make_room(tracker)
+    return tracker.new_session(event.at_ns, "remote", event.message_id, event.frame)
+
+
+def _status_at_remote(tracker: Tracker, session: SessionState) -> None:
+    known = [
+        each
+        for each in tracker.state.connectors.values()
+        if (session.evse is None or each.evse == session.evse) and session.connector in (None, each.connector)
+    ]
+    if len(known) == 1 and known[0].reported is not ConnectorStatus.NO_DATA:
+        session.status_at_remote = known[0].shown.value
+        session.plugged = known[0].shown in (ConnectorStatus.PREPARING, ConnectorStatus.OCCUPIED)
+    elif known and all(each.reported is ConnectorStatus.AVAILABLE for each in known):
+        session.status_at_remote = ConnectorStatus.AVAILABLE.value
