@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -168,3 +170,14 @@ def test_any_bytes_in_any_pieces_are_a_head_or_a_flaw_and_never_an_exception(
             again = parse_request(request.rewritten(b"other.example", b"/prefix"))
             assert isinstance(again, RequestHead)
             assert again.path.endswith(request.path)
+
+
+def test_blanks_in_the_midst_of_a_value_keep_nobody_waiting() -> None:
+    """A stranger's head of 64 KiB once held every link of the relay for ten seconds."""
+    blanks = b" \t" * 30_000
+    raw = head(b"Host:" + blanks + b"a" + blanks, b"X: a" + blanks[:2000] + b"b")
+    since = time.process_time()
+    request = parsed(raw)
+    parsed(head(b"X: a" + blanks + b"b"))
+    assert time.process_time() - since < 0.5
+    assert request.rewritten(b"c") == raw.replace(b"\ta \t", b"\tc \t", 1)

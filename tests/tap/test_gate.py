@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import string
+import time
 
 import msgspec
 import pytest
@@ -239,3 +241,21 @@ def test_one_message_with_a_secret_never_makes_its_shape_harmless(extra):
     shape = json.dumps(call("Authorize", {**extra, "idTag": SECRET})).encode()
     for _ in range(3):
         assert SECRET.encode() not in GATE.text(shape)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a" * 1_000_000 + "@", "@" + "a://" * 250_000, "a://" * 250_000 + "@", "password " * 100_000 + "@"],
+)
+def test_a_long_message_costs_what_its_length_costs(text: str):
+    """One charger's word of 1 MiB once stopped the watch for a quarter of an hour, and again after each restart."""
+    since = time.process_time()
+    passed(call("DataTransfer", {"vendorId": text}))
+    assert time.process_time() - since < 2
+
+
+@given(st.text(st.sampled_from(list('ab1:/\\@ "<.-')), max_size=30))
+@settings(deadline=None, max_examples=300)
+def test_the_user_of_every_url_goes_whatever_is_around_it(text: str):
+    by_the_book = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:(?:\\?/){2})[^\s\"'<>]*@")
+    assert passed([text]) == [by_the_book.sub(r"\1[redacted]@", text)]
