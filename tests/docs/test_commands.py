@@ -44,7 +44,10 @@ def sections() -> dict[str, set[str]]:
 def options(command: click.Command) -> set[str]:
     """An argument is told in words."""
     found = {
-        option for each in command.params if each.param_type_name == "option" for option in (*each.opts, *each.secondary_opts)
+        option
+        for each in command.params
+        if each.param_type_name == "option"
+        for option in (*each.opts, *each.secondary_opts)
     }
     return found - {"--help", "-h"}
 
@@ -64,11 +67,17 @@ def test_every_command_says_what_it_does() -> None:
 def test_commands_named_anywhere_in_the_documentation_exist() -> None:
     """A page that tells people to type what is not there is worse than none."""
     words = {name.removeprefix("nocwatch ").split(" ")[0] for name in COMMANDS}
-    pages = [DOCS.parent / "README.md", DOCS.parent / "CONTRIBUTING.md", *DOCS.rglob("*.md"), DOCS.parent / "rules" / "README.md"]
+    pages = [
+        DOCS.parent / "README.md",
+        DOCS.parent / "CONTRIBUTING.md",
+        *DOCS.rglob("*.md"),
+        DOCS.parent / "rules" / "README.md",
+    ]
     wrong = [
         (page.name, told)
         for page in pages
-        for told in re.findall(r"(?:^|`)nocwatch ([a-z]+)", page.read_text(encoding="utf-8"), re.MULTILINE)
+        for code in re.findall(r"```sh\n(.*?)```|`([^`\n]+)`", page.read_text(encoding="utf-8"), re.DOTALL)
+        for told in re.findall(r"^nocwatch ([a-z]+)", "\n".join(code), re.MULTILINE)
         if told not in words
     ]
     assert wrong == []

@@ -6,7 +6,7 @@ A key is a dotted path: ``journal.keep_for``; of each entry of a list ``relay.li
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import re
 import types
 from collections.abc import Iterator, Mapping
@@ -69,7 +69,9 @@ def _kind(annotation: Any, metadata: list[Any]) -> str:  # noqa: C901, PLR0912 -
         return _kind(arguments[0], list(arguments[1:]))
     if origin in (Union, types.UnionType):
         rest = [each for each in arguments if each is not type(None)]
-        return " or ".join([*(_kind(each, metadata) for each in rest), *(["null"] if len(rest) < len(arguments) else [])])
+        return " or ".join(
+            [*(_kind(each, metadata) for each in rest), *(["null"] if len(rest) < len(arguments) else [])]
+        )
     if origin is Literal:
         return " \\| ".join(str(each).lower() if isinstance(each, bool) else str(each) for each in arguments)
     if origin in (tuple, list):
@@ -89,8 +91,8 @@ def _kind(annotation: Any, metadata: list[Any]) -> str:  # noqa: C901, PLR0912 -
             (float, "number"),
             (SecretStr, "secret"),
             (Path, "path"),
-            (datetime.datetime, "moment"),
-            (datetime.date, "date"),
+            (dt.datetime, "moment"),
+            (dt.date, "date"),
             (str, "text"),
         ):
             if issubclass(annotation, kind):
@@ -105,7 +107,7 @@ def _default(field: FieldInfo) -> str:
     return told(value, _kind(field.annotation, field.metadata))
 
 
-def told(value: Any, kind: str = "") -> str:  # noqa: PLR0911 - a table of cases
+def told(value: Any, kind: str = "") -> str:
     """A value as an operator would write it."""
     if value is None:
         return "null"
