@@ -155,3 +155,17 @@ def test_lines_of_traces_are_documented() -> None:
         field.encode_name for field in msgspec.structs.fields(Line) if field.name not in link_only
     }
     assert set(rows(page("trace.md"), "## Link line")) == set(get_args(LinkWord))
+
+
+def test_metrics_that_pages_name_in_passing_exist() -> None:
+    """``docs/metrics.md`` is held to the code beside the sinks; what others name of it must stand there."""
+    known = set(re.findall(r"nocwatch_[a-z0-9_]+", page("metrics.md")))
+    named = {
+        (file.name, metric)
+        for file in [ROOT / "README.md", *DOCS.glob("*.md")]
+        for metric in re.findall(
+            r"\bnocwatch_(?:relay|watch|seen|station|connector|sessions?|flags|alerts)_[a-z0-9_]+",
+            file.read_text("utf-8"),
+        )
+    }
+    assert {(file, metric) for file, metric in named if metric not in known} == set()
