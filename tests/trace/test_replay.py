@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.support.play import Play
 
 from nocwatch.detectors.rules import load_rules, shipped_rules
 from nocwatch.errors import NocwatchError
@@ -14,6 +15,7 @@ from nocwatch.tap.gate import Gate
 from nocwatch.trace.anonymise import anonymised
 from nocwatch.trace.reading import read_traces
 from nocwatch.trace.replay import REPLAY_KEY, journal_sightings, replay
+from nocwatch.trace.results import session_json
 from nocwatch.trace.ruletests import run_rule_tests
 from nocwatch.trace.writing import export_journal, import_traces
 
@@ -87,3 +89,17 @@ def test_results_come_in_the_order_of_their_time() -> None:
     for trace in TRACES:
         times = [each["at"] for each in replay(read_traces([trace], GATE), RULES, Places())]
         assert times == sorted(times), trace.name
+
+
+def test_what_a_session_learns_after_its_end_is_told_too() -> None:
+    """A station empties its queue the wrong way round: the end first, then what names the token."""
+    play = Play(version="2.0.1")
+    play.begin()
+    play.transaction("Ended", trigger="EVDeparted", evse=1, register=7000, number=6, at=1)
+    play.transaction("Updated", evse=1, token="TAG", register=7000, number=4, at=1)
+    play.wait(5)
+    results = [each for each in replay(play.sightings, RULES, Places()) if each["kind"] == "session"]
+    told = {each["id"]: {**each, "at": None} for each in results}
+    kept = {each.id: {**session_json(each), "at": None} for each in play.sessions}
+    assert told == kept
+    assert any(each["start_source"] != "unknown" for each in kept.values())

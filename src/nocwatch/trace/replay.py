@@ -61,8 +61,13 @@ def _is_told(change: SessionChanged) -> bool:
     before, now = change.before, change.now
     if not now.over:
         return False
-    # A session can be over at first sight (a rejected authorisation), and be released after its end: the last line counts.
-    return before is None or not before.over or before.milestones != now.milestones
+    # A session can be over at first sight (a rejected authorisation, an end that comes before its beginning), be released
+    # after its end, and learn of its meter or its token then: whatever a line would say anew is said, the last line counts.
+    return before is None or not before.over or _but_when(before) != _but_when(now)
+
+
+def _but_when(session: Session) -> Json:
+    return {name: value for name, value in session_json(session).items() if name != "at"}
 
 
 def ongoing_results(pipeline: Pipeline) -> list[Json]:
