@@ -12,7 +12,7 @@ from tests.rules.stories import STORIES
 from tests.support.play import T0_NS, Play
 from tests.support.watched import Watched, place, places, window
 
-from nocwatch.detectors import running
+from nocwatch.detectors import running, standing
 from nocwatch.detectors.base import Context, Detector, Hears, Settings, Stage
 from nocwatch.detectors.engine import Engine
 from nocwatch.detectors.rules import Rule, default_rules
@@ -130,9 +130,9 @@ def test_higher_severity_and_new_evidence_go_into_the_flag_that_stands() -> None
 
 def test_evidence_is_bounded_and_what_is_left_out_is_counted() -> None:
     bench = Bench()
-    for second in range(running.EVIDENCE_MAX + 5):
+    for second in range(standing.EVIDENCE_MAX + 5):
         bench.say(second, "Faulted")
-    assert len(bench.flags[-1].evidence) == running.EVIDENCE_MAX
+    assert len(bench.flags[-1].evidence) == standing.EVIDENCE_MAX
     assert bench.count("evidence_dropped") == 5
 
 
@@ -296,7 +296,7 @@ def test_template_says_it_in_the_operators_words() -> None:
 
 
 def test_flags_beyond_the_limit_are_dropped_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(running, "FLAGS_MAX", 2)
+    monkeypatch.setattr(standing, "FLAGS_MAX", 2)
     monkeypatch.setattr(running, "STATES_MAX", 2)
     bench = Bench()
     for number in range(4):

@@ -94,9 +94,9 @@ class Engine:
         """A person ends a flag: it stays ended while the same trouble lasts. Empty where no such flag is raised."""
         self._board.now_ns = max(now_ns, self._board.now_ns)
         for running in self._running.values():
-            for key, found in running.raised_flags.items():
+            for key, found in running.flags.raised.items():
                 if found.flag.id == flag_id:
-                    running.end(key, because, by_person=True)
+                    running.flags.end(key, because, by_person=True)
                     return self._take()
         for rule, flag in list(self._board.failing.items()):
             if flag.id == flag_id:
@@ -111,7 +111,7 @@ class Engine:
     def raised(self) -> list[Flag]:
         """Flags that stand now, those about ourselves first."""
         standing = [
-            found.flag for running in self._running.values() for found in running.raised_flags.values()
+            found.flag for running in self._running.values() for found in running.flags.raised.values()
         ]
         return [*self._board.failing.values(), *standing]
 
@@ -125,8 +125,8 @@ class Engine:
             name: {
                 **running.counters,
                 "states": len(running.states),
-                "pending": len(running.pending),
-                "standing": len(running.raised_flags),
+                "pending": len(running.flags.pending),
+                "standing": len(running.flags.raised),
             }
             for name, running in self._running.items()
         }
@@ -258,7 +258,7 @@ class Engine:
     def _recheck(self, running: Running, station: str) -> None:
         came = running.recheck(station)
         if came is False:
-            running.end_all("the station is in the rule's scope no more", station)
+            running.flags.end_all("the station is in the rule's scope no more", station)
         elif came and (seen := self._board.fleet.stations.get(station)) is not None:
             self._guarded(running, running.rule.detector.begin, seen, running)
 
@@ -272,7 +272,7 @@ class Engine:
         rescoped = running.rule.scope != rule.scope
         if changed or running.rule.summary is not rule.summary:
             self._board.recover(rule.name, "the rule was changed")
-        running.rule = rule
+        running.change(rule)
         if rescoped:
             for station in running.known_stations():
                 self._recheck(running, station)
@@ -282,7 +282,7 @@ class Engine:
 
     def _retire(self, running: Running, because: str) -> None:
         name = running.rule.name
-        running.end_all(because)
+        running.flags.end_all(because)
         self._board.recover(name, because)
         for timer in self._board.timers_of(name):
             self._board.timers.cancel(timer)
