@@ -131,6 +131,11 @@ class Follower:
     def restore(self) -> None:
         """Goes on from the snapshot where there is one that can be used; reads the journal from its start otherwise."""
         kept = snapshots.load(self._snapshot_file)
+        if kept is not None and snapshots.ahead(kept.cursor, self._store.cursor()):
+            snapshots.put_aside(
+                self._snapshot_file, "the store has less than it: another one was put in place"
+            )
+            kept = None
         if kept is not None:
             try:
                 self._tap.restore(kept.tap)
