@@ -1,0 +1,153 @@
+"""A station has no socket; and where a whole site or upstream is gone, one flag that says so, with the stations' flags below it.
+
+Here are the stations. What is remembered is in ``presence``, sites and upstreams in ``groups``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from nocwatch.detectors import wording
+from nocwatch.detectors.base import Context, Detector, Hears, Stage
+from nocwatch.detectors.station_offline.groups import Groups
+from nocwatch.detectors.station_offline.presence import Presence, StationOfflineSettings, to_ns
+from nocwatch.flags import Blame, Category, Evidence, Severity
+from nocwatch.moments import SECOND_NS
+from nocwatch.network import Station
+from nocwatch.state.changes import LinkClosed, LinkOpened, LinkRefused, UpstreamChanged
+
+
+class StationOffline(Detector[StationOfflineSettings, Presence]):
+    """Station offline.
+
+    Sees a station that had a socket have none for `after`: a warning, critical from `critical_after` on. A registered station that
+    only tries in vain (its handshakes are refused) counts too; one that was never seen does not.
+
+    Where every station of a site, or of an upstream that serves several sites, dropped together (each within `together` of the next),
+    or where the relay cannot reach an upstream, there is one flag about the site or the upstream, and the flags of its stations hang
+    below it and page nobody. It clears when the group is back and has had `after` to settle; what is still missing then
+    stands for itself. Stations in maintenance are quiet and do not count in a group.
+    """
+
+    name = "station_offline"
+    stage = Stage.FLEET
+    category = Category.CONNECTIVITY
+    severity = Severity.WARNING
+    hears: ClassVar[Hears] = (LinkOpened, LinkClosed, LinkRefused, UpstreamChanged)
+    Settings = StationOfflineSettings
+    State = Presence
+    title = "Station offline"
+    advice = (
+        "Is its neighbour online? Then it is this station: check its power and its modem, and ask the site to switch it off and on. "
+        "If handshakes are refused, the CSMS does not want it: compare identity and password there."
+    )
+    numbers: ClassVar[dict[str, str]] = {"offline_s": "without a socket, s", "stations": "stations concerned"}
+
+    def __init__(self, settings: StationOfflineSettings) -> None:
+        super().__init__(settings)
+        self._groups = Groups(settings, self._tell)
+
+    def on(self, event: Any, context: Context[Presence]) -> None:
+        if isinstance(event, LinkOpened):
+            self._opened(event, context)
+        elif isinstance(event, LinkClosed):
+            if event.last:
+                self._lost(event, context)
+        elif isinstance(event, LinkRefused):
+            self._refused(event, context)
+        else:
+            self._groups.upstream(event, context)
+
+    def begin(self, station: Station, context: Context[Presence]) -> None:
+        self._groups.join(station.id, station.upstream, 0 if station.online else station.since_ns, context)
+        if not station.online:
+            self._watch(station.id, context)
+
+    def due(self, key: str, context: Context[Presence]) -> None:
+        kind, _, name = key.partition(" ")
+        if kind != "station":
+            self._groups.due(kind, name, context)
+            return
+        state = context.state(key)
+        if state.offline_since_ns:
+            state.told = True
+            self._groups.look_at_all(state, context)
+            self._tell(name, state, context)
+
+    def _opened(self, event: LinkOpened, context: Context[Presence]) -> None:
+        state = context.state(f"station {event.station}")
+        since = state.offline_since_ns
+        if since or state.upstream != event.upstream or event.first:
+            self._groups.join(event.station, event.upstream, 0, context)
+        if since:
+            context.calm(f"station {event.station}")
+            state.told, state.refusals = False, 0
+            context.clear_flag(
+                event.station, f"it has a socket again, after {wording.span(context.now_ns - since)}"
+            )
+            self._groups.coming_back(state, context)
+        else:
+            context.clear_flag(event.station, "it has a socket")
+
+    def _lost(self, event: LinkClosed, context: Context[Presence]) -> None:
+        state = context.state(f"station {event.station}")
+        if state.offline_since_ns:
+            return
+        self._groups.join(event.station, event.upstream or state.upstream, context.now_ns, context)
+        state.by, state.code, state.reason, state.frames = event.by, event.code, event.reason, event.frames
+        self._watch(event.station, context)
+        self._groups.look_at_all(state, context)
+
+    def _refused(self, event: LinkRefused, context: Context[Presence]) -> None:
+        key = f"station {event.station}"
+        state = context.peek(key)
+        if state is None:
+            # Whoever knocks with an invented identity is no station of ours; one that the registry names is.
+            if not context.place(event.station).known:
+                return
+            self._groups.join(event.station, event.upstream, context.now_ns, context)
+            self._watch(event.station, context)
+            state = context.state(key)
+        if state.offline_since_ns:
+            state.refusals += 1
+            state.http_status, state.refused_frames = event.http_status, event.frames
+
+    def _watch(self, station: str, context: Context[Presence]) -> None:
+        state = context.state(f"station {station}")
+        context.wake(
+            f"station {station}", max(context.now_ns, state.offline_since_ns + to_ns(self.settings.after))
+        )
+
+    def _tell(self, station: str, state: Presence, context: Context[Presence]) -> None:
+        offline_ns = context.now_ns - state.offline_since_ns
+        critical_ns = to_ns(self.settings.critical_after)
+        if offline_ns < critical_ns:
+            context.wake(f"station {station}", state.offline_since_ns + critical_ns)
+        by = f"closed by the {state.by}" if state.by else "ended"
+        code = f", code {state.code}" if state.code is not None else ""
+        reason = f" ({state.reason})" if state.reason else ""
+        evidence = []
+        if state.frames or state.by:
+            text = f"The last socket was {by}{code}{reason} at {wording.moment(state.offline_since_ns)}."
+            evidence.append(Evidence(text=text, at_ns=state.offline_since_ns, frames=state.frames))
+        if state.refusals:
+            text = f"It tries: {wording.count(state.refusals, 'handshake')} refused since, the last with HTTP status {state.http_status}."
+            evidence.append(Evidence(text=text, at_ns=context.now_ns, frames=state.refused_frames))
+        blame = (
+            Blame.CSMS
+            if state.refusals
+            else Blame.CHARGER
+            if state.by == "station" and state.code
+            else Blame.UNKNOWN
+        )
+        context.raise_flag(
+            station,
+            f"{context.place(station).name or station} has had no socket for {wording.span(offline_ns)}.",
+            station=station,
+            onset_ns=state.offline_since_ns,
+            evidence=tuple(evidence),
+            severity=Severity.CRITICAL if offline_ns >= critical_ns else Severity.WARNING,
+            blame=blame,
+            below=self._groups.above(state, context),
+            numbers={"offline_s": offline_ns / SECOND_NS, "stations": 1},
+        )
