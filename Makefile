@@ -51,6 +51,10 @@ bench: setup
 soak: setup
 	NOCWATCH_SERVERS=$(SERVERS) $(BIN)/pytest -m soak -s tests/soak
 
+docs: setup
+	$(BIN)/python -m nocwatch.detectors.manual > docs/detectors.md
+	$(BIN)/python grafana/build.py
+
 lock:
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet uv

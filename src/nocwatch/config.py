@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from nocwatch.alerts.settings import AlertSettings
 from nocwatch.console.settings import ConsoleSettings
@@ -25,6 +25,7 @@ from nocwatch.sinks.settings import InfluxSettings, MetricsSettings
 from nocwatch.store.settings import StoreSettings
 
 ENVIRONMENT_PREFIX = "NOCWATCH_"
+Overrides = Mapping[Location, tuple[str, Any]]
 _OURS = frozenset({"NOCWATCH_SERVERS", "NOCWATCH_REQUIRE_SERVERS", "NOCWATCH_CONFIG"})
 """Variables with the prefix that are no configuration keys."""
 SECRET_BYTES_MAX = 64 * 1024
@@ -41,6 +42,15 @@ class ActionSettings(Section):
     """Operator's calls through the proxy. Off: then the relay has no such path."""
 
     enabled: bool = False
+
+    @field_validator("enabled")
+    @classmethod
+    def _not_there_yet(cls, value: bool) -> bool:
+        if value:
+            raise ValueError(
+                "operator's calls are not there yet: this version can only watch; leave it false"
+            )
+        return value
 
 
 class PrivacySettings(Section):
@@ -80,14 +90,14 @@ _KEPT_IN_DATA: tuple[tuple[Location, str], ...] = (
 def load_configuration(
     file: Path | None,
     environment: Mapping[str, str] | None = None,
-    overrides: Mapping[Location, Any] | None = None,
+    overrides: Overrides | None = None,
 ) -> Configuration:
     """The configuration of a file (or of none), the environment, and a command's own options, the last one holding.
 
     Args:
         file: the YAML file, None for none.
         environment: for tests; the process's own by default.
-        overrides: location → value, from the command line.
+        overrides: from the command line: location → the option's name, for messages, and its value.
 
     Raises:
         ConfigurationError: with every problem, file:line:key.
@@ -99,10 +109,11 @@ def load_configuration(
         raise ConfigurationError(
             [document.problem((), "a configuration is a mapping of keys, such as relay: or alerts:")]
         )
-    sources: dict[Location, str] = {}
+    sources: dict[Location, tuple[str, str]] = {}
     problems = _overlay(document, os.environ if environment is None else environment, sources)
-    for location, value in (overrides or {}).items():
+    for location, (option, value) in (overrides or {}).items():
         _put(document.data, location, value)
+        sources[location] = ("command line", option)
     data = document.data.get("data", "data")
     for location, default in _KEPT_IN_DATA:
         _put(document.data, location, default.format(data=data), only_if_absent=True)
@@ -111,7 +122,7 @@ def load_configuration(
         configuration = document.validated(Configuration)
     except ConfigurationError as error:
         raise ConfigurationError(
-            [*(_from_environment(problem, sources) for problem in error.problems), *problems]
+            [*(_from_elsewhere(problem, sources) for problem in error.problems), *problems]
         ) from None
     if problems:
         raise ConfigurationError(problems)
@@ -119,7 +130,7 @@ def load_configuration(
 
 
 def _overlay(
-    document: Document, environment: Mapping[str, str], sources: dict[Location, str]
+    document: Document, environment: Mapping[str, str], sources: dict[Location, tuple[str, str]]
 ) -> list[Problem]:
     problems = []
     for name in sorted(environment):
@@ -138,7 +149,7 @@ def _overlay(
                 break
         else:
             at[location[-1]] = value.data
-            sources[location] = name
+            sources[location] = ("environment", name)
     return problems
 
 
@@ -155,11 +166,14 @@ def _put(data: dict[str, Any], location: Location, value: object, *, only_if_abs
         data[key] = value
 
 
-def _from_environment(problem: Problem, sources: dict[Location, str]) -> Problem:
+def _from_elsewhere(problem: Problem, sources: dict[Location, tuple[str, str]]) -> Problem:
+    """The problem, told where the value came from, if that was not the file."""
     steps = tuple(problem.key.split("."))
     for length in range(len(steps), 0, -1):
-        if name := sources.get(steps[:length]):
-            return Problem("environment", 0, name, problem.message)
+        if source := sources.get(steps[:length]):
+            # An option such as --upstream is one value to whoever typed it, whatever it stands for.
+            rest = "" if source[1] in ("--upstream", "--listen") else ".".join(steps[length:])
+            return Problem(source[0], 0, source[1], f"{rest}: {problem.message}" if rest else problem.message)
     return problem
 
 
@@ -195,18 +209,23 @@ def _read_secrets(data: Any, at: Location, document: Document) -> list[Problem]:
     return problems
 
 
-def privacy_key(path: Path) -> bytes:
-    """The key that tokens are hashed with; made at the first use, readable by its owner alone.
+def privacy_key(path: Path, *, make: bool = False) -> bytes:
+    """The key that tokens are hashed with, readable by its owner alone.
+
+    Args:
+        path: its file.
+        make: make one where there is none, as the watch does at its first start. Commands that only read leave nothing behind.
 
     Raises:
         NocwatchError: where it can be neither read nor made.
     """
     try:
-        if not path.exists():
+        if make and not path.exists():
             _make_key(path)
         key = path.read_bytes()
     except OSError as error:
-        raise NocwatchError(f"{path}: the privacy key cannot be read or made: {error.strerror}") from error
+        hint = "" if make else " (the watch makes it at its first start; is this the right --data folder?)"
+        raise NocwatchError(f"{path}: the privacy key cannot be had: {error.strerror}{hint}") from error
     if len(key) < 16:
         raise NocwatchError(
             f"{path}: the privacy key is too short ({len(key)} bytes); 32 random bytes are right"

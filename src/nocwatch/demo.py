@@ -53,7 +53,7 @@ async def serve(
             typer.echo(f"  metrics   http://{chosen.metrics.listen}/metrics", err=True)
         typer.echo("  The first troubles show within a minute, most within five. Ctrl-C ends it.", err=True)
 
-    await supervise(parts, started)
+    await supervise(parts, started, ("relay", "watch"))
 
 
 def _free_port() -> int:

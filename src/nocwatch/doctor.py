@@ -214,7 +214,7 @@ async def _upstream(name: str, url: str) -> Finding:
             "Is the address right, and does a firewall stand between?",
         )
     except (OSError, trio.BrokenResourceError, ssl.SSLError) as error:
-        reason = error.__cause__ or error
+        reason = _reason(error)
         return Finding(
             "bad",
             what,
@@ -222,6 +222,15 @@ async def _upstream(name: str, url: str) -> Finding:
             "Stations are answered 502 until it can be reached.",
         )
     return Finding("good", what, f"{parts.hostname}:{port} accepts connections")
+
+
+def _reason(error: BaseException) -> str:
+    """The innermost cause: several addresses were tried, and each may have failed in its own way."""
+    if isinstance(error, BaseExceptionGroup):
+        return ", ".join(dict.fromkeys(_reason(each) for each in error.exceptions))
+    if error.__cause__ is not None:
+        return _reason(error.__cause__)
+    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
 
 
 async def _process(client: httpx2.AsyncClient, name: str, address: str) -> Finding:

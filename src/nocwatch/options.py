@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import os
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from nocwatch.config import Configuration, load_configuration
+from nocwatch.config import Configuration, Overrides, load_configuration
 from nocwatch.documents import Location, parse
 from nocwatch.errors import NocwatchError
 
 DEFAULT_FILE = Path("nocwatch.yaml")
+
+
+class Format(StrEnum):
+    """How a command prints what it found."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+FormatOption = Annotated[Format, typer.Option("--format", help="How to print.")]
 
 ConfigOption = Annotated[
     Path | None,
@@ -39,19 +50,19 @@ def configuration(
     file: Path | None,
     data: Path | None = None,
     assignments: list[str] | None = None,
-    overrides: dict[Location, Any] | None = None,
+    overrides: Overrides | None = None,
 ) -> Configuration:
     """The configuration that a command's options ask for."""
     chosen = file or (Path(os.environ["NOCWATCH_CONFIG"]) if os.environ.get("NOCWATCH_CONFIG") else None)
     if chosen is None and DEFAULT_FILE.exists():
         chosen = DEFAULT_FILE
-    merged: dict[Location, Any] = {}
+    merged: dict[Location, tuple[str, Any]] = {}
     if data is not None:
-        merged[("data",)] = str(data)
+        merged[("data",)] = ("--data", str(data))
     for assignment in assignments or ():
         key, equals, text = assignment.partition("=")
         value = parse(text, "--set")
         if not equals or not key or value.problems:
             raise NocwatchError(f"--set {assignment}: write it as KEY=VALUE, such as journal.keep_for=30d")
-        merged[tuple(key.split("."))] = value.data
-    return load_configuration(chosen, overrides=merged | (overrides or {}))
+        merged[tuple(key.split("."))] = (f"--set {key}", value.data)
+    return load_configuration(chosen, overrides=merged | dict(overrides or {}))

@@ -17,7 +17,7 @@ import msgspec
 import structlog
 import trio
 
-from nocwatch import clock, garbage
+from nocwatch import clock, garbage, notify
 from nocwatch.journal.settings import JournalSettings
 from nocwatch.journal.writer import Writer
 from nocwatch.proxy import listener as listening
@@ -155,6 +155,7 @@ class Relay:
                         if signals:
                             await nursery.start(self._obey)
                         _log.info("relaying", listen=self.addresses, status=self.status_address)
+                        notify.ready()
                         task_status.started(self)
                         await self._accept()
                         await self._drain()

@@ -2,19 +2,23 @@
 
 Each process is a plain ``nocwatch`` command of its own, so that whoever prefers systemd or containers starts the same ones.
 A process that ends unasked is started again after a pause that doubles up to a limit; one that cannot start at all (exit
-status 2: configuration) ends the whole. Relay and watch never wait for one another: the journal is their only seam.
+status 2 at its first start: configuration) ends the whole. Relay and watch never wait for one another: the journal is their only seam.
 """
 
 from __future__ import annotations
 
+import os
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 import trio
 
+from nocwatch import notify
 from nocwatch.errors import NocwatchError
 
 PAUSE_FIRST_S = 1.0
@@ -40,22 +44,34 @@ class Part:
         return [sys.executable, "-m", "nocwatch", *self.arguments]
 
 
-async def supervise(parts: Sequence[Part], started: Callable[[], None] | None = None) -> None:
+async def supervise(
+    parts: Sequence[Part], started: Callable[[], None] | None = None, awaited: Sequence[str] = ()
+) -> None:
     """Runs the parts until SIGTERM or SIGINT, then ends them and returns.
 
     Args:
         parts: in the order in which they are started; all are ended at once.
-        started: called once all have been started.
+        started: called once the awaited parts have said that they are ready.
+        awaited: names of parts that say so (``notify.ready``).
 
     Raises:
-        NocwatchError: where a part refuses its configuration (exit status 2).
+        NocwatchError: where a part refuses its configuration at its first start (exit status 2). Later it is tried again
+            and again: a rule that someone broke meanwhile must keep the watch down and not the relay.
     """
+    waiting = set(awaited)
+
+    def ready(name: str) -> None:
+        if name in waiting:
+            waiting.remove(name)
+            if not waiting and started:
+                started()
+
+    if not waiting and started:
+        started()
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with trio.open_nursery() as nursery:
             for part in parts:
-                nursery.start_soon(_keep, part)
-            if started:
-                started()
+                nursery.start_soon(_keep, part, partial(ready, part.name))
             nursery.start_soon(_stop_at_signal, signals, nursery.cancel_scope)
 
 
@@ -66,20 +82,17 @@ async def _stop_at_signal(signals: AsyncIterator[int], scope: trio.CancelScope) 
         return
 
 
-async def _keep(part: Part) -> None:
+async def _keep(part: Part, ready: Callable[[], None]) -> None:
     pause_s = PAUSE_FIRST_S
+    first = True
     while True:
         since = trio.current_time()
-        process = await trio.lowlevel.open_process(part.command, start_new_session=True)
-        try:
-            status = await process.wait()
-        finally:
-            if process.returncode is None:
-                await _end(part, process)
-        if status == USAGE_ERROR:
+        status = await _run(part, ready)
+        if status == USAGE_ERROR and first:
             raise NocwatchError(f"{part.name} could not start; what it said stands above")
-        ran_s = trio.current_time() - since
-        pause_s = PAUSE_FIRST_S if ran_s > STEADY_AFTER_S else min(pause_s * 2, PAUSE_MAX_S)
+        first = False
+        if trio.current_time() - since > STEADY_AFTER_S:
+            pause_s = PAUSE_FIRST_S
         log.error(
             "process ended unasked; starting it again",
             process=part.name,
@@ -87,6 +100,34 @@ async def _keep(part: Part) -> None:
             pause_s=pause_s,
         )
         await trio.sleep(pause_s)
+        pause_s = min(pause_s * 2, PAUSE_MAX_S)
+
+
+async def _run(part: Part, ready: Callable[[], None]) -> int:
+    """The part's process from its start to its end; its exit status."""
+    unnamed = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    unnamed.bind("")  # an abstract name of the kernel's choice: nothing is left behind on disk
+    with trio.socket.from_stdlib_socket(unnamed) as listener:
+        name = listener.getsockname()
+        address = "@" + (name[1:].decode() if isinstance(name, bytes) else name[1:])
+        process = await trio.lowlevel.open_process(
+            part.command, start_new_session=True, env={**os.environ, notify.VARIABLE: address}
+        )
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_listen, listener, ready)
+                status = await process.wait()
+                nursery.cancel_scope.cancel()
+        finally:
+            if process.returncode is None:
+                await _end(part, process)
+    return status
+
+
+async def _listen(listener: trio.socket.SocketType, ready: Callable[[], None]) -> None:
+    while True:
+        if notify.READY in (await listener.recv(4096)).splitlines():
+            ready()
 
 
 async def _end(part: Part, process: trio.Process) -> None:

@@ -84,7 +84,7 @@ class Deployment:
         self.running[name] = process
         return process
 
-    def _options(self) -> list[str]:
+    def options(self) -> list[str]:
         ports = self.ports
         settings = [
             f'relay.listen=[{{address: "127.0.0.1:{ports["relay"]}"}}]',
@@ -97,11 +97,11 @@ class Deployment:
         return ["--data", str(self.data), *(part for setting in settings for part in ("--set", setting))]
 
     async def relay(self) -> None:
-        self.start("relay", "relay", *self._options())
+        self.start("relay", "relay", *self.options())
         await until(lambda: answers(self.status("/healthz")), lambda: self.log("relay"))
 
     async def watch(self) -> None:
-        self.start("watch", "watch", *self._options())
+        self.start("watch", "watch", *self.options())
         await until(lambda: answers(self.metrics("/healthz")), lambda: self.log("watch"))
 
     async def csms(self) -> None:

@@ -6,9 +6,11 @@ Commands import what they need when they run, so that ``nocwatch --help`` stays 
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
 
+from nocwatch import __version__
 from nocwatch.cli import checking, journal, processes, replaying, rules, simulating, tracing
 from nocwatch.errors import NocwatchError
 
@@ -19,6 +21,23 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"nocwatch {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _nocwatch(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """A network operation centre for EV charging, inline between chargers and any CSMS."""
+
+
 processes.add(app)
 simulating.add(app)
 checking.add(app)

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
 from nocwatch.errors import ConfigurationError
-from nocwatch.options import ConfigOption, DataOption, SetOption, configuration
-
-FormatOption = Annotated[str, typer.Option("--format", metavar="text|json", help="How to print.")]
+from nocwatch.options import ConfigOption, DataOption, Format, FormatOption, SetOption, configuration
 
 
 def add(app: typer.Typer) -> None:
@@ -23,7 +20,7 @@ def check(
     config: ConfigOption = None,
     data: DataOption = None,
     assignments: SetOption = None,
-    output: FormatOption = "text",
+    output: FormatOption = Format.TEXT,
 ) -> None:
     """Configuration, registry, rules and templates: file:line:key of each mistake. Status 2 where there is any."""
     import msgspec
@@ -42,7 +39,7 @@ def check(
         rules, stations = list(loaded), len(places.stations())
     except ConfigurationError as error:
         problems = error.problems
-    if output == "json":
+    if output is Format.JSON:
         told = [
             {"file": each.file, "line": each.line, "key": each.key, "message": each.message}
             for each in problems
@@ -63,7 +60,7 @@ def doctor(
     config: ConfigOption = None,
     data: DataOption = None,
     assignments: SetOption = None,
-    output: FormatOption = "text",
+    output: FormatOption = Format.TEXT,
 ) -> None:
     """What is wrong with this installation, and what to do about it. Status 1 where something is."""
     import msgspec
@@ -73,7 +70,7 @@ def doctor(
 
     settings = configuration(config, data, assignments)
     findings = trio.run(examine, settings, Path.cwd())
-    if output == "json":
+    if output is Format.JSON:
         typer.echo(msgspec.json.encode(findings).decode())
     else:
         for finding in findings:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections import deque
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from nocwatch.options import ConfigOption, DataOption, SetOption, configuration
+from nocwatch.options import ConfigOption, DataOption, Format, FormatOption, SetOption, configuration
 
 app = typer.Typer(help="The journal on disk.", no_args_is_help=True)
 PathOption = Annotated[
     Path | None, typer.Option("--journal", metavar="DIR", help="The folder; the configuration's without it.")
 ]
-FormatOption = Annotated[str, typer.Option("--format", metavar="text|json", help="How to print.")]
 
 
 def _path(given: Path | None, config: Path | None, data: Path | None, assignments: list[str] | None) -> Path:
@@ -27,7 +27,7 @@ def stat(
     config: ConfigOption = None,
     data: DataOption = None,
     assignments: SetOption = None,
-    output: FormatOption = "text",
+    output: FormatOption = Format.TEXT,
 ) -> None:
     """Each lane: records, bytes, segments, from when to when, and whether a writer holds it."""
     import msgspec
@@ -36,7 +36,7 @@ def stat(
     from nocwatch.moments import rfc3339
 
     lanes = look(_path(journal, config, data, assignments))
-    if output == "json":
+    if output is Format.JSON:
         typer.echo(msgspec.json.encode(lanes).decode())
         return
     if not lanes:
@@ -58,7 +58,7 @@ def verify(
     config: ConfigOption = None,
     data: DataOption = None,
     assignments: SetOption = None,
-    output: FormatOption = "text",
+    output: FormatOption = Format.TEXT,
 ) -> None:
     """Reads every block and checks its sums. Status 1 where something is damaged, with segment and offset."""
     import msgspec
@@ -66,7 +66,7 @@ def verify(
     from nocwatch.journal.inspect import verify as examine
 
     result = examine(_path(journal, config, data, assignments))
-    if output == "json":
+    if output is Format.JSON:
         typer.echo(msgspec.json.encode(result).decode())
     else:
         for finding in result.findings:
@@ -81,23 +81,29 @@ def tail(
     config: ConfigOption = None,
     data: DataOption = None,
     assignments: SetOption = None,
-    records: Annotated[int, typer.Option("--records", "-n", metavar="N", help="How many.")] = 20,
-    output: FormatOption = "text",
+    number: Annotated[int, typer.Option("--number", "-n", metavar="N", min=1, help="How many.")] = 20,
+    ticks: Annotated[bool, typer.Option("--ticks", help="With the relay's ticks, one a second.")] = False,
+    output: FormatOption = Format.TEXT,
 ) -> None:
-    """The newest records, decoded; tokens key-hashed, secrets removed."""
+    """The newest frames and link events, decoded; tokens key-hashed, secrets removed."""
     import msgspec
 
     from nocwatch.cli.replaying import sighting_line
     from nocwatch.config import privacy_key
+    from nocwatch.frames import Sighting, Tick
     from nocwatch.journal.inspect import tail as newest
     from nocwatch.tap.gate import Gate
     from nocwatch.tap.tap import Tap
 
     settings = configuration(config, data, assignments)
+    path = journal or settings.journal.path
+    records = newest(path, 4 * number)
     tap = Tap(Gate(privacy_key(Path(settings.privacy.key_file))))
-    for record in newest(journal or settings.journal.path, records):
-        for sighting in tap.feed(record):
-            if output == "json":
-                typer.echo(msgspec.json.encode(sighting).decode())
-            else:
-                typer.echo(sighting_line(sighting))
+    last: deque[Sighting] = deque(maxlen=number)
+    for record in records:
+        last.extend(each for each in tap.feed(record) if ticks or not isinstance(each, Tick))
+    for sighting in last:
+        if output is Format.JSON:
+            typer.echo(msgspec.json.encode(sighting).decode())
+        else:
+            typer.echo(sighting_line(sighting))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from nocwatch.config import Overrides
+from nocwatch.documents import Location
 from nocwatch.errors import NocwatchError
 from nocwatch.options import ConfigOption, DataOption, SetOption, VerboseOption, configuration
 
@@ -42,16 +45,18 @@ def run(
     """Relay and watch, supervised: nocwatch in front of a CSMS."""
     import trio
 
-    from nocwatch import logs
     from nocwatch.supervisor import Part, supervise
+    from nocwatch.tap.gate import Gate
+    from nocwatch.watch.files import load_operators_files
 
-    logs.configure("run", verbose=verbose)
+    _begin("run", verbose)
     passed = _passed(config, listen, upstream, data, assignments, verbose)
-    settings = configuration(config, data, _assignments(listen, upstream, assignments))
+    settings = configuration(config, data, assignments, _options(listen, upstream))
     if not settings.relay.upstreams:
         raise NocwatchError(
             "no CSMS is named: say --upstream ws://csms:port, or relay.upstreams in the configuration"
         )
+    load_operators_files(settings, Gate(bytes(32)))  # a mistake in a rule is told before anything is started
 
     def started() -> None:
         listening = ", ".join(each.address for each in settings.relay.listen)
@@ -59,7 +64,8 @@ def run(
         typer.echo(f"nocwatch: chargers connect to {listening}, the CSMS is {targets}", err=True)
         typer.echo(f"nocwatch: console on http://{settings.console.listen}", err=True)
 
-    trio.run(supervise, [Part("relay", ("relay", *passed)), Part("watch", ("watch", *passed))], started)
+    parts = [Part("relay", ("relay", *passed)), Part("watch", ("watch", *passed))]
+    trio.run(supervise, parts, started, [part.name for part in parts])
 
 
 def relay(
@@ -73,11 +79,10 @@ def relay(
     """The relay alone: carries bytes, and writes the journal."""
     import trio
 
-    from nocwatch import logs
     from nocwatch import relay as process
 
-    logs.configure("relay", verbose=verbose)
-    settings = configuration(config, data, _assignments(listen, upstream, assignments))
+    _begin("relay", verbose)
+    settings = configuration(config, data, assignments, _options(listen, upstream))
     if not settings.relay.upstreams:
         raise NocwatchError(
             "no CSMS is named: say --upstream ws://csms:port, or relay.upstreams in the configuration"
@@ -96,11 +101,10 @@ def watch(
     """The watch alone: reads the journal, finds what is wrong, tells people, serves the console."""
     import trio
 
-    from nocwatch import logs
     from nocwatch import watch as process
 
-    logs.configure("watch", verbose=verbose)
-    trio.run(process.serve, configuration(config, data, _assignments(listen, upstream, assignments)))
+    _begin("watch", verbose)
+    trio.run(process.serve, configuration(config, data, assignments, _options(listen, upstream)))
 
 
 def demo(
@@ -116,20 +120,28 @@ def demo(
     """A charging network that works, breaks and is noticed: nocwatch between simulated stations and a simulated CSMS."""
     import trio
 
-    from nocwatch import logs
     from nocwatch.demo import serve
 
-    logs.configure("demo", verbose=verbose)
+    _begin("demo", verbose)
     trio.run(serve, stations, speed, seed, data, list(assignments or ()), verbose)
 
 
-def _assignments(listen: str | None, upstream: str | None, assignments: list[str] | None) -> list[str]:
-    made = list(assignments or ())
+def _begin(process: str, verbose: bool) -> None:
+    from nocwatch import logs
+
+    # Frames and names of drivers pass through these files: they are their owner's alone.
+    os.umask(0o077)
+    logs.configure(process, verbose=verbose)
+
+
+def _options(listen: str | None, upstream: str | None) -> Overrides:
+    """Location → the option's name, for messages, and its value."""
+    options: dict[Location, tuple[str, Any]] = {}
     if listen:
-        made.append(f'relay.listen=[{{address: "{listen}"}}]')
+        options["relay", "listen"] = ("--listen", [{"address": listen}])
     if upstream:
-        made.append(f'relay.upstreams=[{{name: main, url: "{upstream}"}}]')
-    return made
+        options["relay", "upstreams"] = ("--upstream", [{"name": "main", "url": upstream}])
+    return options
 
 
 def _passed(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,13 @@ import typer
 
 from nocwatch.errors import NocwatchError
 from nocwatch.frames import Sighting
+
+
+class ReplayFormat(StrEnum):
+    """How results are printed: for people, or a JSON object a line."""
+
+    TEXT = "text"
+    JSONL = "jsonl"
 
 
 def add(app: typer.Typer) -> None:
@@ -34,7 +42,7 @@ def replay(
     until: Annotated[
         str | None, typer.Option(metavar="T", help="RFC 3339; time runs on to it after the last line.")
     ] = None,
-    output: Annotated[str, typer.Option("--format", metavar="text|jsonl", help="How to print.")] = "text",
+    output: Annotated[ReplayFormat, typer.Option("--format", help="How to print.")] = ReplayFormat.TEXT,
 ) -> None:
     """Sessions, flags and alerts that the files give. Nothing is sent to anyone."""
     import msgspec
@@ -48,8 +56,6 @@ def replay(
     from nocwatch.trace.replay import replay as run
     from nocwatch.trace.results import text_line, text_words
 
-    if output not in ("text", "jsonl"):
-        raise NocwatchError(f"--format {output}: there are text and jsonl")
     if rules is not None and not rules.exists():
         raise NocwatchError(f"--rules {rules}: there is no such folder")
     if registry is not None and not registry.exists():
@@ -64,7 +70,7 @@ def replay(
     source = journal_sightings(folders[0], gate, until_ns) if folders else read_traces(files, gate, until_ns)
     said: dict[str, str] = {}
     for result in run(source, chosen, places, from_ns=from_ns, until_ns=until_ns):
-        if output == "jsonl":
+        if output is ReplayFormat.JSONL:
             sys.stdout.buffer.write(msgspec.json.encode(result) + b"\n")
         elif said.get(result["id"]) != (words := text_words(result)):
             # A session whose milestones alone moved on would say the same again.

@@ -9,13 +9,13 @@ from typing import Annotated, Any
 import typer
 
 from nocwatch.errors import ConfigurationError
+from nocwatch.options import Format, FormatOption
 
 app = typer.Typer(help="The rules that decide what is a flag.", no_args_is_help=True)
 FolderArgument = Annotated[
     Path | None,
     typer.Argument(metavar="[DIR]", help="Folder or file; rules/ or the shipped rules without it."),
 ]
-FormatOption = Annotated[str, typer.Option("--format", metavar="text|json", help="How to print.")]
 
 
 def _folder(given: Path | None) -> Path:
@@ -33,7 +33,7 @@ def _json(value: Any) -> None:
 
 
 @app.command("list")
-def list_(folder: FolderArgument = None, output: FormatOption = "text") -> None:
+def list_(folder: FolderArgument = None, output: FormatOption = Format.TEXT) -> None:
     """Each rule with its detector, severity and scope."""
     from nocwatch.detectors.rules import load_rules
 
@@ -51,7 +51,7 @@ def list_(folder: FolderArgument = None, output: FormatOption = "text") -> None:
                 "file": rule.file,
             }
         )
-    if output == "json":
+    if output is Format.JSON:
         _json(rows)
         return
     width = max((len(str(row["rule"])) for row in rows), default=0)
@@ -63,14 +63,14 @@ def list_(folder: FolderArgument = None, output: FormatOption = "text") -> None:
 
 
 @app.command()
-def check(folder: FolderArgument = None, output: FormatOption = "text") -> None:
+def check(folder: FolderArgument = None, output: FormatOption = Format.TEXT) -> None:
     """file:line:key of each mistake. Status 2 where there is any."""
     from nocwatch.detectors.rules import load_rules
 
     try:
         rules = load_rules(_folder(folder))
     except ConfigurationError as error:
-        if output == "json":
+        if output is Format.JSON:
             _json(
                 {
                     "problems": [
@@ -83,21 +83,21 @@ def check(folder: FolderArgument = None, output: FormatOption = "text") -> None:
             for problem in error.problems:
                 typer.echo(str(problem), err=True)
         sys.exit(2)
-    if output == "json":
+    if output is Format.JSON:
         _json({"problems": [], "rules": len(rules)})
     else:
         typer.echo(f"all is well: {len(rules)} rules")
 
 
 @app.command()
-def test(folder: FolderArgument = None, output: FormatOption = "text") -> None:
+def test(folder: FolderArgument = None, output: FormatOption = Format.TEXT) -> None:
     """Each rule against the traces that it names. Status 1 where one does not hold."""
     from nocwatch.detectors.rules import load_rules
     from nocwatch.trace.ruletests import run_rule_tests
 
     rules = load_rules(_folder(folder))
     outcomes = [outcome for rule in rules for outcome in run_rule_tests(rule)]
-    if output == "json":
+    if output is Format.JSON:
         _json(outcomes)
     else:
         for outcome in outcomes:

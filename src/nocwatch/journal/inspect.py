@@ -113,18 +113,23 @@ def verify(path: Path) -> Verification:
     )
 
 
-def tail(path: Path, records: int = 20) -> list[Record]:
-    """The last records of all lanes, merged as a reader has them.
+def tail(path: Path, records: int = 20) -> Iterator[Record]:
+    """The newest records of all lanes, merged as a reader has them: at least so many, where there are.
+
+    It begins where a segment begins, because there the ``live`` records stand that say which link is whose: without them
+    nobody could decode what follows.
 
     Raises:
         JournalError: where there is no journal.
     """
     starts = {lane: _start_of_last(list_segments(lane_folder(path, lane)), records) for lane in _lanes(path)}
-    found: list[Record] = []
-    with Reader(path, Cursor(lanes={lane: start for lane, start in starts.items() if start})) as reader:
+    return _from(path, Cursor(lanes={lane: start for lane, start in starts.items() if start}))
+
+
+def _from(path: Path, cursor: Cursor) -> Iterator[Record]:
+    with Reader(path, cursor) as reader:
         while more := reader.read():
-            found = (found + more)[-records:]
-    return found
+            yield from more
 
 
 def _lanes(path: Path) -> list[int]:
@@ -199,15 +204,13 @@ def _with_last(segments: list[Segment]) -> Iterator[tuple[Segment, bool]]:
 
 
 def _start_of_last(segments: list[Segment], records: int) -> int | None:
-    """Sequence from which on there are about that many records; None for the oldest."""
+    """First sequence of the segment from which on there are that many records; None for the oldest."""
     wanted = records
     for segment in reversed(segments):
         with SegmentFile(segment) as file:
-            headers = [header for _, header in file.headers() if header.count]
-        for header in reversed(headers):
-            if header.count >= wanted:
-                return header.next_sequence - wanted
-            wanted -= header.count
+            wanted -= sum(header.count for _, header in file.headers())
+        if wanted <= 0:
+            return segment.first_sequence
     return None
 
 

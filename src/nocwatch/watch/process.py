@@ -8,7 +8,7 @@ from pathlib import Path
 import structlog
 import trio
 
-from nocwatch import clock, garbage
+from nocwatch import clock, garbage, notify
 from nocwatch.alerts.channels import build
 from nocwatch.alerts.dispatcher import Dispatcher
 from nocwatch.config import Configuration, privacy_key
@@ -51,7 +51,7 @@ class Watch:
             NocwatchError: a port, the store or a folder cannot be used.
         """
         self._configuration = configuration
-        self._gate = Gate(privacy_key(Path(configuration.privacy.key_file)))
+        self._gate = Gate(privacy_key(Path(configuration.privacy.key_file), make=True))
         self._rules, self._places = load_operators_files(configuration, self._gate)
         self._started_ns = clock.now_ns()
         self.hub = Hub(configuration.console.live_clients_max)
@@ -106,8 +106,7 @@ class Watch:
         services = WatchServices(self.follower, self.store, self.hub, self.status, self._rules, self._places)
 
         def take(rules: list[Rule], places: Places) -> None:
-            self.follower.pipeline.set_rules(rules)
-            self.follower.pipeline.set_places(places)
+            self.follower.take_over(rules, places)
             services.take(rules, places)
 
         reloader = self.status.reloader = Reloader(self._configuration, self._gate, take)
@@ -133,6 +132,7 @@ class Watch:
                         "watching", console=f"http://{self.console_address}", metrics=self.metrics_address
                     )
                     garbage.tune()
+                    notify.ready()
                     task_status.started(self)
                 self.hub.close()
                 stopping.set()

@@ -1,0 +1,76 @@
+"""``nocwatch run``: what is wrong stops it before it starts; what breaks later never takes the relay along."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.support.deployment import Deployment, answers, until
+
+
+@pytest.fixture
+def deployment(tmp_path: Path) -> Iterator[Deployment]:
+    (tmp_path / "rules").mkdir()
+    made = Deployment(tmp_path, f"rules={tmp_path / 'rules'}")
+    yield made
+    made.end()
+
+
+def children(deployment: Deployment, word: str) -> list[int]:
+    """Processes that ``run`` started, by their command."""
+    parent = deployment.running["run"].pid
+    found = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                fields = (folder / "stat").read_text().rsplit(")", 1)[1].split()
+                command = (folder / "cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if int(fields[1]) == parent and word.encode() in command:
+                found.append(int(folder.name))
+    return found
+
+
+async def run(deployment: Deployment) -> None:
+    deployment.start("run", "run", *deployment.options())
+    await until(lambda: "console on http" in deployment.log("run"), lambda: deployment.log("run"))
+
+
+async def test_a_rule_broken_later_keeps_the_watch_down_and_never_the_relay(deployment: Deployment) -> None:
+    await run(deployment)
+    assert await answers(deployment.status("/healthz"))
+    (relay,) = children(deployment, "relay")
+    (deployment.folder / "rules" / "broken.yaml").write_text("rule: broken\ndetector: none\n")
+    (watch,) = children(deployment, "watch")
+    os.kill(watch, signal.SIGKILL)
+    await until(lambda: "broken.yaml:2:detector" in deployment.log("run"), "the watch refuses the rule")
+    assert children(deployment, "relay") == [relay]
+    assert deployment.running["run"].poll() is None
+    (deployment.folder / "rules" / "broken.yaml").unlink()
+    await until(lambda: answers(deployment.metrics("/healthz")), "the watch is back once the rule is mended")
+    assert await deployment.stop("run") == 0
+    assert not await answers(deployment.status("/healthz"))
+
+
+async def test_a_broken_rule_is_told_before_anything_is_started(deployment: Deployment) -> None:
+    (deployment.folder / "rules" / "broken.yaml").write_text("rule: broken\ndetector: none\n")
+    process = deployment.start("run", "run", *deployment.options())
+    assert process.wait(timeout=30) == 2
+    assert "broken.yaml:2:detector" in deployment.log("run")
+    assert not (deployment.data / "journal").exists()
+
+
+async def test_what_is_kept_is_its_owners_alone(deployment: Deployment) -> None:
+    await run(deployment)
+    await until((deployment.data / "nocwatch.db").exists, "the store is there")
+    open_to_others = [
+        str(path)
+        for path in deployment.data.rglob("*")
+        if stat.S_IMODE(path.stat().st_mode) & (stat.S_IRWXG | stat.S_IRWXO)
+    ]
+    assert open_to_others == []
