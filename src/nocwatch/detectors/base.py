@@ -129,7 +129,7 @@ class Context(Protocol[StateT_co]):
 
 
 class Detector(Generic[SettingsT, StateT]):
-    """Base of all detectors. One file each, and a line in ``catalogue.py``.
+    """Base of all detectors. A module each, or a folder where one has several parts, and a line in ``catalogue.py``.
 
     Subclasses set the class variables, and ``on`` for the events they name. ``due`` where they ask for moments.
     """
