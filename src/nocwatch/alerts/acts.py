@@ -28,6 +28,7 @@ class Act(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         id: unique; doing the same act twice changes nothing.
         at_ns: pipeline time at which it was done.
+        after: lane and sequence of the journal's record that had been taken in last; None where there was none yet.
         alert: id, of acknowledge and resolve; of unsilence the id of the silence.
         flag: id, of clear_flag.
         matchers: of a silence: label → exact value or glob; all must match (see ``lifecycle.labels_of``).
@@ -43,6 +44,7 @@ class Act(msgspec.Struct, frozen=True, kw_only=True):
     note: str = ""
     matchers: dict[str, str] = {}
     until_ns: int = 0
+    after: tuple[int, int] | None = None
 
 
 class Silence(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ from __future__ import annotations
 COUNTERS: dict[str, str] = {
     "records_total": "Records of the journal taken in.",
     "frames_total": "Frames taken in.",
+    "record_failures_total": "Records that were passed over (each is a bug in nocwatch, and stands in the log).",
     "alerts_total": "New states of alerts.",
     "journal_gaps_total": "Places in the journal where observations are missing or damaged.",
     "journal_missing_records_total": "Records that are missing there.",

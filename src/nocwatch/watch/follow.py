@@ -1,12 +1,15 @@
 """The watch's loop: journal → tap → pipeline → store, spool and followers, one batch after the other.
 
 What always holds: a batch is in the store, with its cursor, before anyone is told of it and before the snapshot moves past it.
-A store that cannot take a batch now is waited for, and the journal keeps what comes meanwhile. The loop rests between slices,
-so that the console, which lives in the same process, answers while a backlog is read.
+What people do comes between two batches, never within one, and is kept before it is done. A store that cannot take a batch
+now is waited for, and the journal keeps what comes meanwhile. A record that a bug of ours cannot deal with is counted, told
+and passed over. The loop rests between slices, so that the console, which lives in the same process, answers while a
+backlog is read.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
@@ -18,26 +21,25 @@ import trio
 
 from nocwatch import clock, moments
 from nocwatch.alerts.acts import Act
-from nocwatch.alerts.alert import Alert
 from nocwatch.console.live import Hub
+from nocwatch.detectors.rules import Rule
 from nocwatch.errors import NocwatchError
-from nocwatch.flags import Flag
-from nocwatch.frames import Frame, Sighting, Tick
+from nocwatch.frames import Frame, Tick
 from nocwatch.journal.reader import Reader
-from nocwatch.network import Station
 from nocwatch.pipeline import Pipeline, Step
 from nocwatch.records import Record
-from nocwatch.sessions import Session
+from nocwatch.registry.places import Places
 from nocwatch.sinks.lines import LineMaker
 from nocwatch.sinks.metrics import Tally
 from nocwatch.sinks.spool import Spool
 from nocwatch.sinks.usage import Usage
-from nocwatch.state.changes import ConnectorChanged, SessionChanged, StationChanged
+from nocwatch.state.changes import SessionChanged
 from nocwatch.store.batch import Batch
 from nocwatch.store.errors import StoreUnavailableError
 from nocwatch.store.store import Store
 from nocwatch.tap.tap import Tap
 from nocwatch.watch import snapshot as snapshots
+from nocwatch.watch.news import News
 
 RECORDS_MAX = 8192
 """Records in a batch while a backlog is read: half a second of work. A larger one costs the store less a record, since rows of one
@@ -52,36 +54,6 @@ FRESH_NS = 30 * moments.SECOND_NS
 """Followers are told of what is younger than this; a backlog is not news, and the pages are read anew at its end."""
 
 log = structlog.get_logger("nocwatch.watch")
-
-
-class News:
-    """What one batch changed, the latest of each thing: for those who follow live."""
-
-    def __init__(self, hub: Hub) -> None:
-        self._hub = hub
-        self._stations: dict[str, None] = {}
-        self._things: dict[str, Session | Flag | Alert] = {}
-        self._frames: list[Frame] = []
-
-    def add(self, step: Step) -> None:
-        if isinstance(step.sighting, Frame) and self._hub.wants_frames(step.sighting.station):
-            self._frames.append(step.sighting)
-        for change in step.changes:
-            if isinstance(change, StationChanged | ConnectorChanged):
-                self._stations[change.station] = None
-            elif isinstance(change, SessionChanged):
-                self._things[change.now.id] = change.now
-        for flag in step.flags:
-            self._things[flag.id] = flag
-        for alert in step.alerts:
-            self._things[alert.id] = alert
-
-    def publish(self, stations: Mapping[str, Station]) -> None:
-        for name in self._stations:
-            if name in stations:
-                self._hub.publish(stations[name])
-        for thing in (*self._frames, *self._things.values()):
-            self._hub.publish(thing)
 
 
 class Follower:
@@ -120,6 +92,10 @@ class Follower:
         self.caught_up = False
         self._reader = Reader(journal)
         self._acts: deque[Act] = deque()
+        self._last: tuple[int, int] | None = None
+        self._saved_s = -math.inf
+        self._turn = trio.Lock()
+        self._kept = True
 
     @property
     def journal_counters(self) -> Mapping[str, int]:
@@ -152,43 +128,69 @@ class Follower:
     # --- running -------------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Until cancelled; then the batch at hand is finished and a snapshot is taken."""
-        saved_s = trio.current_time()
+        """Until cancelled; then the batch at hand is finished and a snapshot is taken.
+
+        Where the store cannot take that batch, and where a fault ends the loop, the former snapshot stays: what was read
+        since is read again.
+        """
+        self._saved_s = trio.current_time()
         try:
             while True:
                 records = await trio.to_thread.run_sync(self._reader.read, RECORDS_MAX)
-                if records:
-                    with trio.CancelScope(shield=True):  # a batch is whole or not begun
-                        await self._take(records)
-                else:
-                    while self._acts:
-                        await self._do(self._acts.popleft())
+                with trio.CancelScope(shield=True) as shield:  # a batch is whole or not begun
+                    async with self._turn:
+                        if records:
+                            await self._take(records, shield)
+                        elif self._acts:
+                            await self._catch_up_acts()
+                if not records:
                     self.behind_s, self.caught_up = 0.0, True
                     await trio.sleep(IDLE_S)
-                if trio.current_time() - saved_s > SNAPSHOT_EVERY_S:
+                if trio.current_time() - self._saved_s > SNAPSHOT_EVERY_S:
                     await self.save()
-                    saved_s = trio.current_time()
-        finally:
-            with trio.CancelScope(shield=True):
-                await self.save()
+        except trio.Cancelled:
+            if self._kept:
+                with trio.CancelScope(shield=True):
+                    await self.save()
+            raise
 
     async def do(self, act: Act) -> Step:
-        """What a person did, now: kept, so that a restart does it again at the same place, and done.
+        """What a person did, now: kept, so that a restart does it again at the same place, and then done.
 
         Raises:
-            NocwatchError: it cannot be done, with a sentence why; nothing is kept then.
+            StoreUnavailableError: nothing was kept, nothing is done.
+            NocwatchError: it cannot be done, with a sentence why.
         """
-        act = msgspec.structs.replace(act, at_ns=self.pipeline.now_ns)
-        step = self.pipeline.act(act)
-        await trio.to_thread.run_sync(self._store.keep_act, act)
-        await self._told(step)
+        if self.trouble:
+            raise StoreUnavailableError("io", self.trouble)
+        async with self._turn:
+            with trio.CancelScope(shield=True):  # whoever asked may be gone; what was begun is done
+                act = msgspec.structs.replace(act, at_ns=self.pipeline.now_ns, after=self._last)
+                await trio.to_thread.run_sync(self._store.keep_act, act)
+                step = self.pipeline.act(act)
+                await self._told(step)
         return step
 
-    async def _do(self, act: Act) -> None:
+    def take_over(self, rules: Sequence[Rule], places: Places) -> None:
+        """Changed rules and registry, from the next record on.
+
+        A snapshot follows at once: records from before the change are not to be read again under the new rules.
+        """
+        self.pipeline.set_rules(rules)
+        self.pipeline.set_places(places)
+        self._saved_s = -math.inf
+
+    async def _catch_up_acts(self) -> None:
+        while self._acts:
+            if step := self._again(self._acts.popleft()):
+                await self._told(step)
+
+    def _again(self, act: Act) -> Step | None:
         try:
-            await self._told(self.pipeline.act(act))
+            return self.pipeline.act(act)
         except NocwatchError as error:
-            log.warning("an act could not be done again after the restart", act=act.id, error=str(error))
+            log.info("an act has nothing to do after the restart", act=act.id, reason=str(error))
+            return None
 
     async def _told(self, step: Step) -> None:
         batch, news = Batch(), News(self._hub)
@@ -201,6 +203,11 @@ class Follower:
 
     async def save(self) -> None:
         """Takes a snapshot; a disk that refuses is told and counted, and the former snapshot stays."""
+        async with self._turn:
+            await self._save()
+
+    async def _save(self) -> None:
+        self._saved_s = trio.current_time()
         snapshot = snapshots.Snapshot(
             cursor=self._reader.cursor,
             tap=self._tap.snapshot(),
@@ -232,23 +239,27 @@ class Follower:
             self.counters["points_total"] += len(lines)
             await trio.to_thread.run_sync(self._spool.flush)
 
-    async def _take(self, records: Sequence[Record]) -> None:
-        batch, news, lines = Batch(), News(self._hub), []
+    async def _take(self, records: Sequence[Record], shield: trio.CancelScope) -> None:
+        batch, news, lines = Batch(), News(self._hub), list[str]()
         since = time.perf_counter()
         for record in records:
-            for sighting in self._tap.feed(record):
-                while self._acts and self._acts[0].at_ns < sighting.received_at_ns:
-                    await self._do(self._acts.popleft())
-                step = self._feed(sighting, batch, news)
-                if self._spool is not None:
-                    lines += self._maker.lines(step)
-                    lines += self._usage.lines(step)
+            try:
+                self._take_one(record, batch, news, lines)
+            except Exception as error:  # a bug of ours must not blind the watch for all other stations
+                self.counters["record_failures_total"] += 1
+                log.exception(
+                    "a record could not be dealt with: a bug of nocwatch",
+                    lane=record.lane,
+                    sequence=record.sequence,
+                    error=repr(error),
+                )
+            self._last = (record.lane, record.sequence)
             if time.perf_counter() - since > SLICE_S:
                 await trio.lowlevel.checkpoint()
                 since = time.perf_counter()
         self.counters["records_total"] += len(records)
         batch.cursor = msgspec.json.encode(self._reader.cursor)
-        await self._apply(batch)
+        await self._apply(batch, shield)
         await self._spooled(lines, records[-1].at_ns)
         self.read_at_ns = records[-1].at_ns
         age_ns = clock.now_ns() - self.read_at_ns
@@ -257,12 +268,30 @@ class Follower:
         if age_ns < FRESH_NS:
             news.publish(self.pipeline.stations)
 
-    def _feed(self, sighting: Sighting, batch: Batch, news: News) -> Step:
-        step = self.pipeline.feed(sighting)
-        batch.add_step(sighting, step.events, step.changes, step.flags, step.alerts)
+    def _take_one(self, record: Record, batch: Batch, news: News, lines: list[str]) -> None:
+        for sighting in self._tap.feed(record):
+            while self._acts and self.is_past(
+                self._acts[0], record.lane, record.sequence, sighting.received_at_ns
+            ):
+                if step := self._again(self._acts.popleft()):
+                    self._keep(step, batch, news, lines)
+            self._keep(self.pipeline.feed(sighting), batch, news, lines)
+
+    @staticmethod
+    def is_past(act: Act, lane: int, sequence: int, at_ns: int) -> bool:
+        """Whether that place in the journal is behind the act: by sequence, or by time where the lane is another."""
+        if act.after is not None and act.after[0] == lane and sequence > act.after[1]:
+            return True
+        return act.at_ns < at_ns
+
+    def _keep(self, step: Step, batch: Batch, news: News, lines: list[str]) -> None:
+        batch.add_step(step.sighting, step.events, step.changes, step.flags, step.alerts)
         news.add(step)
         self._count(step)
-        return step
+        if self._spool is not None:
+            lines += self._maker.lines(step)
+            if step.sighting is not None:
+                lines += self._usage.lines(step)
 
     def _count(self, step: Step) -> None:
         if isinstance(step.sighting, Frame):
@@ -276,7 +305,8 @@ class Follower:
             self.tally.flag(flag)
         self.counters["alerts_total"] += len(step.alerts)
 
-    async def _apply(self, batch: Batch) -> None:
+    async def _apply(self, batch: Batch, shield: trio.CancelScope | None = None) -> None:
+        """Until the store has it, or, where a shield is given, until the watch is being stopped."""
         while True:
             try:
                 await trio.to_thread.run_sync(self._store.apply, batch)
@@ -287,9 +317,18 @@ class Follower:
                         "the store cannot take anything; the journal keeps what comes", error=str(error)
                     )
                 self.trouble = str(error)
-                await trio.sleep(STORE_PAUSE_S)
+                await self._pause(shield)
             else:
                 self.trouble = ""
                 if batch.alerts:
                     self._wake_dispatcher()
                 return
+
+    async def _pause(self, shield: trio.CancelScope | None) -> None:
+        if shield is None:
+            await trio.sleep(STORE_PAUSE_S)
+            return
+        # A watch that is stopped meanwhile must not wait for the disk; what it could not keep is read again.
+        shield.shield = self._kept = False
+        await trio.sleep(STORE_PAUSE_S)
+        shield.shield = self._kept = True

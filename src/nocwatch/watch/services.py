@@ -72,7 +72,7 @@ class WatchServices:
     async def clear_flag(self, flag: str, by: str, because: str) -> Flag | None:
         if await trio.to_thread.run_sync(self.store.flag, flag) is None:
             return None
-        act = Act(id=uuid.uuid4().hex, kind=ActKind.CLEAR_FLAG, at_ns=0, by=by, flag=flag, note=because)
+        act = Act(id=_act_id(), kind=ActKind.CLEAR_FLAG, at_ns=0, by=by, flag=flag, note=because)
         await self._follower.do(act)
         await self._audit(act, flag)
         return await trio.to_thread.run_sync(self.store.flag, flag)
@@ -89,7 +89,7 @@ class WatchServices:
         if await trio.to_thread.run_sync(self.store.alert, alert) is None:
             return None
         act = Act(
-            id=uuid.uuid4().hex,
+            id=_act_id(),
             kind=kind,
             at_ns=0,
             by=by,
@@ -107,6 +107,11 @@ class WatchServices:
             id=0, at_ns=clock.now_ns(), by=act.by, action=act.kind.value, subject=subject, details=act.note
         )
         await trio.to_thread.run_sync(self.store.audit, entry)
+
+
+def _act_id() -> str:
+    """Unique, and in order: of two acts at one moment of the journal the former comes first again after a restart."""
+    return f"{clock.now_ns():016x}{uuid.uuid4().hex[:16]}"
 
 
 def _facts(rule: Rule) -> RuleFacts:

@@ -1,0 +1,223 @@
+"""The watch's loop when something comes between: people's acts, a store that refuses, a bug, an end in mid-batch."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import trio
+import trio.testing
+from tests.support.deployment import REPOSITORY, until
+
+from nocwatch.alerts.acts import Act, ActKind
+from nocwatch.alerts.alert import AlertState
+from nocwatch.alerts.settings import AlertSettings
+from nocwatch.console.live import Hub
+from nocwatch.detectors.rules import load_rules
+from nocwatch.frames import Frame, Sighting
+from nocwatch.pipeline import Pipeline, Step
+from nocwatch.registry.places import Places
+from nocwatch.store.batch import Batch
+from nocwatch.store.database import Database
+from nocwatch.store.errors import StoreUnavailableError
+from nocwatch.store.settings import StoreSettings
+from nocwatch.store.store import Store
+from nocwatch.tap.gate import Gate
+from nocwatch.tap.tap import Tap
+from nocwatch.trace.writing import import_traces
+from nocwatch.watch.follow import Follower
+
+
+class Disturbed(Store):
+    """A real store; ``before`` is called with the name of each write, in the write's own thread."""
+
+    before: Callable[[str], None] = staticmethod(lambda _: None)
+
+    def apply(self, batch: Batch) -> None:
+        self.before("apply")
+        super().apply(batch)
+
+    def keep_act(self, act: Act) -> None:
+        self.before("keep_act")
+        super().keep_act(act)
+
+
+class Fragile(Pipeline):
+    """With a bug that one station brings out."""
+
+    def feed(self, sighting: Sighting) -> Step:
+        if isinstance(sighting, Frame) and b"BootNotification" in sighting.payload:
+            raise KeyError("vendor")
+        return super().feed(sighting)
+
+
+class Desk:
+    """A data folder with a story in its journal, and followers over it, one after the other."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        import_traces([REPOSITORY / "rules" / "tests" / "flapping_fires.jsonl"], folder / "journal")
+        self.store = Disturbed(Database(folder / "nocwatch.db", 1.0), StoreSettings())
+
+    def follower(self, pipeline: type[Pipeline] = Pipeline) -> Follower:
+        rules = load_rules(REPOSITORY / "rules" / "flapping.yaml")
+        made = Follower(
+            self.folder / "journal",
+            self.folder / "watch.snapshot",
+            Tap(Gate(bytes(32))),
+            pipeline(rules, Places(), AlertSettings()),
+            self.store,
+            None,
+            Hub(),
+            lambda: None,
+        )
+        made.restore()
+        return made
+
+    @asynccontextmanager
+    async def following(self) -> AsyncIterator[Follower]:
+        """A follower that has read all."""
+        follower = self.follower()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(follower.run)
+            await until(lambda: follower.caught_up, "all is read")
+            yield follower
+            nursery.cancel_scope.cancel()
+
+    @property
+    def snapshot(self) -> Path:
+        return self.folder / "watch.snapshot"
+
+    def acknowledgement(self, name: str = "a1") -> Act:
+        (alert,) = self.store.alerts().items
+        return Act(id=name, kind=ActKind.ACKNOWLEDGE, at_ns=0, by="jo", alert=alert.id)
+
+    def alert_state(self) -> AlertState:
+        (alert,) = self.store.alerts().items
+        return alert.state
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+def refused(write: str) -> Callable[[str], None]:
+    def before(name: str) -> None:
+        if name == write:
+            raise StoreUnavailableError("full", "the disk is full")
+
+    return before
+
+
+async def test_what_the_store_cannot_keep_is_not_done(desk: Desk) -> None:
+    async with desk.following() as follower:
+        desk.store.before = refused("keep_act")
+        with pytest.raises(StoreUnavailableError):
+            await follower.do(desk.acknowledgement())
+        assert [alert.state for alert in follower.pipeline.book.open] == [AlertState.FIRING]
+
+
+async def test_an_act_whose_person_closes_the_browser_is_done_whole(desk: Desk) -> None:
+    async with desk.following() as follower:
+        with trio.CancelScope() as browser:
+            desk.store.before = lambda name: (
+                trio.from_thread.run_sync(browser.cancel) if name == "keep_act" else None
+            )
+            await follower.do(desk.acknowledgement())
+        assert browser.cancel_called
+        assert desk.alert_state() is AlertState.ACKNOWLEDGED
+
+
+async def test_an_act_waits_for_the_batch_that_is_being_taken(desk: Desk) -> None:
+    """Else an alert's newer revision would be in the store, and told, before the older one."""
+    async with desk.following():
+        act = desk.acknowledgement()
+    desk.snapshot.unlink()
+    order: list[str] = []
+    follower = desk.follower()
+    async with trio.open_nursery() as nursery:
+
+        def before(name: str) -> None:
+            order.append(f"{name} begins")
+            if len(order) == 1:  # the batch is half kept when the person presses the button
+                trio.from_thread.run_sync(nursery.start_soon, follower.do, act)
+                trio.from_thread.run(trio.testing.wait_all_tasks_blocked, 0.02)
+                order.append(f"{name} goes on")
+
+        desk.store.before = before
+        nursery.start_soon(follower.run)
+        await until(lambda: desk.alert_state() is AlertState.ACKNOWLEDGED, "it is acknowledged")
+        nursery.cancel_scope.cancel()
+    assert order[:3] == ["apply begins", "apply goes on", "keep_act begins"]
+
+
+async def test_acts_after_a_kill_are_done_again_in_their_order(desk: Desk) -> None:
+    async with desk.following() as follower:
+        await follower.do(desk.acknowledgement())
+        (alert,) = follower.pipeline.book.open
+        await follower.do(Act(id="a2", kind=ActKind.RESOLVE, at_ns=0, by="jo", alert=alert.id))
+        moments = desk.store.alert_history(alert.id)
+        ended = follower.pipeline.book.alert(alert.id)
+    desk.snapshot.unlink()
+    async with desk.following() as again:
+        assert again.pipeline.book.alert(alert.id) == ended
+        assert desk.store.alert_history(alert.id) == moments
+
+
+async def test_an_act_is_done_again_behind_the_record_it_came_after(desk: Desk) -> None:
+    """Chunks of one poll have one time: the time alone does not say between which of them it was."""
+    act = Act(id="a", kind=ActKind.RESOLVE, at_ns=50, by="jo", after=(0, 7))
+    follower = desk.follower()
+    assert follower.is_past(act, lane=0, sequence=8, at_ns=50)
+    assert not follower.is_past(act, lane=0, sequence=7, at_ns=50)
+    assert not follower.is_past(act, lane=1, sequence=9, at_ns=50)
+    assert follower.is_past(act, lane=1, sequence=9, at_ns=51)
+
+
+async def test_a_fault_leaves_the_snapshot_where_the_store_is(desk: Desk) -> None:
+    """A snapshot that went past a batch that was not kept would lose it for ever."""
+
+    def broken(_: str) -> None:
+        raise sqlite3.IntegrityError("no such column")
+
+    desk.store.before = broken
+    with pytest.RaisesGroup(sqlite3.IntegrityError):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(desk.follower().run)
+    assert not desk.snapshot.exists()
+
+
+async def test_a_watch_that_is_stopped_does_not_wait_for_a_full_disk(desk: Desk) -> None:
+    follower = desk.follower()
+    desk.store.before = refused("apply")
+    with trio.fail_after(10):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(follower.run)
+            await until(lambda: follower.trouble, "the store refuses")
+            nursery.cancel_scope.cancel()
+    assert not desk.snapshot.exists()
+    desk.store.before = lambda _: None
+    async with desk.following():
+        assert desk.alert_state() is AlertState.FIRING
+
+
+async def test_a_record_that_a_bug_stumbles_over_is_passed_and_counted(desk: Desk) -> None:
+    follower = desk.follower(Fragile)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(follower.run)
+        await until(lambda: follower.caught_up, "all is read")
+        nursery.cancel_scope.cancel()
+    assert follower.counters["record_failures_total"] > 0
+    assert desk.alert_state() is AlertState.FIRING
+
+
+async def test_changed_rules_are_followed_by_a_snapshot(desk: Desk) -> None:
+    """Flags that the former rules raised are in it: read again under the new ones, nobody would ever clear them."""
+    async with desk.following() as follower:
+        assert not desk.snapshot.exists()
+        follower.take_over([], Places())
+        await until(desk.snapshot.exists, "a snapshot", patience_s=5)
