@@ -10,6 +10,9 @@ from tests.support.play import Play
 
 from nocwatch.detectors.rules import load_rules, shipped_rules
 from nocwatch.errors import NocwatchError
+from nocwatch.journal.settings import JournalSettings
+from nocwatch.journal.writer import Writer
+from nocwatch.records import RecordKind
 from nocwatch.registry.places import Places
 from nocwatch.tap.gate import Gate
 from nocwatch.trace.anonymise import anonymised
@@ -46,6 +49,20 @@ def test_an_export_of_a_journal_replays_to_what_the_journal_gives(tmp_path: Path
         if each["kind"] == "flag"
     }
     assert ("flapping", "raised") in told
+
+
+def test_a_scanner_without_a_name_does_not_spoil_an_export(tmp_path: Path) -> None:
+    events = (
+        '{"event":"refused","station":"","http_status":404}',
+        '{"event":"refused","station":"CP1","http_status":401}',
+    )
+    with Writer(tmp_path / "journal", 0, JournalSettings()) as writer:
+        for number, event in enumerate(events):
+            writer.add(10**18, RecordKind.LINK, number + 1, 0, event.encode())
+    exported = tmp_path / "exported.jsonl"
+    lines = export_journal(tmp_path / "journal", GATE, links=True)
+    exported.write_bytes(b"".join(msgspec.json.encode(line) + b"\n" for line in lines))
+    assert [each.station for each in read_traces([exported], GATE)] == ["CP1"]
 
 
 def test_an_import_never_writes_into_a_journal_that_is_there(tmp_path: Path) -> None:

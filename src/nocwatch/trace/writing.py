@@ -26,6 +26,7 @@ from nocwatch.trace.lines import Json, frame_line, link_line
 from nocwatch.trace.reading import read_traces
 
 VERSIONS = {"ocpp1.6": "1.6", "ocpp2.0": "2.0.1", "ocpp2.0.1": "2.0.1", "ocpp2.1": "2.1"}
+_OF_UPSTREAMS = (LinkEvent.UPSTREAM_DOWN, LinkEvent.UPSTREAM_UP)
 _OPCODES = {Kind.TEXT: 0x1, Kind.BINARY: 0x2, Kind.CLOSE: 0x8, Kind.PING: 0x9, Kind.PONG: 0xA}
 FLUSH_EVERY_RECORDS = 4096
 
@@ -76,6 +77,8 @@ def _line(sighting: Sighting, namer: _Namer, links: bool) -> Json | None:
             return None
         return frame_line(sighting, namer.version(sighting.connection), namer.name(sighting.connection))
     if isinstance(sighting, Link) and links:
+        if not sighting.station and sighting.event not in _OF_UPSTREAMS:
+            return None  # a scanner that asked for ``/``: a link line of nobody is no line of a trace
         return link_line(sighting, namer.name(sighting.connection) if sighting.connection else None)
     return None
 
