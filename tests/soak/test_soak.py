@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 import trio
-
 from tests.conftest import program
 from tests.integration.test_replay_is_the_live_run import ALERT, FLAG, SESSION, differences, items, last_lines
 from tests.integration.test_survives_kills import frames_in_journal, relay_links, settled
@@ -57,11 +56,17 @@ async def test_a_watch_that_is_killed_every_twenty_seconds_loses_nothing(tmp_pat
         await deployment.stop("relay")
         await settled(deployment, influx)
         replayed = deployment.replayed()
-        assert not differences(items(await deployment.all("sessions"), SESSION), last_lines(replayed, "session", SESSION))
+        assert not differences(
+            items(await deployment.all("sessions"), SESSION), last_lines(replayed, "session", SESSION)
+        )
         assert not differences(items(await deployment.all("flags"), FLAG), last_lines(replayed, "flag", FLAG))
-        assert not differences(items(await deployment.all("alerts"), ALERT), last_lines(replayed, "alert", ALERT))
+        assert not differences(
+            items(await deployment.all("alerts"), ALERT), last_lines(replayed, "alert", ALERT)
+        )
         assert influx.count("frames", "bytes") == await frames_in_journal(deployment)
-        print(f"{kills} kills, {len(await deployment.all('sessions'))} sessions, relay {resident_kib_text(at_half)} at half-time")
+        print(
+            f"{kills} kills, {len(await deployment.all('sessions'))} sessions, relay {resident_kib_text(at_half)} at half-time"
+        )
     finally:
         deployment.end()
         influx.stop()
