@@ -13,6 +13,7 @@ from nocwatch.frames import Kind
 from nocwatch.moments import DAY_NS
 from nocwatch.network import Station
 from nocwatch.sessions import Outcome
+from nocwatch.store.batch import Batch
 from nocwatch.store.values import AlertFilter, FlagFilter, SessionFilter
 
 PAGES = ("/", "/fleet", "/sessions", "/flags", "/alerts", "/rules", "/system")
@@ -261,3 +262,19 @@ async def test_health_and_readiness_tell_the_reasons(client: httpx2.AsyncClient,
     assert answer.status_code == 503
     assert answer.json() == {"ready": False, "reasons": ["The store cannot be written to."]}
     assert (await client.get("/healthz")).status_code == 200
+
+
+async def test_an_alert_below_another_is_marked_and_leaves_the_overview(
+    client: httpx2.AsyncClient, network: Network
+) -> None:
+    first = network.store.alerts(AlertFilter()).items[0]
+    assert first.summary in (await client.get("/")).text
+    batch = Batch()
+    batch.add_step(
+        None, alerts=[msgspec.structs.replace(first, inhibited_by="other", revision=first.revision + 1)]
+    )
+    network.store.apply(batch)
+    panel = (await client.get("/")).text.partition("Open alerts")[2].partition("</section>")[0]
+    assert panel
+    assert f"/alerts/{first.id}" not in panel
+    assert "below another" in (await client.get("/alerts")).text

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.alerts import a_flag
 
 from nocwatch.console.addresses import Address, BadQuery
 from nocwatch.console.views import fleet, frames, jsontext, overview, sessions, timeline, words
@@ -415,3 +416,12 @@ def test_a_section_of_sections_is_shown_part_by_part() -> None:
     assert [section.title for section in found] == ["Sinks", "Sinks influx", "Receivers"]
     assert [bad for _, _, _, bad in found[1].pairs] == [False, True]
     assert found[2].lines == [[("name", "a", False), ("ok", False, True)]]
+
+
+def test_what_another_flag_explains_is_no_news_on_the_overview() -> None:
+    whole = a_flag(
+        "whole", at_ns=T0, station=None, subject="main", summary="Upstream main: 84.6 % succeeded."
+    )
+    part = a_flag("part", at_ns=T0, station=None, subject="acme", summary="Operator acme: 84.6 % succeeded.", inhibited_by="whole")  # fmt: skip
+    changes = overview.changes([], [whole, part], [], Places(), T0)
+    assert [change.text for change in changes] == [whole.summary]

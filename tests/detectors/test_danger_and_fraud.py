@@ -206,6 +206,25 @@ def test_trouble_of_a_whole_model_is_one_flag_above_the_others() -> None:
     assert len([flag for flag in raised if not flag.inhibited_by]) == 1
 
 
+def test_successes_that_grow_old_raise_no_flag_beside_the_one_it_belongs_below() -> None:
+    rates = Rates(
+        places(place("CP1", operator="acme"), place("CP2", operator="acme")),
+        rate_min=0.5, sessions_min=2, confidence=0.51, by=("upstream", "operator"),
+    )  # fmt: skip
+    rates.end("CP1", Outcome.SUCCESS, 3)
+    rates.wait(24 * HOUR_NS - 40 * 60 * SECOND_NS)
+    for station in ("CP1", "CP2"):
+        rates.end(station, Outcome.FAILED, 3)
+    rates.end("CP1", Outcome.SUCCESS, 3)
+    told = [(flag.state.value, bool(flag.inhibited_by)) for flag in rates.flags]
+    assert told == [("raised", False), ("raised", True), ("cleared", True), ("cleared", False)]
+    rates.wait(HOUR_NS)
+    rates.end("CP2", Outcome.FAILED)
+    assert rates.keys == ["upstream main", "operator acme"]
+    upstream, operator = rates.engine.raised
+    assert (upstream.inhibited_by, operator.inhibited_by) == ("", upstream.id)
+
+
 def test_verdict_that_is_revised_moves_from_failed_to_good() -> None:
     rates = Rates()
     rates.end("CP1", Outcome.SUCCESS, 16)

@@ -286,6 +286,21 @@ def test_overview_counts(troubled):
     assert (seen.alerts_acknowledged, seen.outbox_waiting) == (1, 6)
 
 
+def test_an_alert_that_another_one_explains_stands_after_those_that_need_a_person(store):
+    batch, book = Batch(), AlertBook(alert_settings(), PLACES)
+    for flag in (
+        a_flag("whole", at_ns=NOON),
+        a_flag("part", severity=Severity.CRITICAL, at_ns=NOON + 9, key="b", inhibited_by="whole"),
+    ):
+        batch.add_step(None, flags=[flag], alerts=book.feed(flag))
+    store.apply(batch)
+    assert of_flags(store.alerts()) == ["whole", "part"]
+    assert every(lambda after, size: store.alerts(None, after, size), 1) == ids(store.alerts())
+    assert of_flags(store.alerts(AlertFilter(states=(AlertState.FIRING,)))) == ["whole", "part"]
+    assert store.overview(NOON).alerts_firing == {"info": 0, "warning": 1, "critical": 0}
+    assert store.overview(NOON).alerts_acknowledged == 0
+
+
 def test_frames_of_a_session_and_around_it(store):
     batch = Batch()
     for number, at in enumerate((-2 * MINUTE, -30 * SECOND, 0, HOUR, HOUR + 30 * SECOND, 2 * HOUR)):

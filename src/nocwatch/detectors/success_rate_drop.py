@@ -13,7 +13,7 @@ from pydantic import Field
 from nocwatch.detectors import wording
 from nocwatch.detectors.base import Context, Detector, Hears, Settings, Stage
 from nocwatch.flags import Blame, Category, Evidence, Severity
-from nocwatch.moments import DAY_NS, HOUR_NS
+from nocwatch.moments import DAY_NS, HOUR_NS, SECOND_NS
 from nocwatch.registry.places import Place
 from nocwatch.sessions import Outcome, Session
 from nocwatch.state.changes import SessionChanged
@@ -56,6 +56,7 @@ class Rates(msgspec.Struct):
         hours, days: number of the hour or day since 1970 → bucket.
         failing: station → the hour of its last failure. ``reasons``: reason → failures, of the last days.
         onset_ns: when the rate was first too low.
+        below: key of the group whose flag explains this one's, as of its raising.
     """
 
     hours: dict[int, list[int]] = {}
@@ -63,6 +64,7 @@ class Rates(msgspec.Struct):
     failing: dict[str, int] = {}
     reasons: dict[str, int] = {}
     onset_ns: int = 0
+    below: str = ""
 
 
 class SuccessRateDrop(Detector[SuccessRateSettings, Rates]):
@@ -120,11 +122,14 @@ class SuccessRateDrop(Detector[SuccessRateSettings, Rates]):
                 _add(rates, hour, now, 1)
                 if now:
                     _failed(rates, change.now, hour)
-        for key in groups:
+        # What hangs below another flag goes before it: else it would stand for itself, and page, for no time at all.
+        for key in sorted(groups, key=lambda key: not (context.raised(key) and context.state(key).below)):
             self._judge(key, groups, change, context)
 
     def due(self, key: str, context: Context[Rates]) -> None:
-        self._judge(key, [], None, context)
+        # Only what stands may end by time alone. What begins, begins with a session, which says what else it belongs to.
+        if context.raised(key):
+            self._judge(key, [], None, context)
 
     def _groups(self, place: Place, upstream: str) -> Iterator[str]:
         named = {
@@ -175,7 +180,7 @@ class SuccessRateDrop(Detector[SuccessRateSettings, Rates]):
                 self._tell(key, groups, change, own, context)
         if context.raised(key):
             # A window that empties by itself must clear the flag too.
-            context.wake(key, (context.now_ns // HOUR_NS + 1) * HOUR_NS)
+            context.wake(key, (context.now_ns // HOUR_NS + 1) * HOUR_NS + (0 if rates.below else SECOND_NS))
 
     def _mark(self, rates: Rates) -> tuple[float, float | None]:
         """The rate below which the group is not well, and its own of 28 days where there is one."""
@@ -215,14 +220,16 @@ class SuccessRateDrop(Detector[SuccessRateSettings, Rates]):
         number = success + failed
         dimension, _, name = key.partition(" ")
         rates.onset_ns = rates.onset_ns or context.now_ns
+        rates.below = self._below(key, groups, rates, context)
         against = f"; {wording.percent(own)} in its {DAYS} days before" if own is not None else ""
         reasons = sorted(rates.reasons.items(), key=lambda each: (-each[1], each[0]))[:5]
         named = context.place(name).name or name if dimension == "station" else name
         evidence = [
             Evidence(
-                text=f"{success} of {number} sessions succeeded in 24 h, {failed} failed (by reason: "
-                f"{', '.join(f'{reason} {times}' for reason, times in reasons) or 'none known'}){against}; upper Wilson bound "
-                f"{wording.percent(_wilson_upper(success, number, self.settings.confidence))}.",
+                text=f"{failed} of {number} sessions in 24 h failed (by reason: "
+                f"{', '.join(f'{reason} {times}' for reason, times in reasons) or 'none known'}). Allowing for chance, a rate of "
+                f"{wording.percent(_wilson_upper(success, number, self.settings.confidence))} at most; it should be "
+                f"{wording.percent(self._mark(rates)[0])} or more.",
                 at_ns=context.now_ns,
                 frames=change.frames if change else (),
                 session=change.now.id if change else None,
@@ -240,7 +247,7 @@ class SuccessRateDrop(Detector[SuccessRateSettings, Rates]):
             onset_ns=rates.onset_ns,
             evidence=tuple(evidence),
             blame=Blame.CHARGER if dimension in ("station", "model", "firmware") else Blame.UNKNOWN,
-            below=self._below(key, groups, rates, context),
+            below=rates.below,
             numbers={"rate": success / number, "sessions": number, "failed": failed},
         )
 
@@ -253,7 +260,7 @@ class SuccessRateDrop(Detector[SuccessRateSettings, Rates]):
                 continue
             state = context.peek(other)
             if state is not None and state.failing.keys() >= rates.failing.keys():
-                return other
+                return state.below if state.below and context.raised(state.below) else other
         return ""
 
     def _age(self, rates: Rates, now_ns: int) -> None:

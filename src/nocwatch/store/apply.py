@@ -12,7 +12,7 @@ import sqlite3
 
 import msgspec
 
-from nocwatch.alerts.alert import Alert, Notice
+from nocwatch.alerts.alert import Alert, AlertState, Notice
 from nocwatch.flags import Flag, FlagState
 from nocwatch.network import Station
 from nocwatch.sessions import Session
@@ -167,6 +167,19 @@ def put_session(writer: sqlite3.Connection, session: Session, sums: Sums) -> Non
 
 FLAG_OPEN_RANK = 10
 ALERT_STATE_RANK = 10
+ALERT_QUIET_RANK = 15
+"""Of an alert that fires and pages nobody, because another one explains it or a person silenced it: after those that need a person."""
+
+
+def alert_rank(alert: Alert) -> int:
+    """What needs a person first has the highest."""
+    return alert_ranks(alert.state)[bool(alert.inhibited_by or alert.silenced_by)] + alert.severity.rank
+
+
+def alert_ranks(state: AlertState) -> tuple[int, int]:
+    """Ranks of a state at the least severity: of an alert that people hear of, and of a quiet one."""
+    rank = ALERT_STATE_RANK * state.rank
+    return rank, ALERT_QUIET_RANK if state is AlertState.FIRING else rank
 
 
 def put_flag(writer: sqlite3.Connection, flag: Flag) -> None:
@@ -200,7 +213,6 @@ def put_flag(writer: sqlite3.Connection, flag: Flag) -> None:
 
 def put_alert(writer: sqlite3.Connection, alert: Alert) -> None:
     document = ENCODER.encode(alert)
-    rank = ALERT_STATE_RANK * alert.state.rank + alert.severity.rank
     writer.execute(
         "INSERT INTO alerts VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET rule = excluded.rule, "
         "severity = excluded.severity, rank = excluded.rank, station = excluded.station, site = excluded.site, "
@@ -211,7 +223,7 @@ def put_alert(writer: sqlite3.Connection, alert: Alert) -> None:
             alert.id,
             alert.rule,
             alert.severity,
-            rank,
+            alert_rank(alert),
             alert.station,
             alert.site,
             alert.state,

@@ -76,7 +76,9 @@ class FlagFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AlertFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which alerts. Order: firing, acknowledged, resolved; in each the worst, then the newest; or ``newest`` alone.
+    """Which alerts. Order: firing, quietly firing, acknowledged, resolved; in each the worst, then the newest; or ``newest`` alone.
+
+    An alert fires quietly where it is silenced or another one explains it.
 
     ``text``: a part of summary, station, site or group. ``flag``: alerts that hold this flag.
     """
@@ -206,7 +208,10 @@ class StationFlags(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Overview(msgspec.Struct, frozen=True, kw_only=True):
-    """Counts for the first page and the system page. ``*_24h``: of the 24 hours before the given time."""
+    """Counts for the first page and the system page. ``*_24h``: of the 24 hours before the given time.
+
+    ``alerts_firing``: those that need a person, not those that are silenced or that another one explains.
+    """
 
     stations: int
     sessions_ongoing: int

@@ -1,4 +1,4 @@
-"""Overview, search, Rules and System."""
+"""The pages that concern the whole network: Overview, search, Rules, and System (how nocwatch itself is)."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from nocwatch.sessions import Outcome
 from nocwatch.store.values import AlertFilter, FlagFilter, SessionFilter
 
 FOUND_MAX = 30
+ALERTS_MAX = 12
 
 
 class HomePages:
@@ -40,7 +41,11 @@ class HomePages:
         open_states = (AlertState.FIRING, AlertState.ACKNOWLEDGED)
         alerts, days, failed, flags = await console.archive.read(
             lambda: (
-                store.alerts(AlertFilter(states=open_states), None, 12).items,
+                [
+                    each
+                    for each in store.alerts(AlertFilter(states=open_states), None, 4 * ALERTS_MAX).items
+                    if not each.inhibited_by
+                ][:ALERTS_MAX],
                 store.kpi_days(None, 1, now_ns, console.settings.timezone),
                 store.sessions(
                     SessionFilter(outcomes=(Outcome.FAILED,), from_ns=now_ns - DAY_NS), None, 8

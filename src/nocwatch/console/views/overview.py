@@ -196,6 +196,8 @@ def changes(
         if now_ns - station.since_ns < DAY_NS
     ]
     for flag in flags:
+        if flag.inhibited_by:
+            continue  # the flag above it says the same
         raised = flag.state is FlagState.RAISED
         css = SEVERITIES[flag.severity] if raised else "muted"
         text = flag.summary if raised else f"Cleared: {flag.summary}"

@@ -12,7 +12,7 @@ import msgspec
 
 from nocwatch.alerts.alert import Alert, AlertState, Notice
 from nocwatch.flags import Flag, FlagState, Severity
-from nocwatch.store.apply import ALERT_STATE_RANK, FLAG_OPEN_RANK
+from nocwatch.store.apply import FLAG_OPEN_RANK, alert_rank, alert_ranks
 from nocwatch.store.reads.paging import Where, key_of, limited, page, walk_ranks
 from nocwatch.store.values import AlertFilter, AlertMoment, FlagFilter, Page, StationFlags
 
@@ -25,10 +25,6 @@ OF_ALERT_MAX = 1000
 
 def flag_rank(flag: Flag) -> int:
     return flag.severity.rank + (FLAG_OPEN_RANK if flag.state is FlagState.RAISED else 0)
-
-
-def alert_rank(alert: Alert) -> int:
-    return ALERT_STATE_RANK * alert.state.rank + alert.severity.rank
 
 
 def find_flags(reader: sqlite3.Connection, wanted: FlagFilter, after: str | None, limit: int) -> Page[Flag]:
@@ -92,11 +88,12 @@ def find_alerts(
         return page(
             [_ALERT.decode(row[0]) for row in rows], limit, lambda alert: (alert.started_at_ns, alert.id)
         )
-    ranks = [
-        ALERT_STATE_RANK * state.rank + severity.rank
+    ranks = {
+        rank + severity.rank
         for state in wanted.states or tuple(AlertState)
+        for rank in alert_ranks(state)
         for severity in wanted.severities or tuple(Severity)
-    ]
+    }
     key = key_of(after, int, int, str)
     rows = walk_ranks(reader, "SELECT document FROM alerts", where, ranks, "started_at_ns", key, limit + 1)
     alerts = [_ALERT.decode(row[0]) for row in rows]

@@ -19,7 +19,7 @@ import msgspec
 from nocwatch.flags import Severity
 from nocwatch.moments import DAY_NS, HOUR_NS, SECOND_NS
 from nocwatch.sessions import Outcome
-from nocwatch.store.apply import ALERT_STATE_RANK, FLAG_OPEN_RANK
+from nocwatch.store.apply import ALERT_QUIET_RANK, ALERT_STATE_RANK, FLAG_OPEN_RANK
 from nocwatch.store.reads.paging import Where
 from nocwatch.store.rollups import COLUMNS, FLEET, JOULES_PER_WH, columns_of, is_station
 from nocwatch.store.values import DayKpi, Overview
@@ -184,7 +184,7 @@ def overview(reader: sqlite3.Connection, now_ns: int) -> Overview:
             reader,
             "SELECT count(*) FROM alerts WHERE rank >= ? AND rank < ?",
             ALERT_STATE_RANK,
-            2 * ALERT_STATE_RANK,
+            ALERT_QUIET_RANK,
         ),
         outbox_waiting=_count(reader, "SELECT count(*) FROM outbox WHERE status = 'waiting'"),
         outbox_given_up=_count(

@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -125,7 +125,7 @@ def walk_ranks(
     reader: sqlite3.Connection,
     select: str,
     where: Where,
-    ranks: Sequence[int],
+    ranks: Collection[int],
     time_column: str,
     after: tuple[Any, ...] | None,
     limit: int,
