@@ -6,6 +6,7 @@ import pytest
 from tests.support.play import T0_NS, Play
 
 from nocwatch.flags import Blame
+from nocwatch.moments import SECOND_NS
 from nocwatch.sessions import Outcome, Reason, StartSource
 from nocwatch.state.changes import SessionChanged, SessionMetered
 
@@ -572,6 +573,41 @@ def test_a_remote_stop_is_a_milestone() -> None:
     play.remote_stop(transaction)
     play.stop(transaction, 6000, "Remote")
     assert "stopping" in play.session.milestones
+
+
+@pytest.mark.parametrize(
+    ("stamped_s", "order"),
+    [(31, ["created", "starting"]), (30.2, ["created", "starting"]), (20, ["starting", "created"])],
+)
+def test_a_start_stamped_in_whole_seconds_does_not_come_before_the_authorisation(
+    stamped_s: float, order: list[str]
+) -> None:
+    play = Play().begin()
+    play.wait(0.7)
+    play.authorize("TAG")
+    play.start(at=stamped_s)
+    session = play.session
+    assert list(session.milestones) == order
+    assert list(session.milestones.values()) == sorted(session.milestones.values())
+    assert session.started_at_ns == T0_NS + round(stamped_s * SECOND_NS)
+    names = [step.name for step in session.steps]
+    assert names.index("starting") < names.index("started")
+
+
+def test_a_stop_stamped_in_whole_seconds_does_not_come_before_its_order() -> None:
+    play = Play().begin()
+    transaction = play.start()
+    play.wait(600.7)
+    play.remote_stop(transaction)
+    play.stop(transaction, reason="Remote", at=int(play.now_s))
+    assert list(play.session.milestones) == [
+        "created",
+        "starting",
+        "stopping",
+        "stopped",
+        "completed",
+        "released",
+    ]
 
 
 def test_suspensions_are_kept_between_the_milestones() -> None:

@@ -18,6 +18,8 @@ from nocwatch.state.settings import StateSettings
 from nocwatch.state.start_source import start_source
 from nocwatch.state.verdict import judge
 
+TOGETHER_NS = 2 * SECOND_NS
+"""Time stamps so near to each other tell no order: whole seconds, and the second that a message may take."""
 ACTS_MAX = 16
 """Authorisations, errors, issues and message ids of a session; a retry loop must not fill the memory."""
 
@@ -129,8 +131,6 @@ def record(state: SessionState, now_ns: int, settings: StateSettings) -> Session
     """The session as it stands, one revision on from the last record."""
     verdict = state.verdict
     source, confidence = start_source(state)
-    # msgspec keeps steps in the order in which they became known; people read them in the order in which they were.
-    steps = tuple(sorted(state.steps, key=lambda each: each.at_ns))
     return Session(
         id=state.id,
         station=state.station,
@@ -158,7 +158,7 @@ def record(state: SessionState, now_ns: int, settings: StateSettings) -> Session
         token=state.token or None,
         phase=_phase(state),
         suspended_by=state.suspended_by,
-        steps=steps,
+        steps=_timeline(state.steps),
         issues=tuple(state.issues) + verdict.issues,
         late=state.late,
         revision=0 if state.told is None else state.told.revision + 1,
@@ -199,6 +199,26 @@ def gate_of(untimed: bool, settings: StateSettings) -> Gate:
 
 def near(first_ns: int, second_ns: int, seconds: float) -> bool:
     return abs(first_ns - second_ns) <= seconds * SECOND_NS
+
+
+def _timeline(steps: list[SessionStep]) -> tuple[SessionStep, ...]:
+    """Steps as people read them: in the order in which they were, and milestones that fall together in theirs.
+
+    A station's time stamp is often a whole second, and beside it stand moments that the relay saw to the microsecond. A step
+    that seems to come before its forerunner by no more than that is moved to it. More than that is no matter of clocks.
+    """
+    told: list[SessionStep] = []
+    reached_ns: int | None = None
+    for each in sorted((each for each in steps if each.milestone), key=lambda each: _ORDER[each.name]):
+        behind_ns = 0 if reached_ns is None else reached_ns - each.at_ns
+        moved = 0 < behind_ns < TOGETHER_NS
+        told.append(msgspec.structs.replace(each, at_ns=reached_ns) if moved else each)
+        reached_ns = max(told[-1].at_ns, reached_ns or 0)
+    first_ns = told[0].at_ns if told else 0
+    for each in (each for each in steps if not each.milestone):
+        moved = 0 < first_ns - each.at_ns < TOGETHER_NS
+        told.append(msgspec.structs.replace(each, at_ns=first_ns) if moved else each)
+    return tuple(sorted(told, key=lambda each: each.at_ns))
 
 
 _MILESTONES = frozenset(each.value for each in Milestone)
