@@ -9,7 +9,7 @@ import pytest
 from tests.support.console_data import Network
 
 from nocwatch.alerts.alert import AlertState
-from nocwatch.console import openapi
+from nocwatch.console import parameters
 from nocwatch.flags import FlagState
 from nocwatch.store.values import AlertFilter, FlagFilter
 
@@ -155,11 +155,11 @@ async def test_errors_are_json_with_a_clear_sentence(
 
 async def test_description_names_every_route_and_every_parameter(client: httpx2.AsyncClient) -> None:
     described = (await client.get("/api/openapi.json")).json()
-    assert set(described["paths"]) == set(openapi.PARAMETERS)
+    assert set(described["paths"]) == set(parameters.PARAMETERS)
     for at, operations in described["paths"].items():
         for operation in operations.values():
             named = {each["name"] for each in operation["parameters"] if each["in"] == "query"}
-            assert named == openapi.parameters_of(at)
+            assert named == parameters.parameters_of(at)
     for thing, fields in (("Station", STATION), ("Session", SESSION), ("Flag", FLAG), ("Alert", ALERT)):
         assert fields <= set(described["components"]["schemas"][thing]["properties"])
 

@@ -13,7 +13,7 @@ from nocwatch.alerts.alert import Notice
 from nocwatch.alerts.rendering import TEMPLATES, samples
 from nocwatch.alerts.settings import GROUPINGS, MATCHABLE
 from nocwatch.alerts.words import words
-from nocwatch.console import openapi
+from nocwatch.console import parameters
 from nocwatch.console.views.looks import LOOKS
 from nocwatch.detectors.catalogue import BY_NAME
 from nocwatch.detectors.manual import manual
@@ -112,9 +112,9 @@ def test_every_harmless_oddity_of_the_registry_is_documented() -> None:
 
 def test_every_address_of_the_api_is_documented_and_nothing_else() -> None:
     told = {name.split(" ", 1)[1]: cells for name, cells in rows(page("api.md"), "## Addresses").items()}
-    assert set(told) == set(openapi.PARAMETERS)
+    assert set(told) == set(parameters.PARAMETERS)
     for address, cells in told.items():
-        assert set(re.findall(r"`(\w+)`", cells[1])) == set(openapi.PARAMETERS[address]), address
+        assert set(re.findall(r"`(\w+)`", cells[1])) == set(parameters.PARAMETERS[address]), address
 
 
 def test_every_decision_is_listed() -> None:

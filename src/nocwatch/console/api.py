@@ -20,14 +20,15 @@ from nocwatch.console.addresses import Address, BadQuery
 from nocwatch.console.guard import BODY_BYTES_MAX
 from nocwatch.console.pages.sessions import wanted_sessions
 from nocwatch.console.pages.troubles import TEXT_MAX, checked_name, silence_until, wanted_alerts, wanted_flags
+from nocwatch.console.parameters import parameters_of
 from nocwatch.console.shell import Console
-from nocwatch.console.views import fleet, sessions, shapes
+from nocwatch.console.views import fleet, kpis, sessions, shapes
 from nocwatch.console.views.fleet import FleetFilter
 from nocwatch.errors import NocwatchError
 from nocwatch.frames import Direction
 from nocwatch.moments import rfc3339
 from nocwatch.network import ConnectorStatus
-from nocwatch.store.values import DayKpi, FrameFilter
+from nocwatch.store.values import FrameFilter
 
 LIMIT_DEFAULT = 100
 LIMIT_MAX = 1000
@@ -85,7 +86,7 @@ class Api:
     def _handler(
         self, at: str, act: Callable[[Request, Address], Awaitable[object]]
     ) -> Callable[[Request], Awaitable[Response]]:
-        known = openapi.parameters_of(at)
+        known = parameters_of(at)
 
         async def handler(request: Request) -> Response:
             try:
@@ -281,10 +282,10 @@ class Api:
         )
         found = await self.console.archive.read(lambda: store.kpi_days(stations, days, now_ns, zone))
         return {
-            "items": [_day(each) for each in found],
+            "items": [kpis.day(each) for each in found],
             "next": None,
             "timezone": zone,
-            "total": _total(found),
+            "total": kpis.total(found),
         }
 
     async def status(self, _request: Request, _address: Address) -> object:
@@ -334,50 +335,3 @@ async def _act(act: Callable[[str, str, str], Awaitable[Any]], request: Request,
         return await act(request.path_params["id"], by, str(body.get("note", "")).strip()[:TEXT_MAX])
     except NocwatchError as error:
         raise Refused(str(error)) from None
-
-
-def _day(day: DayKpi) -> dict[str, Any]:
-    return {
-        "from": rfc3339(day.from_ns),
-        "until": rfc3339(day.until_ns),
-        "sessions": day.sessions,
-        "success": day.success,
-        "failed": day.failed,
-        "cancelled": day.cancelled,
-        "rejected": day.rejected,
-        "ongoing": day.ongoing,
-        "energy_wh": day.energy_wh,
-        "charging_s": day.charging_ns / 1e9,
-        "occupied_s": day.occupied_ns / 1e9,
-        "down_s": day.down_ns / 1e9,
-        "known_s": day.known_ns / 1e9,
-        "success_rate": day.success_rate,
-        "utilisation": day.utilisation,
-        "availability": day.availability,
-    }
-
-
-def _total(days: list[DayKpi]) -> dict[str, Any]:
-    """All days as one: sums are pooled, ratios are never averaged."""
-    if not days:
-        return {}
-    fields = (
-        "sessions",
-        "success",
-        "failed",
-        "cancelled",
-        "rejected",
-        "ongoing",
-        "energy_wh",
-        "charging_ns",
-        "occupied_ns",
-        "down_ns",
-        "known_ns",
-    )
-    return _day(
-        DayKpi(
-            from_ns=days[0].from_ns,
-            until_ns=days[-1].until_ns,
-            **{name: sum(getattr(day, name) for day in days) for name in fields},
-        )
-    )

@@ -1,4 +1,4 @@
-"""The keys ``influx:`` and ``metrics:`` of the configuration."""
+"""The keys ``influx:`` and ``metrics:`` of the configuration: where points go, and where Prometheus scrapes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The list of sessions, one session, and single frames."""
+"""Pages of what was charged and what was said: the list of sessions, one session, and single frames."""
 
 from __future__ import annotations
 
