@@ -427,9 +427,9 @@ def play(way, steps, *, restarts: bool) -> list[Alert]:  # noqa: C901 - one bran
         out += alerts.feed(cleared(flag, now))
     out += alerts.advance(now + 24 * HOUR)
     assert alerts.open == ()
-    assert alerts._entries == {}, "nothing of what is over stays in memory"
-    assert alerts._by_key == {}
-    assert alerts._by_flag == {}
+    assert alerts._revisions.entries == {}, "nothing of what is over stays in memory"
+    assert alerts._revisions.by_key == {}
+    assert alerts._revisions.by_flag == {}
     return out
 
 

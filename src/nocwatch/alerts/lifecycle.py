@@ -1,7 +1,8 @@
 """The book of alerts: flags in, revisions of alerts out. Pure; time is the pipeline's.
 
 What always holds: one open alert for each route and group; ids are derived from them and the first flag, revisions of an
-alert rise by one; late flags make none; whatever is told is told once. See ``entry`` for when people are told.
+alert rise by one; late flags make none; whatever is told is told once. See ``entry`` for when people are told, and ``revisions``
+for how what happened becomes a revision.
 
 Not here: sending (``dispatcher.py``), and keeping what people did: after a restart the watch does it again, from the store's
 acts, at the same pipeline time (``watch/follow.py``). An act that a snapshot has seen is not done twice.
@@ -14,20 +15,15 @@ from collections import deque
 import msgspec
 
 from nocwatch.alerts.acts import Act, ActKind, Silence
-from nocwatch.alerts.alert import Alert, AlertState, Notice
-from nocwatch.alerts.entry import Entry, due_notice, told
+from nocwatch.alerts.alert import Alert, AlertState
+from nocwatch.alerts.entry import Entry
 from nocwatch.alerts.labels import facts_of
 from nocwatch.alerts.making import common, first, reopened
-from nocwatch.alerts.quiet import Inhibitions, Silences
-from nocwatch.alerts.routes import Routes
+from nocwatch.alerts.revisions import Revisions
 from nocwatch.alerts.settings import AlertSettings
 from nocwatch.flags import Flag, FlagState
 from nocwatch.registry.places import Places
-from nocwatch.timers import Timers
 
-ALERTS_MAX = 50_000
-"""Alerts in the book, open ones and those that may reopen: five of each station of a large fleet. A flag beyond it gets no
-alert, is counted in ``counters["alerts_over_limit"]``, and stands on the flags page all the same."""
 ACTS_MAX = 10_000
 """Ids of acts remembered so that doing one twice changes nothing: far more than come between two snapshots."""
 
@@ -50,14 +46,7 @@ class AlertBook:
 
     def __init__(self, settings: AlertSettings, places: Places) -> None:
         self._places = places
-        self._routes = Routes(settings)
-        self._now_ns = 0
-        self._entries: dict[str, Entry] = {}
-        self._by_key: dict[str, str] = {}
-        self._by_flag: dict[str, str] = {}
-        self._timers: Timers[str] = Timers()
-        self._silences = Silences()
-        self._inhibitions = Inhibitions(settings.inhibit)
+        self._revisions = Revisions(settings)
         self._acts: deque[str] = deque(maxlen=ACTS_MAX)
         self.counters = {"alerts_made": 0, "alerts_reopened": 0, "alerts_over_limit": 0, "flags_late": 0}
 
@@ -68,21 +57,23 @@ class AlertBook:
     @property
     def firing(self) -> tuple[Alert, ...]:
         """Alerts that nobody has taken yet."""
-        return tuple(each.alert for each in self._entries.values() if each.alert.state is AlertState.FIRING)
+        return tuple(
+            each.alert for each in self._revisions.entries.values() if each.alert.state is AlertState.FIRING
+        )
 
     @property
     def open(self) -> tuple[Alert, ...]:
         """Alerts that fire or are acknowledged."""
-        return tuple(each.alert for each in self._entries.values() if each.open)
+        return tuple(each.alert for each in self._revisions.entries.values() if each.open)
 
     @property
     def silences(self) -> tuple[Silence, ...]:
         """Those that have not ended."""
-        return self._silences.all()
+        return self._revisions.silences.all()
 
     def alert(self, alert_id: str) -> Alert | None:
         """An alert of the book; None where it was over long ago (the store has it)."""
-        entry = self._entries.get(alert_id)
+        entry = self._revisions.entries.get(alert_id)
         return entry.alert if entry else None
 
     # --- time and flags ------------------------------------------------------------------------------------------------
@@ -90,51 +81,50 @@ class AlertBook:
     def advance(self, now_ns: int) -> list[Alert]:
         """Lets time pass: what was waiting for a moment up to now is told at that moment."""
         alerts: list[Alert] = []
-        for key, due_ns in self._timers.pop_due(now_ns):
-            self._now_ns = max(self._now_ns, due_ns)
+        for key, due_ns in self._revisions.timers.pop_due(now_ns):
+            self._revisions.at(due_ns)
             kind, _, name = key.partition("|")
             if kind == "silence":
-                self._silences.remove(name)
-                alerts += self._silences_changed()
-            elif (entry := self._entries.get(name)) is not None:
-                alerts += self._settled(entry, entry.alert)
-        self._now_ns = max(self._now_ns, now_ns)
+                self._revisions.silences.remove(name)
+                alerts += self._revisions.silences_changed()
+            elif (entry := self._revisions.entries.get(name)) is not None:
+                alerts += self._revisions.settled(entry, entry.alert)
+        self._revisions.at(now_ns)
         return alerts
 
     def feed(self, flag: Flag) -> list[Alert]:
         """A flag was raised, became worse, was explained by another, or was cleared."""
-        self._now_ns = max(self._now_ns, flag.at_ns)
+        self._revisions.at(flag.at_ns)
         if flag.state is FlagState.CLEARED:
             return self._cleared(flag)
         if flag.late:
             self.counters["flags_late"] += 1
             return []
-        known = self._by_flag.get(flag.id)
-        return self._raised(flag) if known is None else self._again(self._entries[known], flag)
+        known = self._revisions.by_flag.get(flag.id)
+        return self._raised(flag) if known is None else self._again(self._revisions.entries[known], flag)
 
     def _raised(self, flag: Flag) -> list[Alert]:
-        route, group, receivers = self._routes.of(flag, facts_of(flag, self._places))
+        route, group, receivers = self._revisions.routes.of(flag, facts_of(flag, self._places))
         key = f"{route}|{group}"
-        entry = self._entries.get(self._by_key.get(key, ""))
+        entry = self._revisions.entries.get(self._revisions.by_key.get(key, ""))
         if (
             entry is not None
             and not entry.open
-            and self._now_ns > entry.resolved_at_ns + self._routes.timing(route).reopen_ns
+            and self._revisions.now_ns > entry.resolved_at_ns + self._revisions.routes.timing(route).reopen_ns
         ):
             entry = None  # kept only for flags that a person ended and that are still raised
         if entry is None:
-            if len(self._entries) >= ALERTS_MAX:
+            if self._revisions.full:
                 self.counters["alerts_over_limit"] += 1
                 return []
             self.counters["alerts_made"] += 1
-            alert = first(flag, route, group, self._places, self._now_ns)
-            entry = Entry(alert=alert, key=key, route=route, members={}, born_at_ns=self._now_ns)
-            self._entries[alert.id] = entry
-            self._by_key[key] = alert.id
+            alert = first(flag, route, group, self._places, self._revisions.now_ns)
+            entry = Entry(alert=alert, key=key, route=route, members={}, born_at_ns=self._revisions.now_ns)
+            self._revisions.add(entry)
         else:
             alert = common(self._reopened(entry, flag) if not entry.open else entry.alert, flag, self._places)
         if entry.join(flag):
-            self._by_flag[flag.id] = alert.id
+            self._revisions.by_flag[flag.id] = alert.id
         return self._joined(entry, alert, flag, receivers)
 
     def _again(self, entry: Entry, flag: Flag) -> list[Alert]:
@@ -153,7 +143,7 @@ class AlertBook:
         if entry.told_firing:
             entry.told_joined = entry.joined + 1  # people believe that it fires: what comes back is no news
         if not entry.told_before:
-            entry.born_at_ns = self._now_ns
+            entry.born_at_ns = self._revisions.now_ns
         return reopened(entry.alert, flag.severity)
 
     def _joined(self, entry: Entry, alert: Alert, flag: Flag, receivers: tuple[str, ...]) -> list[Alert]:
@@ -169,49 +159,49 @@ class AlertBook:
                 alert = msgspec.structs.replace(
                     alert, state=AlertState.FIRING, acknowledged_by="", acknowledged_at_ns=None
                 )
-        return self._settled(entry, alert)
+        return self._revisions.settled(entry, alert)
 
     def _cleared(self, flag: Flag) -> list[Alert]:
-        known = self._by_flag.pop(flag.id, None)
+        known = self._revisions.by_flag.pop(flag.id, None)
         if known is None:
             return []
-        entry = self._entries[known]
+        entry = self._revisions.entries[known]
         alert = entry.alert
         if entry.leave(flag.id) and entry.open_count == 0 and entry.open:
-            entry.resolved_at_ns = self._now_ns
+            entry.resolved_at_ns = self._revisions.now_ns
             because = flag.cleared_because or "The trouble is gone."
             alert = msgspec.structs.replace(alert, state=AlertState.RESOLVED, resolved_because=because)
-        return self._settled(entry, alert)
+        return self._revisions.settled(entry, alert)
 
     # --- what people do ------------------------------------------------------------------------------------------------
 
     def acknowledge(self, alert_id: str, by: str, at_ns: int, note: str = "") -> list[Alert]:
         """Someone takes it: it is quiet until it gets worse or is over. Nothing happens where it does not fire."""
-        self._now_ns = max(self._now_ns, at_ns)
-        entry = self._entries.get(alert_id)
+        self._revisions.at(at_ns)
+        entry = self._revisions.entries.get(alert_id)
         if entry is None or entry.alert.state is not AlertState.FIRING:
             return []
-        return self._settled(
+        return self._revisions.settled(
             entry,
             msgspec.structs.replace(
                 entry.alert,
                 state=AlertState.ACKNOWLEDGED,
                 acknowledged_by=by,
-                acknowledged_at_ns=self._now_ns,
+                acknowledged_at_ns=self._revisions.now_ns,
                 note=note,
             ),
         )
 
     def resolve(self, alert_id: str, by: str, at_ns: int, note: str = "") -> list[Alert]:
         """Someone says that it is over. Its flags stay as they are; only if one gets worse does it come back."""
-        self._now_ns = max(self._now_ns, at_ns)
-        entry = self._entries.get(alert_id)
+        self._revisions.at(at_ns)
+        entry = self._revisions.entries.get(alert_id)
         if entry is None or not entry.open:
             return []
         entry.leave_all()
-        entry.resolved_at_ns = self._now_ns
+        entry.resolved_at_ns = self._revisions.now_ns
         because = f"Resolved by {by}: {note}" if note else f"Resolved by {by}."
-        return self._settled(
+        return self._revisions.settled(
             entry,
             msgspec.structs.replace(
                 entry.alert, state=AlertState.RESOLVED, resolved_because=because, resolved_by=by
@@ -220,19 +210,19 @@ class AlertBook:
 
     def silence(self, silence: Silence) -> list[Alert]:
         """Alerts that match tell nobody until it ends. Nothing happens where there are too many (see ``quiet``)."""
-        self._now_ns = max(self._now_ns, silence.from_ns)
-        if silence.until_ns <= self._now_ns or not self._silences.add(silence):
+        self._revisions.at(silence.from_ns)
+        if silence.until_ns <= self._revisions.now_ns or not self._revisions.silences.add(silence):
             return []
-        self._timers.set(f"silence|{silence.id}", silence.until_ns)
-        return self._silences_changed()
+        self._revisions.timers.set(f"silence|{silence.id}", silence.until_ns)
+        return self._revisions.silences_changed()
 
     def unsilence(self, silence_id: str, at_ns: int) -> list[Alert]:
         """Ends a silence before its time."""
-        self._now_ns = max(self._now_ns, at_ns)
-        if not self._silences.remove(silence_id):
+        self._revisions.at(at_ns)
+        if not self._revisions.silences.remove(silence_id):
             return []
-        self._timers.cancel(f"silence|{silence_id}")
-        return self._silences_changed()
+        self._revisions.timers.cancel(f"silence|{silence_id}")
+        return self._revisions.silences_changed()
 
     def act(self, act: Act) -> list[Alert]:
         """Any of these as a value; an act that was done before changes nothing."""
@@ -260,12 +250,13 @@ class AlertBook:
 
     def snapshot(self) -> bytes:
         """Everything; ``restore`` in a fresh book goes on as if nothing had been."""
+        kept = self._revisions
         return msgspec.msgpack.encode(
             _Snapshot(
-                self._now_ns,
-                list(self._entries.values()),
-                self._timers.dump(),
-                list(self._silences.all()),
+                kept.now_ns,
+                list(kept.entries.values()),
+                kept.timers.dump(),
+                list(kept.silences.all()),
                 list(self._acts),
                 self.counters,
             )
@@ -278,88 +269,6 @@ class AlertBook:
             ValueError: where it is none (msgspec's errors are ValueErrors).
         """
         snapshot = msgspec.msgpack.decode(data, type=_Snapshot)
-        self._now_ns = snapshot.now_ns
-        self._entries = {entry.alert.id: entry for entry in snapshot.entries}
-        # Of two entries of a key the younger one, which stands later, holds.
-        self._by_key = {entry.key: entry.alert.id for entry in snapshot.entries}
-        self._by_flag = {
-            member.id: entry.alert.id
-            for entry in snapshot.entries
-            for member in entry.members.values()
-            if member.raised
-        }
-        self._timers.load(snapshot.timers)
-        self._silences = Silences(snapshot.silences)
-        for entry in snapshot.entries:
-            self._inhibitions.note(entry.alert)
+        self._revisions.restore(snapshot.now_ns, snapshot.entries, snapshot.timers, snapshot.silences)
         self._acts = deque(snapshot.acts, maxlen=ACTS_MAX)
         self.counters = {**self.counters, **snapshot.counters}
-
-    # --- inside --------------------------------------------------------------------------------------------------------
-
-    def _settled(self, entry: Entry, alert: Alert) -> list[Alert]:
-        """The entry's next revision, and those of alerts that it keeps quiet, or no longer."""
-        neighbours = self._inhibitions.note(alert)
-        alerts = self._revised(entry, alert)
-        for name in neighbours:
-            other = self._entries[name]
-            alerts += self._revised(other, other.alert)
-        return alerts
-
-    def _revised(self, entry: Entry, alert: Alert) -> list[Alert]:
-        """Makes a revision, if anything of it changed or people must be told; sets when to look again."""
-        before, now_ns = entry.alert, self._now_ns
-        leader = entry.members[entry.leader]
-        explained = entry.inhibited_by
-        alert = msgspec.structs.replace(
-            alert,
-            flags=entry.listed(),
-            flag_count=entry.joined,
-            open_count=entry.open_count,
-            summary=leader.summary,
-            advice=leader.advice,
-            runbook=leader.runbook,
-            blame=leader.blame,
-            session=leader.session,
-            silenced_by=self._silences.covering(alert, now_ns),
-            inhibited_by=self._by_flag.get(explained, explained) or self._inhibitions.of(alert),
-            notice=Notice.NONE,
-            at_ns=before.at_ns,
-        )
-        entry.alert = alert
-        timing = self._routes.timing(entry.route)
-        notice, again_ns = due_notice(entry, timing, now_ns)
-        if notice is not Notice.NONE:
-            told(entry, notice, now_ns)
-            _, again_ns = due_notice(entry, timing, now_ns)
-        self._look_again(entry, again_ns)
-        if (
-            before.revision
-            and notice is Notice.NONE
-            and alert == msgspec.structs.replace(before, notice=Notice.NONE)
-        ):
-            return []
-        entry.alert = msgspec.structs.replace(
-            alert, notice=notice, at_ns=now_ns, revision=before.revision + 1
-        )
-        return [entry.alert]
-
-    def _look_again(self, entry: Entry, again_ns: int | None) -> None:
-        name = f"alert|{entry.alert.id}"
-        if again_ns is None:
-            self._timers.cancel(name)
-        elif again_ns > self._now_ns:
-            self._timers.set(name, again_ns)
-        elif not entry.open and entry.raised_count == 0:
-            self._timers.cancel(name)
-            del self._entries[entry.alert.id]
-            if self._by_key.get(entry.key) == entry.alert.id:
-                del self._by_key[entry.key]
-
-    def _silences_changed(self) -> list[Alert]:
-        return [
-            alert
-            for entry in list(self._entries.values())
-            if self._silences.covering(entry.alert, self._now_ns) != entry.alert.silenced_by
-            for alert in self._revised(entry, entry.alert)
-        ]
