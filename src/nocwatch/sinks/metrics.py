@@ -61,6 +61,12 @@ class Tally:
         self.energy_wh = 0.0
         self.flags: Counter[str] = Counter()
 
+    def copy(self) -> Tally:
+        """As it stands now."""
+        made = Tally()
+        made.sessions, made.energy_wh, made.flags = self.sessions.copy(), self.energy_wh, self.flags.copy()
+        return made
+
     def session(self, change: SessionChanged) -> None:
         if change.ended:
             now = change.now
@@ -220,7 +226,7 @@ def _clean(text: str) -> str:
 
 
 def exposition(figures: Figures, tally: Tally) -> Callable[[], bytes]:
-    """A function that renders ``/metrics`` (text format); it walks the fleet, so call it in a thread for large ones."""
+    """A function that renders ``/metrics`` (text format). In a thread only with figures that stand still (``watch/held.py``)."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(FleetCollector(figures, tally))
     return lambda: generate_latest(registry)

@@ -19,7 +19,6 @@ from nocwatch.pipeline import Pipeline
 from nocwatch.proxy.listener import bind, bound_address
 from nocwatch.registry.places import Places
 from nocwatch.sinks.influx import InfluxSink
-from nocwatch.sinks.metrics import exposition
 from nocwatch.sinks.spool import Spool
 from nocwatch.store import retention
 from nocwatch.store.store import Store
@@ -117,7 +116,7 @@ class Watch:
                     serve_http, make_app(services, self._configuration.console), self._console, stopping
                 )
                 if self._metrics is not None:
-                    app = exporter.make_app(self.status, exposition(self.status, self.follower.tally))
+                    app = exporter.make_app(self.status, self.follower.tally)
                     servers.start_soon(serve_http, app, self._metrics, stopping)
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(self.follower.run)
