@@ -1,5 +1,7 @@
 """The desk on which one station's memory is worked: finding, touching and telling. What a message means is not decided here.
 
+How a change reads is ``telling.py``'s.
+
 What always holds: whatever is touched while one event is worked on is told once, at its end, as a change from what was told
 before; and nothing is told that did not change.
 """
@@ -8,26 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import msgspec
-
 from nocwatch.moments import SECOND_NS
 from nocwatch.network import ConnectorStatus
 from nocwatch.ocpp.events import Event
-from nocwatch.state.changes import AnyChange, ConnectorChanged, SessionChanged, StationChanged
+from nocwatch.state.changes import AnyChange
 from nocwatch.state.facts import Ending
 from nocwatch.state.memory import ConnectorState, StationState, connector_key
 from nocwatch.state.meter import Meter
-from nocwatch.state.records import (
-    add_last_steps,
-    connector_record,
-    differs,
-    same,
-    shown_status,
-    station_record,
-)
 from nocwatch.state.register import Gate
-from nocwatch.state.session import SessionState, gate_of, record, rejudge, session_id, unstep
+from nocwatch.state.session import SessionState, gate_of, session_id, unstep
 from nocwatch.state.settings import StateSettings
+from nocwatch.state.telling import Occasion, connector_changed, session_changed, station_changed
 from nocwatch.timers import Timers
 
 TimerKey = tuple[str, str, str]
@@ -241,105 +234,42 @@ class Tracker:
 
     def flush(self) -> list[AnyChange]:
         """Tells what was touched: connectors, sessions, then the station."""
-        if self._sessions or self._connectors:
-            for session_key in self._sessions:
-                connector = self.connector_of(self.state.sessions[session_key])
-                if connector is not None:
-                    self._connectors.setdefault(_key(connector), self.now_ns)
-            for key, event_at_ns in self._connectors.items():
-                self._tell_connector(self.state.connectors[key] if key else self._controller(), event_at_ns)
-            self._connectors.clear()
-            closed = False
-            for session_key, because in self._sessions.items():
-                closed |= self._tell_session(self.state.sessions[session_key], because)
-            self._sessions.clear()
-            if closed:
-                self._forget()
-        if self._station:
-            self._station = False
-            self._tell_station()
+        if self._sessions or self._connectors or self._station:
+            self._tell(Occasion(self.now_ns, (self.frame,) if self.frame else (), self.late))
         told, self.out = self.out, []
         return told
+
+    def _tell(self, occasion: Occasion) -> None:
+        state = self.state
+        for session_key in self._sessions:
+            connector = self.connector_of(state.sessions[session_key])
+            if connector is not None:
+                self._connectors.setdefault(_key(connector), self.now_ns)
+        for key, event_at_ns in self._connectors.items():
+            connector = state.connectors[key] if key else self._controller()
+            under_way = self.on_connector(connector)
+            self._say(connector_changed(state, connector, under_way, event_at_ns, occasion))
+        self._connectors.clear()
+        closed = False
+        for session_key, because in self._sessions.items():
+            session = state.sessions[session_key]
+            change = session_changed(state, session, because, occasion, self.settings)
+            self._say(change)
+            closed |= change is not None and session.ending is not None
+        self._sessions.clear()
+        if closed:
+            self._forget()
+        if self._station:
+            self._station = False
+            self._say(station_changed(state, occasion))
+
+    def _say(self, change: AnyChange | None) -> None:
+        if change is not None:
+            self.out.append(change)
 
     def _controller(self) -> ConnectorState:
         assert self.state.controller is not None
         return self.state.controller
-
-    def _tell_connector(self, connector: ConnectorState, event_at_ns: int) -> None:
-        open_there = self.on_connector(connector)
-        connector.session = open_there[-1].id if open_there else None
-        shown = shown_status(self.state, connector)
-        if shown is not connector.shown:
-            connector.shown = shown
-            connector.since_ns = event_at_ns if shown is not ConnectorStatus.OFFLINE else self.now_ns
-        now = connector_record(connector)
-        before = connector.told
-        if before is not None and msgspec.structs.replace(before, power_w=now.power_w) == now:
-            return
-        connector.told = now
-        self.out.append(
-            ConnectorChanged(
-                station=self.state.id,
-                at_ns=self.now_ns,
-                frames=self._frames(),
-                late=self.late,
-                before=before,
-                now=now,
-                event_at_ns=event_at_ns,
-            )
-        )
-
-    def _tell_session(self, session: SessionState, because: str) -> bool:
-        rejudge(session, self.state.holes, self.state.orders, self.settings)
-        add_last_steps(session, self.settings)
-        over = session.ending is not None
-        revised = over and session.told_verdict is not None and differs(session)
-        if revised:
-            session.revised_because = (
-                because or session.revised_because or "a message that came after the end told more"
-            )
-        before = session.told
-        now = record(session, self.now_ns, self.settings)
-        if before is not None and same(before, now):
-            return False
-        session.told = now
-        if over:
-            session.told_verdict, session.told_energy_wh = session.verdict, now.energy_wh
-        was_over = before is not None and before.over
-        self.out.append(
-            SessionChanged(
-                station=self.state.id,
-                at_ns=self.now_ns,
-                frames=self._frames(),
-                late=self.late,
-                before=before,
-                now=now,
-                ended=over and not was_over,
-                reopened=was_over and not over,
-                revised=revised,
-            )
-        )
-        return over
-
-    def _tell_station(self) -> None:
-        now = station_record(self.state)
-        before = self.state.told
-        if before is not None and len(now.connectors) == len(before.connectors):
-            # What moves with every message, and what connectors do, is told elsewhere.
-            same = msgspec.structs.replace(
-                now, last_seen_ns=before.last_seen_ns, connectors=before.connectors
-            )
-            if msgspec.structs.replace(same, controller=before.controller) == before:
-                return
-        self.state.told = now
-        self.out.append(
-            StationChanged(
-                station=self.state.id, at_ns=self.now_ns, frames=self._frames(), before=before, now=now
-            )
-        )
-
-    def _frames(self) -> tuple[str, ...]:
-        return (self.frame,) if self.frame else ()
 
 
 def usable(transaction: int | str | None) -> bool:
