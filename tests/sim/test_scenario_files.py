@@ -77,6 +77,13 @@ def test_a_file_that_is_not_there_is_one_clear_line(tmp_path):
         load(tmp_path / "none.yaml")
 
 
+def test_a_name_that_no_scenario_has_is_told_the_ones_there_are():
+    with pytest.raises(
+        ConfigurationError, match="^nope: there is no such file.* cloned_token_overlap, demo, faulted,"
+    ):
+        load("nope")
+
+
 def test_more_stations_than_the_file_names_are_made_up_and_fewer_are_cut():
     demo = load("demo")
     more, fewer = Fleet("ws://h/ocpp", demo, count=30), Fleet("ws://h/ocpp", demo, count=3)

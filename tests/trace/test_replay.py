@@ -120,3 +120,41 @@ def test_what_a_session_learns_after_its_end_is_told_too() -> None:
     kept = {each.id: {**session_json(each), "at": None} for each in play.sessions}
     assert told == kept
     assert any(each["start_source"] != "unknown" for each in kept.values())
+
+
+TWO_CONNECTIONS = (
+    '{"timestamp":"2026-11-21T10:00:00Z","chargePointId":"DEPOT-1","link":"open","remoteAddress":"203.0.113.7:51234",'
+    '"subprotocol":"ocpp1.6","upstream":"acme","tls":null,"securityProfile":0}',
+    '{"timestamp":"2026-11-21T10:00:01Z","chargePointId":"DEPOT-1","link":"open","remoteAddress":"203.0.113.8:51234",'
+    '"subprotocol":"ocpp1.6","upstream":"acme","tls":null,"securityProfile":0,"connection":"DEPOT-1 second"}',
+    '{"schemaVersion":"1.1","timestamp":"2026-11-21T10:00:02Z","transport":"json","direction":"cp-to-csms",'
+    '"messageType":"CALL","action":"Heartbeat","messageId":"a","payload":{},"chargePointId":"DEPOT-1","ocppVersion":"1.6"}',
+    '{"schemaVersion":"1.1","timestamp":"2026-11-21T10:00:03Z","transport":"json","direction":"cp-to-csms",'
+    '"messageType":"CALL","action":"Heartbeat","messageId":"b","payload":{},"chargePointId":"DEPOT-1","ocppVersion":"1.6",'
+    '"meta":{"connection":"DEPOT-1 second"}}',
+    '{"timestamp":"2026-11-21T10:00:04Z","chargePointId":"DEPOT-1","link":"ping","by":"station","connection":"DEPOT-1 second"}',
+    '{"timestamp":"2026-11-21T10:00:05Z","chargePointId":"DEPOT-1","link":"closed","code":1006,"by":"station",'
+    '"reason":"reset","connection":"DEPOT-1 second"}',
+    '{"timestamp":"2026-11-21T10:00:06Z","link":"upstream_down","upstream":"acme","reason":"refused"}',
+)  # fmt: skip
+
+
+def test_an_anonymised_trace_keeps_version_and_connection_and_has_only_the_fields_of_the_format(
+    tmp_path: Path,
+) -> None:
+    trace = tmp_path / "two.jsonl"
+    trace.write_text("\n".join(TWO_CONNECTIONS))
+    made = list(anonymised([trace], b"k" * 32))
+    before = [msgspec.json.decode(line) for line in TWO_CONNECTIONS]
+    assert [set(each) - {"connectorId", "raw"} for each in made] == [set(each) for each in before]
+    assert [each.get("ocppVersion") for each in made] == [each.get("ocppVersion") for each in before]
+    connections = [each.get("connection") or each.get("meta", {}).get("connection") for each in made]
+    assert connections == [None, "connection1", None, "connection1", "connection1", "connection1", None]
+    assert not any("DEPOT-1" in str(each) or "acme" in str(each) for each in made)
+
+
+def test_an_anonymised_trace_of_messages_alone_has_no_links_that_nobody_saw(tmp_path: Path) -> None:
+    trace = tmp_path / "messages.jsonl"
+    trace.write_text(TWO_CONNECTIONS[2])
+    (line,) = anonymised([trace], b"k" * 32)
+    assert (line["action"], line["ocppVersion"]) == ("Heartbeat", "1.6")

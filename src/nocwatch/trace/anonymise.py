@@ -13,10 +13,10 @@ from typing import Any
 
 import msgspec
 
-from nocwatch.frames import Frame, Link
+from nocwatch.frames import Frame
 from nocwatch.tap.gate import Gate
-from nocwatch.trace.lines import Json, frame_line, link_line
-from nocwatch.trace.reading import read_traces
+from nocwatch.trace.lines import Json, Line, frame_line, link_line
+from nocwatch.trace.reading import told_lines
 
 _NAMES = re.compile(
     r"serial|chargeboxserial|metertype|evseid|hostname|location(name)?$|url|uri", re.IGNORECASE
@@ -45,20 +45,29 @@ def anonymised(files: Sequence[Path], key: bytes) -> Iterator[Json]:
         NocwatchError: file:line where a file cannot be read.
     """
     names = _Names()
-    for sighting in read_traces(files, Gate(key)):
-        if isinstance(sighting, Frame):
-            line = frame_line(_renamed(sighting, names), "", None)
-        elif isinstance(sighting, Link):
-            line = link_line(sighting, None)
-            if "chargePointId" in line:
-                line["chargePointId"] = names.of("CP", sighting.station)
-            if sighting.remote_address:
-                line["remoteAddress"] = names.of("address", sighting.remote_address.rpartition(":")[0])
-            line["upstream"] = names.of("upstream", sighting.upstream)
+    for line, said in told_lines(files, Gate(key)):
+        connection = _connection(line, names)
+        if isinstance(said, Frame):
+            made = frame_line(_renamed(said, names), line.ocpp_version or "", connection)
         else:
-            continue
-        if line is not None:
-            yield line
+            made = link_line(said, connection)
+            if said.station:
+                made["chargePointId"] = names.of("CP", said.station)
+            if said.remote_address:
+                made["remoteAddress"] = names.of("address", said.remote_address.rpartition(":")[0])
+            if "upstream" in made:
+                made["upstream"] = names.of("upstream", said.upstream)
+            if "reason" in made:
+                made["reason"] = _ADDRESS.sub(lambda found: names.of("address", found[0]), said.reason)
+        if made is not None:
+            yield made
+
+
+def _connection(line: Line, names: _Names) -> str | None:
+    """Another name for the line's connection, so that what passed on each of two can still be told apart."""
+    if line.connection_name is None:
+        return None
+    return names.of("connection", f"{line.charge_point_id} {line.connection_name}")
 
 
 def _renamed(frame: Frame, names: _Names) -> Frame:

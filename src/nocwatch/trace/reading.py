@@ -35,6 +35,19 @@ def read_traces(files: Sequence[Path], gate: Gate, until_ns: int | None = None) 
     return sightings(_merged(files), gate, until_ns)
 
 
+def told_lines(files: Sequence[Path], gate: Gate) -> Iterator[tuple[Line, Frame | Link]]:
+    """Each line of several traces with what it says, merged by time; without the ticks and what a reader adds by itself.
+
+    Raises:
+        NocwatchError: file:line and what is wrong with it; a file that cannot be read.
+    """
+    teller = _Teller(gate)
+    for line in _merged(files):
+        for sighting in teller.tell(line, line.at_ns):
+            if isinstance(sighting, Frame) or (isinstance(sighting, Link) and sighting.event == line.link):
+                yield line, sighting
+
+
 def _merged(files: Sequence[Path]) -> Iterator[Line]:
     return heapq.merge(*(_lines(file) for file in files), key=lambda line: line.at_ns)
 
