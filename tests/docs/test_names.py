@@ -21,7 +21,7 @@ from nocwatch.flags import Blame, Category
 from nocwatch.network import ConnectorStatus
 from nocwatch.registry.model import QUIRKS as HARMLESS
 from nocwatch.sessions import Outcome, Reason, Session
-from nocwatch.sim import scenario
+from nocwatch.sim import incidents, population, scenario
 from nocwatch.sim.hardware import CATALOGUE as HARDWARE
 from nocwatch.trace.lines import Line, LinkWord
 from nocwatch.trace.results import alert_json, flag_json, session_json
@@ -98,11 +98,11 @@ def test_templates_and_their_names_are_documented() -> None:
 def test_every_scenario_and_its_words_are_documented() -> None:
     text = page("simulator.md")
     assert set(rows(text, "## Shipped scenarios")) == set(scenario.shipped())
-    assert {name: cells[0] for name, cells in rows(text, "## Quirks").items()} == scenario.QUIRKS
+    assert {name: cells[0] for name, cells in rows(text, "## Quirks").items()} == population.QUIRKS
     assert set(rows(text, "## Hardware")) == set(HARDWARE)
-    assert set(rows(text, "## Failures")) == set(get_args(scenario.Failure))
+    assert set(rows(text, "## Failures")) == set(get_args(population.Failure))
     assert set(rows(text, "## Oddities on the wire")) == set(
-        get_args(scenario.Wire.model_fields["kind"].annotation)
+        get_args(incidents.Wire.model_fields["kind"].annotation)
     )
 
 

@@ -14,7 +14,7 @@ from typing import TypeVar
 from nocwatch.sim.hardware import Profile, Socket
 from nocwatch.sim.physics import Vehicle, draw_vehicle
 from nocwatch.sim.plan import Plan
-from nocwatch.sim.scenario import Life, Span
+from nocwatch.sim.population import Life, Span
 from nocwatch.sim.tokens import POOL_SIZE, cards_of, contract
 
 NameT = TypeVar("NameT", bound=str)

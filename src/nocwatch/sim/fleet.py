@@ -17,10 +17,12 @@ import trio
 
 from nocwatch.sim.drivers import draw_plan, visit_rng, weighted, within
 from nocwatch.sim.hardware import Profile, build
+from nocwatch.sim.incidents import Step
 from nocwatch.sim.pace import Pace
 from nocwatch.sim.parts import Connector
+from nocwatch.sim.population import Life, StationSpec
 from nocwatch.sim.quirks import settle_in
-from nocwatch.sim.scenario import Life, Scenario, StationSpec, Step, load
+from nocwatch.sim.scenario import Scenario, load
 from nocwatch.sim.station import SimStation
 from nocwatch.sim.steps import play
 from nocwatch.sim.truth import Truth

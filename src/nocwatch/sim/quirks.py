@@ -15,10 +15,10 @@ from nocwatch.moments import DAY_NS, SECOND_NS
 from nocwatch.sessions import StartSource
 from nocwatch.sim.clockwork import milliseconds
 from nocwatch.sim.drivers import draw_card
+from nocwatch.sim.incidents import Wire
 from nocwatch.sim.parts import Interrupt, Message, Transaction, fixed
 from nocwatch.sim.physics import draw_vehicle
 from nocwatch.sim.plan import Plan
-from nocwatch.sim.scenario import Wire
 from nocwatch.sim.station import SimStation
 from nocwatch.sim.visit import visit
 from nocwatch.sim.wire import Answer, LinkLost, Payload

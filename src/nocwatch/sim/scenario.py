@@ -11,7 +11,7 @@ from importlib import resources
 from pathlib import Path
 
 from nocwatch import documents
-from nocwatch.errors import ConfigurationError
+from nocwatch.errors import ConfigurationError, Problem
 from nocwatch.sim.hardware import CATALOGUE
 from nocwatch.sim.incidents import RandomFaults, Step
 from nocwatch.sim.population import Generated, Life, StationSpec

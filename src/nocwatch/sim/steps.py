@@ -9,11 +9,11 @@ import random
 from collections.abc import Awaitable, Callable
 
 from nocwatch.sim.drivers import draw_card
+from nocwatch.sim.incidents import Step
 from nocwatch.sim.parts import Connector
 from nocwatch.sim.physics import Vehicle, draw_vehicle
 from nocwatch.sim.plan import Plan
 from nocwatch.sim.quirks import play_wire
-from nocwatch.sim.scenario import Step
 from nocwatch.sim.station import SimStation
 from nocwatch.sim.visit import visit
 from nocwatch.sim.wire import LinkLost
