@@ -79,7 +79,7 @@ def test_a_file_that_is_not_there_is_one_clear_line(tmp_path):
 
 def test_a_name_that_no_scenario_has_is_told_the_ones_there_are():
     with pytest.raises(
-        ConfigurationError, match="^nope: there is no such file.* cloned_token_overlap, demo, faulted,"
+        ConfigurationError, match=r"^nope: there is no such file.* cloned_token_overlap, demo, faulted,"
     ):
         load("nope")
 

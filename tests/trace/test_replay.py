@@ -122,21 +122,21 @@ def test_what_a_session_learns_after_its_end_is_told_too() -> None:
     assert any(each["start_source"] != "unknown" for each in kept.values())
 
 
-TWO_CONNECTIONS = (
-    '{"timestamp":"2026-11-21T10:00:00Z","chargePointId":"DEPOT-1","link":"open","remoteAddress":"203.0.113.7:51234",'
-    '"subprotocol":"ocpp1.6","upstream":"acme","tls":null,"securityProfile":0}',
-    '{"timestamp":"2026-11-21T10:00:01Z","chargePointId":"DEPOT-1","link":"open","remoteAddress":"203.0.113.8:51234",'
-    '"subprotocol":"ocpp1.6","upstream":"acme","tls":null,"securityProfile":0,"connection":"DEPOT-1 second"}',
-    '{"schemaVersion":"1.1","timestamp":"2026-11-21T10:00:02Z","transport":"json","direction":"cp-to-csms",'
-    '"messageType":"CALL","action":"Heartbeat","messageId":"a","payload":{},"chargePointId":"DEPOT-1","ocppVersion":"1.6"}',
-    '{"schemaVersion":"1.1","timestamp":"2026-11-21T10:00:03Z","transport":"json","direction":"cp-to-csms",'
-    '"messageType":"CALL","action":"Heartbeat","messageId":"b","payload":{},"chargePointId":"DEPOT-1","ocppVersion":"1.6",'
-    '"meta":{"connection":"DEPOT-1 second"}}',
-    '{"timestamp":"2026-11-21T10:00:04Z","chargePointId":"DEPOT-1","link":"ping","by":"station","connection":"DEPOT-1 second"}',
-    '{"timestamp":"2026-11-21T10:00:05Z","chargePointId":"DEPOT-1","link":"closed","code":1006,"by":"station",'
-    '"reason":"reset","connection":"DEPOT-1 second"}',
-    '{"timestamp":"2026-11-21T10:00:06Z","link":"upstream_down","upstream":"acme","reason":"refused"}',
-)  # fmt: skip
+TWO_CONNECTIONS = """\
+{"timestamp":"2026-11-21T10:00:00Z","chargePointId":"DEPOT-1","link":"open","remoteAddress":"203.0.113.7:51234",\
+"subprotocol":"ocpp1.6","upstream":"acme","tls":null,"securityProfile":0}
+{"timestamp":"2026-11-21T10:00:01Z","chargePointId":"DEPOT-1","link":"open","remoteAddress":"203.0.113.8:51234",\
+"subprotocol":"ocpp1.6","upstream":"acme","tls":null,"securityProfile":0,"connection":"DEPOT-1 second"}
+{"schemaVersion":"1.1","timestamp":"2026-11-21T10:00:02Z","transport":"json","direction":"cp-to-csms",\
+"messageType":"CALL","action":"Heartbeat","messageId":"a","payload":{},"chargePointId":"DEPOT-1","ocppVersion":"1.6"}
+{"schemaVersion":"1.1","timestamp":"2026-11-21T10:00:03Z","transport":"json","direction":"cp-to-csms",\
+"messageType":"CALL","action":"Heartbeat","messageId":"b","payload":{},"chargePointId":"DEPOT-1","ocppVersion":"1.6",\
+"meta":{"connection":"DEPOT-1 second"}}
+{"timestamp":"2026-11-21T10:00:04Z","chargePointId":"DEPOT-1","link":"ping","by":"station","connection":"DEPOT-1 second"}
+{"timestamp":"2026-11-21T10:00:05Z","chargePointId":"DEPOT-1","link":"closed","code":1006,"by":"station",\
+"reason":"reset","connection":"DEPOT-1 second"}
+{"timestamp":"2026-11-21T10:00:06Z","link":"upstream_down","upstream":"acme","reason":"refused"}
+""".splitlines()
 
 
 def test_an_anonymised_trace_keeps_version_and_connection_and_has_only_the_fields_of_the_format(

@@ -52,9 +52,8 @@ def replay(
     from nocwatch.registry.places import Places
     from nocwatch.tap.gate import Gate
     from nocwatch.trace.reading import read_traces
-    from nocwatch.trace.replay import REPLAY_KEY, journal_sightings
-    from nocwatch.trace.replay import replay as run
-    from nocwatch.trace.results import text_line, text_words
+    from nocwatch.trace.replay import REPLAY_KEY, journal_sightings, told
+    from nocwatch.trace.results import result_json, text_line, text_words
 
     if rules is not None and not rules.exists():
         raise NocwatchError(f"--rules {rules}: there is no such folder")
@@ -69,12 +68,12 @@ def replay(
         raise NocwatchError(f"{folders[0]} is a journal folder; replay one folder, or trace files")
     source = journal_sightings(folders[0], gate, until_ns) if folders else read_traces(files, gate, until_ns)
     said: dict[str, str] = {}
-    for result in run(source, chosen, places, from_ns=from_ns, until_ns=until_ns):
+    for result in told(source, chosen, places, from_ns=from_ns, until_ns=until_ns):
         if output is ReplayFormat.JSONL:
-            sys.stdout.buffer.write(msgspec.json.encode(result) + b"\n")
-        elif said.get(result["id"]) != (words := text_words(result)):
+            sys.stdout.buffer.write(msgspec.json.encode(result_json(result)) + b"\n")
+        elif said.get(result.id) != (words := text_words(result)):
             # A session whose milestones alone moved on would say the same again.
-            said[result["id"]] = words
+            said[result.id] = words
             typer.echo(text_line(result))
     sys.stdout.flush()
 

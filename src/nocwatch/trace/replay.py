@@ -16,7 +16,7 @@ from nocwatch.sessions import Session
 from nocwatch.state.changes import SessionChanged
 from nocwatch.tap.gate import Gate
 from nocwatch.tap.tap import Tap
-from nocwatch.trace.results import Json, alert_json, flag_json, session_json
+from nocwatch.trace.results import Json, Told, result_json, session_json
 
 REPLAY_KEY = b"nocwatch replay: not a secret   "
 """Tokens of a trace are hashed with this where no installation's key is at hand: the same trace gives the same results.
@@ -31,7 +31,19 @@ def replay(
     from_ns: int | None = None,
     until_ns: int | None = None,
 ) -> Iterator[Json]:
-    """Result lines, ordered by ``at``: each session when it ends or is judged anew, each flag and alert as it changes.
+    """Result lines, as docs/trace.md has them, of what ``told`` tells."""
+    return map(result_json, told(sightings, rules, places, alerts, from_ns, until_ns))
+
+
+def told(
+    sightings: Iterable[Sighting],
+    rules: Sequence[Rule],
+    places: Places,
+    alerts: AlertSettings | None = None,
+    from_ns: int | None = None,
+    until_ns: int | None = None,
+) -> Iterator[Told]:
+    """Results, ordered by their time: each session when it ends or is judged anew, each flag and alert as it changes.
 
     Sightings before ``from_ns`` are passed over, and those after ``until_ns``; sessions that are still under way at the end
     come last, as ``ongoing``.
@@ -42,17 +54,16 @@ def replay(
             continue
         if until_ns is not None and sighting.received_at_ns > until_ns:
             break
-        yield from step_results(pipeline.feed(sighting))
-    yield from ongoing_results(pipeline)
+        yield from _told_by(pipeline.feed(sighting))
+    yield from _ongoing(pipeline)
 
 
-def step_results(step: Step) -> Iterator[Json]:
-    """Result lines of one step."""
+def _told_by(step: Step) -> Iterator[Told]:
     for change in step.changes:
         if isinstance(change, SessionChanged) and _is_told(change):
-            yield session_json(change.now)
-    yield from map(flag_json, step.flags)
-    yield from map(alert_json, step.alerts)
+            yield change.now
+    yield from step.flags
+    yield from step.alerts
 
 
 def _is_told(change: SessionChanged) -> bool:
@@ -70,12 +81,12 @@ def _but_when(session: Session) -> Json:
     return {name: value for name, value in session_json(session).items() if name != "at"}
 
 
-def ongoing_results(pipeline: Pipeline) -> list[Json]:
+def _ongoing(pipeline: Pipeline) -> list[Session]:
     """Sessions still under way, the oldest first."""
     sessions: list[Session] = []
     for station in pipeline.stations:
         sessions += pipeline.sessions(station)
-    return [session_json(each) for each in sorted(sessions, key=lambda each: (each.changed_at_ns, each.id))]
+    return sorted(sessions, key=lambda each: (each.changed_at_ns, each.id))
 
 
 def journal_sightings(path: Path, gate: Gate, until_ns: int | None = None) -> Iterator[Sighting]:

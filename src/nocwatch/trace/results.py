@@ -5,14 +5,15 @@ The same shapes serve the console's API, so that what a script learnt from one i
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 from nocwatch.alerts.alert import Alert
-from nocwatch.flags import Evidence, Flag
+from nocwatch.flags import Evidence, Flag, FlagState
 from nocwatch.moments import rfc3339
 from nocwatch.sessions import Session
 
 Json = dict[str, Any]
+Told: TypeAlias = Session | Flag | Alert
 
 
 def _time(at_ns: int | None) -> str | None:
@@ -87,24 +88,41 @@ def alert_json(alert: Alert) -> Json:
     }
 
 
-def text_line(result: Json) -> str:
+def result_json(told: Told) -> Json:
+    """A result line."""
+    if isinstance(told, Session):
+        return session_json(told)
+    return flag_json(told) if isinstance(told, Flag) else alert_json(told)
+
+
+def text_line(told: Told) -> str:
     """A result for a terminal."""
-    return f"{result['at'][:19].replace('T', ' ')}  {text_words(result)}"
+    at_ns = told.changed_at_ns if isinstance(told, Session) else told.at_ns
+    return f"{rfc3339(at_ns)[:19].replace('T', ' ')}  {text_words(told)}"
 
 
-def text_words(result: Json) -> str:
+def text_words(told: Told) -> str:
     """What the line says, without its time."""
-    if result["kind"] == "session":
-        energy = "" if result["energy_wh"] is None else f"{result['energy_wh'] / 1000:.2f} kWh"
-        where = ".".join(str(part) for part in (result["evse"], result["connector"]) if part is not None)
-        verdict = " ".join(
-            str(part) for part in (result["outcome"], result["reason"], result["blame"]) if part
-        )
-        return f"session  {result['station']}/{where or '?'}  {result['transaction'] or '-'}  {energy:>10}  {verdict}"
-    if result["kind"] == "flag":
-        return (
-            f"flag     {result['severity']:<8}  {result['state']:<7}  {result['rule']}: {result['summary']}"
-        )
-    return (
-        f"alert    {result['state']:<12}  {result['group']}  → {', '.join(result['receivers']) or 'nobody'}"
-    )
+    if isinstance(told, Session):
+        return _session_words(told)
+    if isinstance(told, Flag):
+        ended = f" cleared: {told.cleared_because}" if told.state is FlagState.CLEARED else ""
+        return f"flag     {told.severity:<8}  {told.state:<7}  {told.rule}: {told.summary}{ended}"
+    return f"alert    {told.state:<12}  {told.group}  → {_hears(told)}: {told.summary}"
+
+
+def _session_words(session: Session) -> str:
+    energy = "" if session.energy_wh is None else f"{session.energy_wh / 1000:.2f} kWh"
+    where = ".".join(str(part) for part in (session.evse, session.connector) if part is not None)
+    verdict = " ".join(str(part) for part in (session.outcome, session.reason, session.blame) if part)
+    transaction = "-" if session.transaction in (None, "") else session.transaction
+    return f"session  {session.station}/{where or '?'}  {transaction}  {energy:>10}  {verdict}"
+
+
+def _hears(alert: Alert) -> str:
+    """Who is told of it."""
+    if alert.inhibited_by:
+        return "nobody, it is below another alert"
+    if alert.silenced_by:
+        return "nobody, it is silenced"
+    return ", ".join(alert.receivers) or "nobody"
