@@ -1,4 +1,7 @@
-"""How a simulated station speaks OCPP 2.0.1: its messages, and its answers to the CSMS's calls. No sockets, no waiting."""
+"""How a simulated station speaks OCPP 2.0.1: its messages, and its answers to the CSMS's calls. No sockets, no waiting.
+
+What it says of transactions is in ``transactions201``.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,8 @@ import itertools
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from nocwatch.sim.parts import Connector, Message, RemoteStart, Transaction
-from nocwatch.sim.physics import Reading
+from nocwatch.sim.parts import Connector, Message, RemoteStart
+from nocwatch.sim.transactions201 import Transactions201
 from nocwatch.sim.wire import Answer, Payload, not_implemented
 
 if TYPE_CHECKING:
@@ -19,7 +22,6 @@ _STATUSES = {
     "Unavailable": "Unavailable",
     "Faulted": "Faulted",
 }
-_TO_201 = {"HardReset": "ImmediateReset", "SoftReset": "Reboot", "UnlockCommand": "Other"}
 _FAULT_VARIABLES = {
     "GroundFailure": ("GroundFaultDetector", "Problem"),
     "OverCurrentFailure": ("OverCurrentProtection", "Problem"),
@@ -36,13 +38,13 @@ _VARIABLES = {
 """Component and variable → the station's own name of the setting."""
 
 
-class Dialect201:
+class Dialect201(Transactions201):
     """OCPP 2.0.1 edition 3."""
 
     version = "2.0.1"
 
     def __init__(self, station: SimStation) -> None:
-        self._station = station
+        super().__init__(station)
         self._event_ids = itertools.count(1)
         rejected = {"status": "Rejected"}
         self._handlers: dict[str, Callable[[Payload], Answer]] = {
@@ -139,143 +141,8 @@ class Dialect201:
     def authorize_status(self, answer: Payload) -> str:
         return str(answer.get("idTokenInfo", {}).get("status", "Invalid"))
 
-    def tx_start(self, tx: Transaction, trigger: str) -> list[Message]:
-        if tx.id is None:
-            tx.id = self._station.make_transaction_id()
-        tx.charging_state = "EVConnected"
-        reading = tx.connector.meter.reading(self._station.pace.now())
-        values = self.sampled(reading, "Transaction.Begin")[:1]
-        return [self._event(tx, "Started", trigger, values=values)]
-
-    def tx_authorised(self, tx: Transaction, trigger: str) -> list[Message]:
-        return [self._event(tx, "Updated", trigger)]
-
-    def tx_state(self, tx: Transaction, state: str, trigger: str = "ChargingStateChanged") -> list[Message]:
-        tx.charging_state = state
-        return [self._event(tx, "Updated", trigger)]
-
-    def tx_meter(self, tx: Transaction, reading: Reading, context: str = "Sample.Periodic") -> list[Message]:
-        trigger = "Trigger" if context == "Trigger" else "MeterValuePeriodic"
-        return [self._event(tx, "Updated", trigger, values=self.sampled(reading, context))]
-
-    def tx_stop(self, tx: Transaction, reason: str, trigger: str, reading: Reading) -> list[Message]:
-        tx.charging_state = "Idle" if reason in ("EVDisconnected", "Timeout") else "EVConnected"
-        values = self.sampled(reading, "Transaction.End")[:1]
-        return [self._event(tx, "Ended", trigger, values=values, stopped_reason=_TO_201.get(reason, reason))]
-
     def heartbeat(self) -> tuple[str, Payload]:
         return "Heartbeat", {}
-
-    def _event(
-        self,
-        tx: Transaction,
-        kind: str,
-        trigger: str,
-        *,
-        values: list[Payload] | None = None,
-        stopped_reason: str | None = None,
-    ) -> Message:
-        now = self._station.clock.text()
-        info: Payload = {"transactionId": tx.id, "chargingState": tx.charging_state}
-        if tx.remote_id is not None and kind == "Started":
-            info["remoteStartId"] = tx.remote_id
-        if stopped_reason:
-            info["stoppedReason"] = stopped_reason
-        payload: Payload = {
-            "eventType": kind,
-            "timestamp": now,
-            "triggerReason": trigger,
-            "seqNo": tx.sequence,
-            "transactionInfo": info,
-        }
-        tx.sequence += 1
-        if not self._station.online:
-            payload["offline"] = True
-        if not tx.told_evse:
-            tx.told_evse = True
-            payload["evse"] = {"id": tx.connector.socket.evse, "connectorId": tx.connector.socket.connector}
-        asked = False
-        if tx.authorised and not tx.told_token:
-            tx.told_token = asked = True
-            payload["idToken"] = {"idToken": tx.token, "type": tx.token_type}
-            if tx.remote_id is not None:
-                info["remoteStartId"] = tx.remote_id
-        if values:
-            payload["meterValue"] = [{"timestamp": now, "sampledValue": values}]
-
-        def answered(answer: Payload | None) -> None:
-            if asked:
-                info = (answer or {}).get("idTokenInfo", {})
-                self._station.tx_answered(tx, str(info.get("status", "Accepted")))
-
-        return Message("TransactionEvent", lambda: payload, answered=answered)
-
-    def sampled(self, reading: Reading, context: str) -> list[Payload]:
-        """The measurands of one reading as 2.0.1 writes them: numbers with a unit."""
-        common = {"context": context, "location": "Outlet"}
-        kilo = {"kwh"} & self._station.profile.quirks
-        energy = {"value": reading.register_wh, "unitOfMeasure": {"unit": "Wh"}}
-        if "kwh_labelled_wh" in self._station.profile.quirks:
-            energy["value"] = reading.register_wh / 1000
-        elif kilo:
-            energy = {"value": reading.register_wh / 1000, "unitOfMeasure": {"unit": "Wh", "multiplier": 3}}
-        values: list[Payload] = [
-            {**energy, "measurand": "Energy.Active.Import.Register", **common},
-            {
-                "value": round(reading.power_w, 1),
-                "measurand": "Power.Active.Import",
-                "unitOfMeasure": {"unit": "W"},
-                **common,
-            },
-        ]
-        if len(reading.current_a) == 1:
-            values.append(
-                {
-                    "value": round(reading.current_a[0], 1),
-                    "measurand": "Current.Import",
-                    "unitOfMeasure": {"unit": "A"},
-                    **common,
-                }
-            )
-            values.append(
-                {
-                    "value": round(reading.voltage_v[0], 1),
-                    "measurand": "Voltage",
-                    "unitOfMeasure": {"unit": "V"},
-                    **common,
-                }
-            )
-        else:
-            for n, (amps, volts) in enumerate(zip(reading.current_a, reading.voltage_v, strict=True), 1):
-                values.append(
-                    {
-                        "value": round(amps, 2),
-                        "measurand": "Current.Import",
-                        "phase": f"L{n}",
-                        "unitOfMeasure": {"unit": "A"},
-                        **common,
-                    }
-                )
-                values.append(
-                    {
-                        "value": round(volts, 1),
-                        "measurand": "Voltage",
-                        "phase": f"L{n}-N",
-                        "unitOfMeasure": {"unit": "V"},
-                        **common,
-                    }
-                )
-        if reading.soc_percent is not None:
-            values.append(
-                {
-                    "value": reading.soc_percent,
-                    "measurand": "SoC",
-                    "unitOfMeasure": {"unit": "Percent"},
-                    "context": context,
-                    "location": "EV",
-                }
-            )
-        return values
 
     # What the station answers
 

@@ -1,0 +1,161 @@
+"""How a simulated station tells a transaction in OCPP 2.0.1: TransactionEvents with their meter values. No sockets, no waiting.
+
+Everything else that it says and answers is in ``dialect201``.
+
+What always holds: sequence numbers of a transaction rise by one; EVSE and token are told once, in the first event that can.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nocwatch.sim.parts import Message, Transaction
+from nocwatch.sim.physics import Reading
+from nocwatch.sim.wire import Payload
+
+if TYPE_CHECKING:
+    from nocwatch.sim.station import SimStation
+
+_TO_201 = {"HardReset": "ImmediateReset", "SoftReset": "Reboot", "UnlockCommand": "Other"}
+
+
+class Transactions201:
+    """The half of ``Dialect201`` that knows transactions."""
+
+    def __init__(self, station: SimStation) -> None:
+        self._station = station
+
+    def tx_start(self, tx: Transaction, trigger: str) -> list[Message]:
+        if tx.id is None:
+            tx.id = self._station.make_transaction_id()
+        tx.charging_state = "EVConnected"
+        reading = tx.connector.meter.reading(self._station.pace.now())
+        values = self.sampled(reading, "Transaction.Begin")[:1]
+        return [self._event(tx, "Started", trigger, values=values)]
+
+    def tx_authorised(self, tx: Transaction, trigger: str) -> list[Message]:
+        return [self._event(tx, "Updated", trigger)]
+
+    def tx_state(self, tx: Transaction, state: str, trigger: str = "ChargingStateChanged") -> list[Message]:
+        tx.charging_state = state
+        return [self._event(tx, "Updated", trigger)]
+
+    def tx_meter(self, tx: Transaction, reading: Reading, context: str = "Sample.Periodic") -> list[Message]:
+        trigger = "Trigger" if context == "Trigger" else "MeterValuePeriodic"
+        return [self._event(tx, "Updated", trigger, values=self.sampled(reading, context))]
+
+    def tx_stop(self, tx: Transaction, reason: str, trigger: str, reading: Reading) -> list[Message]:
+        tx.charging_state = "Idle" if reason in ("EVDisconnected", "Timeout") else "EVConnected"
+        values = self.sampled(reading, "Transaction.End")[:1]
+        return [self._event(tx, "Ended", trigger, values=values, stopped_reason=_TO_201.get(reason, reason))]
+
+    def _event(
+        self,
+        tx: Transaction,
+        kind: str,
+        trigger: str,
+        *,
+        values: list[Payload] | None = None,
+        stopped_reason: str | None = None,
+    ) -> Message:
+        now = self._station.clock.text()
+        info: Payload = {"transactionId": tx.id, "chargingState": tx.charging_state}
+        if tx.remote_id is not None and kind == "Started":
+            info["remoteStartId"] = tx.remote_id
+        if stopped_reason:
+            info["stoppedReason"] = stopped_reason
+        payload: Payload = {
+            "eventType": kind,
+            "timestamp": now,
+            "triggerReason": trigger,
+            "seqNo": tx.sequence,
+            "transactionInfo": info,
+        }
+        tx.sequence += 1
+        if not self._station.online:
+            payload["offline"] = True
+        if not tx.told_evse:
+            tx.told_evse = True
+            payload["evse"] = {"id": tx.connector.socket.evse, "connectorId": tx.connector.socket.connector}
+        asked = False
+        if tx.authorised and not tx.told_token:
+            tx.told_token = asked = True
+            payload["idToken"] = {"idToken": tx.token, "type": tx.token_type}
+            if tx.remote_id is not None:
+                info["remoteStartId"] = tx.remote_id
+        if values:
+            payload["meterValue"] = [{"timestamp": now, "sampledValue": values}]
+
+        def answered(answer: Payload | None) -> None:
+            if asked:
+                info = (answer or {}).get("idTokenInfo", {})
+                self._station.tx_answered(tx, str(info.get("status", "Accepted")))
+
+        return Message("TransactionEvent", lambda: payload, answered=answered)
+
+    def sampled(self, reading: Reading, context: str) -> list[Payload]:
+        """The measurands of one reading as 2.0.1 writes them: numbers with a unit."""
+        common = {"context": context, "location": "Outlet"}
+        kilo = {"kwh"} & self._station.profile.quirks
+        energy = {"value": reading.register_wh, "unitOfMeasure": {"unit": "Wh"}}
+        if "kwh_labelled_wh" in self._station.profile.quirks:
+            energy["value"] = reading.register_wh / 1000
+        elif kilo:
+            energy = {"value": reading.register_wh / 1000, "unitOfMeasure": {"unit": "Wh", "multiplier": 3}}
+        values: list[Payload] = [
+            {**energy, "measurand": "Energy.Active.Import.Register", **common},
+            {
+                "value": round(reading.power_w, 1),
+                "measurand": "Power.Active.Import",
+                "unitOfMeasure": {"unit": "W"},
+                **common,
+            },
+        ]
+        if len(reading.current_a) == 1:
+            values.append(
+                {
+                    "value": round(reading.current_a[0], 1),
+                    "measurand": "Current.Import",
+                    "unitOfMeasure": {"unit": "A"},
+                    **common,
+                }
+            )
+            values.append(
+                {
+                    "value": round(reading.voltage_v[0], 1),
+                    "measurand": "Voltage",
+                    "unitOfMeasure": {"unit": "V"},
+                    **common,
+                }
+            )
+        else:
+            for n, (amps, volts) in enumerate(zip(reading.current_a, reading.voltage_v, strict=True), 1):
+                values.append(
+                    {
+                        "value": round(amps, 2),
+                        "measurand": "Current.Import",
+                        "phase": f"L{n}",
+                        "unitOfMeasure": {"unit": "A"},
+                        **common,
+                    }
+                )
+                values.append(
+                    {
+                        "value": round(volts, 1),
+                        "measurand": "Voltage",
+                        "phase": f"L{n}-N",
+                        "unitOfMeasure": {"unit": "V"},
+                        **common,
+                    }
+                )
+        if reading.soc_percent is not None:
+            values.append(
+                {
+                    "value": reading.soc_percent,
+                    "measurand": "SoC",
+                    "unitOfMeasure": {"unit": "Percent"},
+                    "context": context,
+                    "location": "EV",
+                }
+            )
+        return values
