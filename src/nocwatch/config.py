@@ -11,9 +11,10 @@ import os
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from types import NoneType
+from typing import Any, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from nocwatch.alerts.settings import AlertSettings
 from nocwatch.console.settings import ConsoleSettings
@@ -137,13 +138,18 @@ def _overlay(
         if not name.startswith(ENVIRONMENT_PREFIX) or name in _OURS:
             continue
         location = tuple(name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__"))
-        value = parse(environment[name], name)
+        text = environment[name]
+        value = parse(text, name)
+        if _is_text(location) and (value.problems or value.data is not None):
+            value = Document(name, data=text)
         if value.problems:
             problems.append(Problem("environment", 0, name, value.problems[0].message))
             continue
         at = document.data
         for step in location[:-1]:
-            at = at.setdefault(step, {})
+            if at.get(step) is None:  # ``journal:`` with nothing below it
+                at[step] = {}
+            at = at[step]
             if not isinstance(at, dict):
                 problems.append(Problem("environment", 0, name, f"{step!r} is no section"))
                 break
@@ -151,6 +157,19 @@ def _overlay(
             at[location[-1]] = value.data
             sources[location] = ("environment", name)
     return problems
+
+
+def _is_text(location: Location) -> bool:
+    """Whether that key takes text alone: then a variable's value is meant as it stands, and a token may be 12345 or @x."""
+    model: Any = Configuration
+    for step in location[:-1]:
+        field = model.model_fields.get(step)
+        model = field.annotation if field else None
+        if not (isinstance(model, type) and issubclass(model, BaseModel)):
+            return False
+    field = model.model_fields.get(location[-1])
+    kinds = set(get_args(field.annotation) or (field.annotation,)) if field else {None}
+    return kinds <= {str, SecretStr, Path, NoneType}
 
 
 def _put(data: dict[str, Any], location: Location, value: object, *, only_if_absent: bool = False) -> None:

@@ -154,6 +154,17 @@ def _walk(node: yaml.Node, at: Location, document: Document) -> None:
             _walk(item, (*at, index), document)
 
 
+def _kind_of(value: object) -> str:
+    names = {
+        bool: "true or false: put it in quotes",
+        int: "a number: put it in quotes",
+        float: "a number: put it in quotes",
+        dict: "a mapping",
+        list: "a list",
+    }
+    return names.get(type(value), "something else")
+
+
 def _location(loc: tuple[str | int, ...]) -> Location:
     return tuple(loc)
 
@@ -167,4 +178,7 @@ def _sentence(error: Any) -> str:
     message = message.removeprefix("Value error, ").removeprefix("Assertion failed, ")
     if kind == "value_error":
         return message
+    if kind == "string_type":
+        # Not the value: what is no text in the place of a secret may be the secret all the same.
+        return f"text is wanted, and this is {_kind_of(error['input'])}"
     return f"{message[:1].lower()}{message[1:]} (found {error['input']!r:.80})"

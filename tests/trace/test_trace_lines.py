@@ -153,3 +153,15 @@ def test_whatever_text_passed_its_line_brings_the_very_same_text_back(payload: b
     again = parse_line(msgspec.json.encode(line))
     assert wire_text(again, "x") == frame.payload
     assert again.at_ns == frame.received_at_ns
+
+
+def test_a_line_that_is_nested_too_deeply_is_told_with_its_place(tmp_path: Path) -> None:
+    file = tmp_path / "trace.jsonl"
+    deep = b"[" * 100_000 + b"]" * 100_000
+    file.write_bytes(
+        b'{"timestamp":"2026-11-21T09:00:00Z","direction":"cp-to-csms","messageType":"CALL","payload":'
+        + deep
+        + b"}"
+    )
+    with pytest.raises(NocwatchError, match=r"trace\.jsonl:1: no line of a trace: it is nested too deeply"):
+        list(read_traces([file], GATE))

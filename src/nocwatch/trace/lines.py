@@ -88,6 +88,8 @@ def parse_line(text: bytes) -> Line:
         line = _decode(text)
     except msgspec.DecodeError as error:
         raise ValueError(f"no line of a trace: {error}") from None
+    except RecursionError:
+        raise ValueError("no line of a trace: it is nested too deeply") from None
     if line.link is not None:
         if line.link not in ("upstream_down", "upstream_up") and not line.charge_point_id:
             raise ValueError("a link line needs chargePointId")
