@@ -58,3 +58,24 @@ async def test_a_saved_rule_holds_without_a_restart_and_a_mistake_changes_nothin
 
     await until(calm, "the mistake is gone")
     assert "my_flapping" not in await rules(deployment)
+
+
+async def test_a_folder_of_rules_that_is_put_in_anothers_place_is_followed(deployment: Deployment) -> None:
+    """As a deployment by rename does it: the folder that was watched is gone, and its notices with it."""
+    await deployment.watch()
+    folder, fresh = deployment.folder / "rules", deployment.folder / "fresh"
+    fresh.mkdir()
+    (fresh / "mine.yaml").write_text("rule: my_flapping\ndetector: flapping\n")
+    folder.rename(deployment.folder / "former")
+    fresh.rename(folder)
+
+    async def told() -> bool:
+        return "my_flapping" in await rules(deployment)
+
+    await until(told, "the rules of the new folder hold")
+    (folder / "more.yaml").write_text("rule: my_faulted\ndetector: faulted\n")
+
+    async def told_more() -> bool:
+        return "my_faulted" in await rules(deployment)
+
+    await until(told_more, "the new folder is followed")

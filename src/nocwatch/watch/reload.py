@@ -6,6 +6,7 @@ mended. What a reload does to flags under way is the engine's business (``Engine
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,6 +23,8 @@ from nocwatch.watch.files import load_operators_files
 
 log = structlog.get_logger("nocwatch.watch")
 
+LOOK_EVERY_S = 5.0
+
 Take = Callable[[list[Rule], Places], None]
 
 
@@ -29,26 +32,55 @@ class Reloader:
     """Follows the folders of rules and registry.
 
     Attributes:
-        trouble: a sentence while what is on disk cannot be used, empty while it can.
         counters: ``reloads_total``, ``reload_failures_total``.
     """
 
     def __init__(self, configuration: Configuration, gate: Gate, take: Take) -> None:
         self._configuration, self._gate, self._take = configuration, gate, take
-        self.trouble = ""
+        self._mistake = self._blind = ""
         self.counters = {"reloads_total": 0, "reload_failures_total": 0}
 
+    @property
+    def trouble(self) -> str:
+        """A sentence while what is on disk cannot be used or not be followed, empty while it can."""
+        return self._mistake or self._blind
+
     async def run(self) -> None:
-        """Until cancelled. A folder that is not there when the watch starts is not followed."""
-        folders = [
-            path
-            for path in (Path(self._configuration.rules), Path(self._configuration.registry))
-            if path.exists()
-        ]
-        if not folders:
-            await trio.sleep_forever()
-        async for _ in watchfiles.awatch(*folders, watch_filter=watchfiles.DefaultFilter()):
-            await self.reload()
+        """Until cancelled. A folder that comes, goes or is put in another's place is noticed within ``LOOK_EVERY_S``."""
+        while True:
+            watched = self._folders()
+            try:
+                if watched:
+                    await self._follow(watched)
+                else:
+                    await trio.sleep(LOOK_EVERY_S)
+            except* (OSError, RuntimeError) as group:
+                # The kernel's limit of watches, most often: no reason to end the watch.
+                reason = str(_first(group))
+                if not self._blind:
+                    log.error("changes of rules and registry cannot be followed", error=reason)
+                self._blind = f"Changes of rules and registry are not noticed: {reason}"
+                await trio.sleep(LOOK_EVERY_S)
+            if self._folders() != watched:
+                await self.reload()
+
+    async def _follow(self, watched: dict[Path, int]) -> None:
+        looks = watchfiles.awatch(*watched, rust_timeout=round(LOOK_EVERY_S * 1000), yield_on_timeout=True)
+        async with contextlib.aclosing(looks):
+            async for changes in looks:
+                self._blind = ""
+                if changes:
+                    await self.reload()
+                if self._folders() != watched:
+                    return
+
+    def _folders(self) -> dict[Path, int]:
+        """Those that are there, each with its number on the disk."""
+        found = {}
+        for path in (Path(self._configuration.rules), Path(self._configuration.registry)):
+            with contextlib.suppress(OSError):
+                found[path] = path.stat().st_ino
+        return found
 
     async def reload(self) -> None:
         """Reads all again; takes it over, or tells what is wrong."""
@@ -60,7 +92,7 @@ class Reloader:
             self.counters["reload_failures_total"] += 1
             first = error.problems[0]
             more = f" and {len(error.problems) - 1} more" if len(error.problems) > 1 else ""
-            self.trouble = f"Rules or registry cannot be used, the former ones stay in force: {first}{more}"
+            self._mistake = f"Rules or registry cannot be used, the former ones stay in force: {first}{more}"
             log.error(
                 "rules or registry cannot be used; the former ones stay in force",
                 problems=[str(each) for each in error.problems],
@@ -68,5 +100,12 @@ class Reloader:
             return
         self._take(rules, places)
         self.counters["reloads_total"] += 1
-        self.trouble = ""
+        self._mistake = ""
         log.info("rules and registry are taken over", rules=len(rules), stations=len(places.stations()))
+
+
+def _first(group: BaseExceptionGroup[OSError | RuntimeError]) -> BaseException:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
