@@ -47,6 +47,7 @@ def replay(
     """Sessions, flags and alerts that the files give. Nothing is sent to anyone."""
     import msgspec
 
+    from nocwatch.config import privacy_key
     from nocwatch.detectors.rules import load_rules, shipped_rules
     from nocwatch.registry.load import load_registry
     from nocwatch.registry.places import Places
@@ -59,7 +60,7 @@ def replay(
         raise NocwatchError(f"--rules {rules}: there is no such folder")
     if registry is not None and not registry.exists():
         raise NocwatchError(f"--registry {registry}: there is no such folder")
-    gate = Gate(_key(key_file) if key_file else REPLAY_KEY)
+    gate = Gate(privacy_key(key_file) if key_file else REPLAY_KEY)
     chosen = load_rules(rules or shipped_rules())
     places = load_registry(registry, gate.token).places if registry else Places()
     from_ns, until_ns = moment(from_, "--from"), moment(until, "--until")
@@ -90,13 +91,6 @@ def moment(text: str | None, option: str) -> int | None:
         return None if text is None else parse_time(text)
     except ValueError as error:
         raise NocwatchError(f"{option}: {error}") from None
-
-
-def _key(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise NocwatchError(f"{file}: cannot be read: {error.strerror}") from error
 
 
 def sighting_line(sighting: Sighting) -> str:

@@ -69,7 +69,13 @@ class Watch:
         self._sink = InfluxSink(influx) if influx.url else None
         self.follower = self._following()
         self.status = Status(
-            self.follower, self._tap, self._sink, self._spool, self.dispatcher, self._started_ns
+            self.follower,
+            self._tap,
+            self._sink,
+            self._spool,
+            self.dispatcher,
+            self._started_ns,
+            configuration.journal.path,
         )
 
     def _following(self) -> Follower:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from nocwatch import clock, moments
@@ -19,6 +21,8 @@ from nocwatch.watch.reload import Reloader
 RELAY_SILENT_S = 5.0
 """The relay ticks once a second; after this it is taken for dead, unless a backlog is still being read."""
 LAG_MAX_S = 60.0
+DISK_FREE_BYTES_MIN = 1024 * 1024
+"""Below this the journal's next block may not fit."""
 
 
 class Status:
@@ -32,7 +36,9 @@ class Status:
         spool: Spool | None,
         dispatcher: Dispatcher,
         started_ns: int,
+        journal: Path,
     ) -> None:
+        self._journal = journal
         self._dispatcher = dispatcher
         self._follower, self._tap, self._sink, self._spool = follower, tap, sink, spool
         self._started_ns = started_ns
@@ -128,6 +134,10 @@ class Status:
             found.append(
                 "The journal has nothing from a relay. Is the relay running, with the same journal folder?"
             )
+        elif silent_s > RELAY_SILENT_S and follower.caught_up and self._disk_full():
+            found.append(
+                f"The disk of the journal is full, for {silent_s:.0f} s now: the relay carries on, and what passes is not seen. Make room."
+            )
         elif silent_s > RELAY_SILENT_S and follower.caught_up:
             found.append(
                 f"The relay has been silent for {silent_s:.0f} s: chargers may be cut off. Look at its process and log."
@@ -149,6 +159,13 @@ class Status:
         if self._sink is not None and self._sink.trouble:
             found.append(f"{self._sink.trouble}; {self.sink_behind_s():.0f} s of points wait in the spool.")
         return found
+
+    def _disk_full(self) -> bool:
+        try:
+            there = os.statvfs(self._journal)
+        except OSError:
+            return False
+        return there.f_bavail * there.f_frsize < DISK_FREE_BYTES_MIN
 
     def as_sections(self) -> dict[str, Any]:
         """For the System page and ``/readyz``."""
