@@ -60,6 +60,15 @@ def test_flag_carries_session_frames_and_advice() -> None:
     assert flag.advice
 
 
+def test_what_a_flag_shows_for_itself_says_each_thing_once() -> None:
+    watched = Watched("zero_energy_session")
+    session(watched, watched.play("CP1").begin(), 40, 287)
+    said = [watched.only.summary, *(each.text for each in watched.only.evidence)]
+    assert sum("40 Wh" in text for text in said) == 1
+    assert sum("4 min 47 s" in text for text in said) == 1
+    assert all(text.endswith(".") for text in said)
+
+
 def test_charging_profile_explains_suspended_evse() -> None:
     watched = Watched("zero_energy_session")
     cp1 = watched.play("CP1").begin()
@@ -305,7 +314,10 @@ def test_next_transaction_shows_that_the_stop_was_lost() -> None:
     watched.wait(60)
     cp1.status(1, "Preparing")
     cp1.start(1, "OTHER", 5000)
-    assert "connector 1: the next transaction began, and the one before it was never stopped" in watched.only.summary
+    assert (
+        "connector 1: the next transaction began, and the one before it was never stopped"
+        in watched.only.summary
+    )
 
 
 @pytest.mark.parametrize("version", ["1.6", "2.0.1"])

@@ -19,7 +19,7 @@ def test_a_refused_card_is_rejected_at_once() -> None:
     play = Play().begin()
     play.authorize("BAD", "Blocked")
     assert verdict(play) == (Outcome.REJECTED, Reason.AUTH_REJECTED, Blame.DRIVER)
-    assert play.session.blame_evidence[0].text == "Authorize was answered Blocked after 0.1 s"
+    assert play.session.blame_evidence[0].text == "Authorize was answered Blocked after 0.1 s."
     assert len(play.session.blame_evidence[0].frames) == 2
 
 
@@ -46,7 +46,7 @@ def test_a_card_answered_after_28_seconds_and_given_up_is_the_csmss_fault() -> N
     play.authorize("TAG", after=28)
     play.wait(400)
     assert verdict(play) == (Outcome.FAILED, Reason.AUTH_TIMEOUT, Blame.CSMS)
-    assert play.session.blame_evidence[0].text == "Authorize was answered after 28.0 s"
+    assert play.session.blame_evidence[0].text == "Authorize was answered after 28.0 s."
 
 
 def test_a_card_that_is_never_answered_is_the_csmss_fault() -> None:

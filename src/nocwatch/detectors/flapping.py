@@ -14,6 +14,7 @@ from nocwatch.moments import SECOND_NS
 from nocwatch.network import Station
 from nocwatch.quantities import Duration
 from nocwatch.state.changes import LinkClosed, LinkOpened
+from nocwatch.state.evidence import how_closed
 
 RECONNECTS_MAX = 200
 """Reconnects remembered for one station: far above any threshold. The oldest are forgotten."""
@@ -87,11 +88,7 @@ class Flapping(Detector[FlappingSettings, Links]):
         links = context.state(event.station)
         restart = self._unrest(event.station, event.upstream, context) if links.seen else False
         if isinstance(event, LinkClosed):
-            code = f", code {event.code}" if event.code is not None else ""
-            links.by = event.by
-            links.ended = (
-                f"closed by the {event.by or 'network'}{code}{f' ({event.reason})' if event.reason else ''}"
-            )
+            links.by, links.ended = event.by, how_closed(event.by, event.code, event.reason)
             return
         probe = context.now_ns - links.opened_at_ns < PROBE_NS
         first, links.seen, links.opened_at_ns = not links.seen, True, context.now_ns
@@ -137,13 +134,13 @@ class Flapping(Detector[FlappingSettings, Links]):
         )
         context.raise_flag(
             station,
-            f"{context.place(station).name or station} connected anew {len(reconnects)} times in {spread}.",
+            f"{context.place(station).name or station} connected again {len(reconnects)} times in {spread}.",
             station=station,
             onset_ns=reconnects[0].at_ns,
             blame=blame,
             evidence=tuple(
                 Evidence(
-                    text=f"New socket at {wording.moment(each.at_ns)}; the one before was {each.ended or 'still open'}.",
+                    text=f"New connection at {wording.moment(each.at_ns)}; the one before was {each.ended or 'still open'}.",
                     at_ns=each.at_ns,
                     frames=each.frames,
                 )

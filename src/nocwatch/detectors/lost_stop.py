@@ -181,7 +181,7 @@ class LostStop(Detector[LostStopSettings, Open]):
         state.told = True
         where = wording.socket(state.evse, state.connector)
         register = (
-            f"; {wording.energy(state.energy_wh)} to the last known register"
+            f"; {wording.energy(state.energy_wh)} up to the last meter value"
             if state.energy_wh is not None
             else ""
         )
@@ -196,7 +196,8 @@ class LostStop(Detector[LostStopSettings, Open]):
             blame=Blame.CHARGER,
             evidence=(
                 Evidence(
-                    text=f"Free since {wording.moment(state.free_since_ns)}; transaction {state.transaction} was still open{register}.",
+                    text=f"Transaction {state.transaction} was still open when the connector was free or taken anew at "
+                    f"{wording.moment(state.free_since_ns)}.",
                     at_ns=state.free_since_ns,
                     frames=state.frames,
                     session=key,

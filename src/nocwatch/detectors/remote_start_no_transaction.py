@@ -220,7 +220,7 @@ class RemoteStartNoTransaction(Detector[RemoteStartSettings, Starts]):
             blame=Blame.CHARGER if plugged else Blame.DRIVER if statuses else Blame.UNKNOWN,
             evidence=(
                 Evidence(
-                    text=f"Accepted at {wording.moment(start.accepted_at_ns)}, {wording.span(waited)} ago; connector status since: {state}.",
+                    text=f"The station accepted it at {wording.moment(start.accepted_at_ns)}; the connector's status now: {state}.",
                     at_ns=start.accepted_at_ns,
                     frames=(start.frame,),
                 ),

@@ -100,13 +100,14 @@ class ZeroEnergySession(Detector[ZeroEnergySettings, Profiles]):
             blame=session.blame or Blame.UNKNOWN,
             evidence=(
                 Evidence(
-                    text=f"{wording.energy(energy_wh)} between {wording.moment(ready)} and {wording.moment(stopped_ns)} ({lasted}); "
-                    f"stop reason {session.stop_reason or 'not given'}.",
+                    text=f"Authorisation and vehicle were both there at {wording.moment(ready)}; the stop was at "
+                    f"{wording.moment(stopped_ns)}, reason {session.stop_reason or 'not given'}.",
                     at_ns=stopped_ns,
                     frames=change.frames,
                     session=session.id,
                 ),
-                *session.blame_evidence[:3],
+                # The verdict on such a session begins with energy and duration, measured from the start: told once is enough.
+                *session.blame_evidence[session.reason is Reason.ZERO_ENERGY :][:3],
             ),
             event=True,
             numbers={"energy_wh": energy_wh, "duration_s": (stopped_ns - ready) / SECOND_NS},

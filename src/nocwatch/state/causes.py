@@ -31,7 +31,7 @@ _RESET_EXPLAINS_NS = 300 * SECOND_NS
 def refused(facts: Facts) -> Evidence | None:
     """What shows that the token was refused and not accepted afterwards; None where it was not."""
     if facts.start_status not in ACCEPTED:
-        text = f"The CSMS answered the start with {facts.start_status}"
+        text = f"The CSMS answered the start with {facts.start_status}."
         return Evidence(
             text=text, at_ns=facts.start_answered_at_ns or 0, frames=refs(facts.start_answer_frame)
         )
@@ -40,7 +40,7 @@ def refused(facts: Facts) -> Evidence | None:
     answered = [each for each in facts.authorizations if each.status]
     if answered and answered[-1].status != "Accepted":
         last = answered[-1]
-        text = f"Authorize was answered {last.status} after {seconds_text(last.answered_at_ns, last.asked_at_ns)}"
+        text = f"Authorize was answered {last.status} after {seconds_text(last.answered_at_ns, last.asked_at_ns)}."
         return Evidence(text=text, at_ns=last.answered_at_ns or 0, frames=refs(last.frame, last.answer_frame))
     return None
 
@@ -48,11 +48,11 @@ def refused(facts: Facts) -> Evidence | None:
 def by_stop_reason(facts: Facts) -> Verdict | None:
     reason = facts.stop_reason
     if reason == "EmergencyStop":
-        return failed(facts, Reason.EMERGENCY_STOP, Blame.DRIVER, "The emergency stop was pressed")
+        return failed(facts, Reason.EMERGENCY_STOP, Blame.DRIVER, "The emergency stop was pressed.")
     if reason == "PowerLoss":
-        return failed(facts, Reason.POWER_LOSS, Blame.UNKNOWN, "The station lost its power supply")
+        return failed(facts, Reason.POWER_LOSS, Blame.UNKNOWN, "The station lost its power supply.")
     if reason in _SAFETY_STOPS:
-        return failed(facts, Reason.ELECTRICAL_SAFETY, Blame.CHARGER, f"The station stopped with {reason}")
+        return failed(facts, Reason.ELECTRICAL_SAFETY, Blame.CHARGER, f"The station stopped with {reason}.")
     return None
 
 
@@ -62,7 +62,7 @@ def by_error(facts: Facts) -> Verdict | None:
         if found is not None:
             reason, blame = found
             about = f" ({error.info})" if error.info else ""
-            text = f"The station reported {error.code}{about} {seconds_text(error.at_ns, facts.started_at_ns)} after the start"
+            text = f"The station reported {error.code}{about} {seconds_text(error.at_ns, facts.started_at_ns)} after the start."
             return Verdict(
                 Outcome.FAILED,
                 reason,
@@ -78,9 +78,9 @@ def by_reboot(facts: Facts, orders: list[Order]) -> Verdict | None:
     stopped_at_ns = facts.stopped_at_ns or facts.started_at_ns
     for order in reversed(orders):
         if order.name == "reset" and -_RESET_EXPLAINS_NS <= stopped_at_ns - order.at_ns <= _RESET_EXPLAINS_NS:
-            text = f"The CSMS had ordered a reset {seconds_text(stopped_at_ns, order.at_ns)} before"
+            text = f"The CSMS had ordered a reset {seconds_text(stopped_at_ns, order.at_ns)} before."
             evidence = (
-                stop_evidence(facts, f"Stopped with {facts.stop_reason}"),
+                stop_evidence(facts, f"Stopped with {facts.stop_reason}."),
                 Evidence(text=text, at_ns=order.at_ns, frames=refs(order.frame)),
             )
             return Verdict(Outcome.FAILED, Reason.REBOOT, Blame.CSMS, evidence)
@@ -88,16 +88,15 @@ def by_reboot(facts: Facts, orders: list[Order]) -> Verdict | None:
         facts,
         Reason.REBOOT,
         Blame.CHARGER,
-        f"Stopped with {facts.stop_reason}, and nobody had ordered a reset",
+        f"Stopped with {facts.stop_reason}, and nobody had ordered a reset.",
     )
 
 
 def by_csms(facts: Facts, *, enough: bool) -> Verdict | None:
     for error in facts.csms_errors:
         if not enough and error.action != "end":
-            text = f"The CSMS answered {error.action} with {error.code}" + (
-                f": {error.description}" if error.description else ""
-            )
+            said = f": {error.description.rstrip('.')}" if error.description else ""
+            text = f"The CSMS answered {error.action} with {error.code}{said}."
             return Verdict(
                 Outcome.FAILED,
                 Reason.CSMS_ERROR,
@@ -111,7 +110,7 @@ def by_csms(facts: Facts, *, enough: bool) -> Verdict | None:
             facts,
             Reason.DEAUTHORISED,
             Blame.CSMS,
-            "The token was accepted, and its authorisation withdrawn afterwards",
+            "The token was accepted, and its authorisation withdrawn afterwards.",
         )
     return None
 

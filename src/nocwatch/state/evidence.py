@@ -22,9 +22,9 @@ def slow_authorisation(facts: Facts, settings: StateSettings) -> tuple[Blame, tu
     if last.answered_at_ns is None:
         if last.failed_by == "link_lost" or (not last.failed_by and facts.began):
             return None
-        text = "Authorize was never answered"
+        text = "Authorize was never answered."
     elif last.answered_at_ns - last.asked_at_ns > settings.answer_slow * SECOND_NS:
-        text = f"Authorize was answered after {seconds_text(last.answered_at_ns, last.asked_at_ns)}"
+        text = f"Authorize was answered after {seconds_text(last.answered_at_ns, last.asked_at_ns)}."
     else:
         return None
     return Blame.CSMS, (
@@ -34,17 +34,12 @@ def slow_authorisation(facts: Facts, settings: StateSettings) -> tuple[Blame, tu
 
 def loss(facts: Facts, hole: Hole | None) -> tuple[Blame, tuple[Evidence, ...]]:
     if hole is None:
-        return Blame.UNKNOWN, (Evidence(text="The socket was lost before an answer came"),)
-    who = {"station": "the station", "csms": "the CSMS"}.get(hole.by, "neither side")
-    how = f"close code {hole.code}" if hole.code is not None else hole.reason or "no close frame"
-    evidence = [
-        Evidence(
-            text=f"The socket was lost, ended by {who} ({how})", at_ns=hole.from_ns, frames=refs(hole.frame)
-        )
-    ]
+        return Blame.UNKNOWN, (Evidence(text="The connection was lost before an answer came."),)
+    text = f"The connection was lost, {how_closed(hole.by, hole.code, hole.reason)}."
+    evidence = [Evidence(text=text, at_ns=hole.from_ns, frames=refs(hole.frame))]
     answered = facts.start_answered_at_ns
     if answered is not None and 0 <= hole.from_ns - answered <= DROP_AFTER_START_NS and hole.by != "csms":
-        text = f"That was {seconds_text(hole.from_ns, answered)} after the answer to the start"
+        text = f"That was {seconds_text(hole.from_ns, answered)} after the answer to the start."
         evidence.append(Evidence(text=text, at_ns=answered, frames=refs(facts.start_answer_frame)))
         return Blame.CHARGER, tuple(evidence)
     if hole.by == "csms":
@@ -52,6 +47,24 @@ def loss(facts: Facts, hole: Hole | None) -> tuple[Blame, tuple[Evidence, ...]]:
     if hole.by == "station" and (hole.code is not None or hole.reason == "fin"):
         return Blame.CHARGER, tuple(evidence)
     return Blame.NETWORK, tuple(evidence)
+
+
+def how_closed(by: str, code: int | None, reason: str) -> str:
+    """``ended by the station (close code 1001)``: which side ended a connection, and how."""
+    who = {"station": "by the station", "csms": "by the CSMS", "relay": "by nocwatch"}.get(
+        by, "by neither side"
+    )
+    how = f"close code {code}" if code is not None else _ENDS.get(reason, reason) or _ENDS["fin"]
+    return f"ended {who} ({how})"
+
+
+_ENDS = {
+    "fin": "without a close frame",
+    "reset": "connection reset",
+    "timeout": "time-out of the network",
+    "error": "network error",
+}
+"""What people read for a link's reason (journal/FORMAT.md)."""
 
 
 def hole_at_end(facts: Facts, holes: list[Hole]) -> Hole | None:
@@ -91,14 +104,18 @@ def gaps(facts: Facts) -> tuple[Evidence, ...]:
     if not missing:
         return ()
     named = ", ".join(map(str, missing[:5])) + (" …" if len(missing) > 5 else "")
-    return (Evidence(text=f"seqNo {named} of the transaction never came", at_ns=facts.stopped_at_ns or 0),)
+    return (
+        Evidence(
+            text=f"Of the transaction's messages, seqNo {named} never came.", at_ns=facts.stopped_at_ns or 0
+        ),
+    )
 
 
 def issues_of(facts: Facts, holes: list[Hole]) -> tuple[Evidence, ...]:
     """What went wrong in a success, each with whose fault it was."""
     found = [
         Evidence(
-            text=f"The CSMS answered {'the stop' if each.action == 'end' else each.action} with {each.code} (csms)",
+            text=f"The CSMS answered {_named(each.action)} with {each.code}.",
             at_ns=each.at_ns,
             frames=refs(each.frame),
         )
@@ -113,7 +130,7 @@ def issues_of(facts: Facts, holes: list[Hole]) -> tuple[Evidence, ...]:
             blame, _ = loss(facts, hole)
             found.append(
                 Evidence(
-                    text=f"The socket was lost for {seconds_text(hole.until_ns, hole.from_ns)} meanwhile ({blame})",
+                    text=f"The connection was lost for {seconds_text(hole.until_ns, hole.from_ns)} meanwhile{_FAULTS[blame]}.",
                     at_ns=hole.from_ns,
                     frames=refs(hole.frame),
                 )
@@ -136,7 +153,17 @@ def refs(*frames: str) -> tuple[str, ...]:
 
 
 def seconds_text(later_ns: int | None, earlier_ns: int) -> str:
-    return "no time known" if later_ns is None else f"{(later_ns - earlier_ns) / SECOND_NS:.1f} s"
+    """``0.8 s``, ``4 min 47 s``, ``2 h 5 min``."""
+    if later_ns is None:
+        return "an unknown time"
+    seconds = (later_ns - earlier_ns) / SECOND_NS
+    if abs(seconds) < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(int(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
 
 
 def duration_text(facts: Facts) -> str:
@@ -144,4 +171,20 @@ def duration_text(facts: Facts) -> str:
 
 
 def energy_text(facts: Facts) -> str:
-    return "an unknown energy" if facts.energy_wh is None else f"{facts.energy_wh / 1000:.3f} kWh"
+    if facts.energy_wh is None:
+        return "an unknown energy"
+    return (
+        f"{facts.energy_wh:.0f} Wh" if abs(facts.energy_wh) < 1000 else f"{facts.energy_wh / 1000:,.1f} kWh"
+    )
+
+
+def _named(action: str) -> str:
+    return "the stop" if action == "end" else action
+
+
+_FAULTS = {
+    blame: f" (fault of the {'CSMS' if blame is Blame.CSMS else blame.value})"
+    if blame is not Blame.UNKNOWN
+    else ""
+    for blame in Blame
+}

@@ -107,12 +107,12 @@ def _cancelled(facts: Facts, holes: list[Hole], settings: StateSettings) -> Verd
     if facts.errors or facts.csms_errors or facts.ending is not Ending.STOP or not facts.start_seen:
         return None
     if facts.stop_reason == "Timeout":
-        text = f"No vehicle was plugged in within {duration_text(facts)} of the start"
+        text = f"No vehicle was plugged in within {duration_text(facts)} of the start."
         return Verdict(Outcome.CANCELLED, Reason.NO_PLUG_TIMEOUT, Blame.DRIVER, (stop_evidence(facts, text),))
     if hole_at_end(facts, holes) is not None or slow_authorisation(facts, settings) is not None:
         return None
     if facts.stop_reason in _DRIVERS_STOPS and not _long(facts, settings):
-        text = f"Stopped ({facts.stop_reason or 'Local'}) {duration_text(facts)} after the start, with {energy_text(facts)}"
+        text = f"Stopped ({facts.stop_reason or 'Local'}) {duration_text(facts)} after the start, with {energy_text(facts)}."
         return Verdict(Outcome.CANCELLED, Reason.ENDED_BY_DRIVER, Blame.DRIVER, (stop_evidence(facts, text),))
     return None
 
@@ -126,36 +126,40 @@ def _long(facts: Facts, settings: StateSettings) -> bool:
 def _by_ending(facts: Facts, orders: list[Order], settings: StateSettings, *, enough: bool) -> Verdict:
     if facts.ending is Ending.LOST_STOP:
         at_ns = facts.stopped_at_ns or facts.started_at_ns
-        text = "The connector was free again, and no stop of the transaction came"
+        text = "The connector was free again, and no stop of the transaction came."
         return Verdict(Outcome.FAILED, Reason.LOST_STOP, Blame.CHARGER, (Evidence(text=text, at_ns=at_ns),))
     if not enough and facts.start_seen and facts.stop_reason in VALID_STOPS and _long(facts, settings):
         return _zero_energy(facts, orders)
     if not facts.start_seen:
-        return failed(facts, Reason.UNKNOWN, Blame.UNKNOWN, "The start of the transaction was never seen")
+        return failed(facts, Reason.UNKNOWN, Blame.UNKNOWN, "The start of the transaction was never seen.")
     return failed(
         facts,
         Reason.UNKNOWN,
         Blame.UNKNOWN,
-        f"Stopped ({facts.stop_reason or 'Local'}) with {energy_text(facts)}, and nothing seen explains it",
+        f"Stopped ({facts.stop_reason or 'Local'}) with {energy_text(facts)}, and nothing seen explains it.",
     )
 
 
 def _zero_energy(facts: Facts, orders: list[Order]) -> Verdict:
-    evidence = [stop_evidence(facts, f"{energy_text(facts)} in {duration_text(facts)}")]
+    evidence = [
+        stop_evidence(
+            facts, f"{energy_text(facts)} in the {duration_text(facts)} from the start to the stop."
+        )
+    ]
     limits = [
         each for each in orders if each.name == "limit_zero" and each.at_ns <= (facts.stopped_at_ns or 0)
     ]
     if facts.suspended == "evse" and limits:
         evidence.append(
             Evidence(
-                text="A charging profile of the CSMS allows no current",
+                text="A charging profile of the CSMS allows no current.",
                 at_ns=limits[-1].at_ns,
                 frames=refs(limits[-1].frame),
             )
         )
         blame = Blame.CSMS
     elif facts.suspended == "ev":
-        evidence.append(Evidence(text="The vehicle was offered energy and took none (SuspendedEV)"))
+        evidence.append(Evidence(text="The vehicle was offered energy and took none (SuspendedEV)."))
         blame = Blame.VEHICLE
     else:
         said = (
@@ -165,9 +169,7 @@ def _zero_energy(facts: Facts, orders: list[Order]) -> Verdict:
             if facts.charged
             else "never Charging"
         )
-        evidence.append(
-            Evidence(text=f"The station's own status was {said}, and the vehicle was not said to hold back")
-        )
+        evidence.append(Evidence(text=f"The station was {said}, and did not say that the vehicle held back."))
         blame = Blame.CHARGER
     return Verdict(Outcome.FAILED, Reason.ZERO_ENERGY, blame, tuple(evidence))
 
@@ -196,7 +198,7 @@ def _attempt(facts: Facts, holes: list[Hole], settings: StateSettings) -> Verdic
         return Verdict(Outcome.FAILED, Reason.AUTH_TIMEOUT, *slow)
     if facts.errors and (failed := by_error(facts)) is not None:
         return failed
-    text = f"Accepted after {seconds_text(last.answered_at_ns, last.asked_at_ns)}, and no charging was begun"
+    text = f"Accepted after {seconds_text(last.answered_at_ns, last.asked_at_ns)}, and no charging was begun."
     evidence = (Evidence(text=text, at_ns=last.asked_at_ns, frames=refs(last.frame, last.answer_frame)),)
     return Verdict(Outcome.CANCELLED, Reason.AUTH_UNUSED, Blame.DRIVER, evidence)
 
@@ -207,7 +209,7 @@ def _remote_attempt(facts: Facts, remote: RemoteStart, holes: list[Hole]) -> Ver
         said = remote.status or remote.failed_by
         evidence = [
             Evidence(
-                text=f"The station answered the remote start with {said} after {seconds_text(remote.answered_at_ns, remote.asked_at_ns)}",
+                text=f"The station answered the remote start with {said} after {seconds_text(remote.answered_at_ns, remote.asked_at_ns)}.",
                 at_ns=remote.answered_at_ns or remote.asked_at_ns,
                 frames=frames,
             )
@@ -215,7 +217,7 @@ def _remote_attempt(facts: Facts, remote: RemoteStart, holes: list[Hole]) -> Ver
         blame = Blame.UNKNOWN
         if facts.status_at_remote:
             evidence.append(
-                Evidence(text=f"The connector was {facts.status_at_remote} then", at_ns=remote.asked_at_ns)
+                Evidence(text=f"The connector was {facts.status_at_remote} then.", at_ns=remote.asked_at_ns)
             )
             blame = (
                 Blame.CHARGER
@@ -229,13 +231,13 @@ def _remote_attempt(facts: Facts, remote: RemoteStart, holes: list[Hole]) -> Ver
     waited = seconds_text(facts.stopped_at_ns, remote.answered_at_ns or remote.asked_at_ns)
     if remote.answered_at_ns is None:
         text, blame = (
-            f"The station did not answer the remote start, and no transaction came within {waited}",
+            f"The station did not answer the remote start, and no transaction came within {waited}.",
             Blame.CHARGER,
         )
     elif facts.plugged or facts.status_at_remote == "":
-        text, blame = f"Accepted, and no transaction came within {waited}", Blame.CHARGER
+        text, blame = f"Accepted, and no transaction came within {waited}.", Blame.CHARGER
     else:
-        text, blame = f"Accepted, and no vehicle was plugged in within {waited}", Blame.DRIVER
+        text, blame = f"Accepted, and no vehicle was plugged in within {waited}.", Blame.DRIVER
     return Verdict(
         Outcome.FAILED,
         Reason.REMOTE_START_NO_TX,
