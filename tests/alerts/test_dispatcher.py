@@ -192,6 +192,22 @@ async def test_only_the_newest_word_is_told_after_an_outage(store):
     assert [heard["title"].split(",")[0] for heard in web.heard] == ["Now critical"]
 
 
+async def test_a_backlog_does_not_tell_what_came_and_went_hours_ago(store):
+    """A store made anew from a fortnight of journal would wake everybody for everything that ever was."""
+    with hook() as web:
+        night = Night(store)
+        night.now_ns -= 60 * MINUTE
+        night.cleared(night.raised("long over"))
+        night.raised("still so", severity=Severity.WARNING)
+        sending = dispatcher(store, {"hook": AppriseChannel([web.url()])})
+        async with trio.open_nursery() as nursery:
+            await nursery.start(sending.run)
+            await until(lambda: status(store) == {"hook": (0, 1, 0, 2)})
+            nursery.cancel_scope.cancel()
+    assert len(web.heard) == 1
+    assert sending.counters["hook"]["sent"] == 1
+
+
 async def test_retry_goes_only_to_the_address_that_has_not_taken_it(store):
     with hook() as good, hook() as bad:
         bad.status = 500

@@ -37,6 +37,9 @@ FLAGS_TOLD_MAX = 20
 """Flags of an alert that a message is made from; a group of more is for the console."""
 STORE_RETRY_S = 2.0
 """How long to wait where the store cannot be reached (disk full, locked)."""
+OLD_S = 900.0
+"""News older than this comes from a backlog (a watch that was down, a store made anew from the journal): of an alert that went
+on meanwhile only the newest word is said, and nothing of one that came and went."""
 IDLE_S_MAX = 60.0
 """How often to look without having been woken: for rows that another process made."""
 
@@ -124,7 +127,8 @@ class Dispatcher:
         if row.alert.notice is Notice.RESOLVED and not channel.tells_resolved:
             await self._stored(partial(self._outbox.outbox_delivered, row.number, self._now_ns()))
             return
-        if row.attempts and await self._stored(
+        old = self._now_ns() - row.at_ns > OLD_S * SECOND_NS
+        if (row.attempts or old) and await self._stored(
             partial(self._outbox.outbox_supersede, row.number, self._now_ns())
         ):
             counters["superseded"] += 1

@@ -74,16 +74,16 @@ def retry(writer: sqlite3.Connection, number: int, next_attempt_ns: int, error: 
 
 
 def supersede(writer: sqlite3.Connection, number: int, at_ns: int) -> bool:
-    """Drops a row that failed before, where a newer revision of its alert waits for the same receiver.
+    """Drops a row where a newer revision of its alert waits for the same receiver. For one that failed before, or is old.
 
     Where that newer one says only that all is over, and the receiver never heard that it had begun, it goes too.
     """
     row = writer.execute(
-        "SELECT alert, receiver, revision, attempts FROM outbox WHERE number = ?", (number,)
+        "SELECT alert, receiver, revision FROM outbox WHERE number = ?", (number,)
     ).fetchone()
-    if row is None or row[3] == 0:
+    if row is None:
         return False
-    alert, receiver, revision, _ = row
+    alert, receiver, revision = row
     newer = writer.execute(
         "SELECT number, state FROM outbox WHERE alert = ? AND receiver = ? AND revision > ? AND status = 'waiting' ORDER BY revision",
         (alert, receiver, revision),
