@@ -445,3 +445,13 @@ def test_site_that_a_person_has_resolved_takes_its_stations_along() -> None:
     for name in ("CP1", "CP2", "CP3"):
         plays[name].open()
     assert not watched.standing
+
+
+def test_how_the_last_connection_ended_is_told_in_words() -> None:
+    watched = Watched("station_offline")
+    cp1 = watched.play("CP1").begin()
+    cp1.close(by="station", reason="fin")
+    watched.wait(200)
+    assert watched.only.evidence[0].text.startswith(
+        "The last connection was ended by the station (without a close frame) at 20"
+    )

@@ -136,7 +136,7 @@ class TokenBruteForce(Detector[TokenBruteForceSettings, Refusals]):
         statuses = sorted({each.status for each in counted.values()})
         context.raise_flag(
             station,
-            f"{context.place(station).name or station} refused {len(counted)} different tokens within {wording.span(last - first)}.",
+            f"{context.place(station).name or station}: {len(counted)} different tokens were refused within {wording.span(last - first)}.",
             station=station,
             onset_ns=first,
             blame=Blame.DRIVER,

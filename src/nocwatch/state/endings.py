@@ -16,7 +16,7 @@ from nocwatch.state.session import SessionState, issue, sequence, step
 from nocwatch.state.statuses import release
 from nocwatch.state.tracker import Tracker, usable
 
-NO_START = "The start of the transaction was never seen"
+NO_START = "The start of the transaction was never seen."
 
 # --- ended -------------------------------------------------------------------------------------------------------------
 
@@ -61,7 +61,7 @@ def _stop(tracker: Tracker, session: SessionState, event: TransactionEnded, beca
     if why := meter.end(session.meter, event.meter_wh, event.when_ns, tracker.gate(session, event)):
         issue(
             session,
-            f"The register at the stop ({event.meter_wh:.0f} Wh) does not count: {why}",
+            f"The register at the stop ({event.meter_wh:.0f} Wh) does not count: {why}.",
             event.when_ns,
             event.frame,
         )
@@ -106,7 +106,7 @@ def _stopped_again(tracker: Tracker, session: SessionState, event: TransactionEn
     said = f"a second stop came with {event.meter_wh:.0f} Wh instead of {session.meter_stop_wh or 0:.0f} Wh"
     if not why and session.meter.stop_wh == event.meter_wh:
         session.meter_stop_wh = event.meter_wh
-    issue(session, said[0].upper() + said[1:], event.at_ns, event.frame)
+    issue(session, f"{said[0].upper()}{said[1:]}.", event.at_ns, event.frame)
     tracker.touch(session, said)
 
 

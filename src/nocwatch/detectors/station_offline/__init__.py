@@ -15,6 +15,7 @@ from nocwatch.flags import Blame, Category, Evidence, Severity
 from nocwatch.moments import SECOND_NS
 from nocwatch.network import Station
 from nocwatch.state.changes import LinkClosed, LinkOpened, LinkRefused, UpstreamChanged
+from nocwatch.state.evidence import how_closed
 
 
 class StationOffline(Detector[StationOfflineSettings, Presence]):
@@ -123,15 +124,13 @@ class StationOffline(Detector[StationOfflineSettings, Presence]):
         critical_ns = to_ns(self.settings.critical_after)
         if offline_ns < critical_ns:
             context.wake(f"station {station}", state.offline_since_ns + critical_ns)
-        by = f"closed by the {state.by}" if state.by else "ended"
-        code = f", code {state.code}" if state.code is not None else ""
-        reason = f" ({state.reason})" if state.reason else ""
         evidence = []
         if state.frames or state.by:
-            text = f"The last socket was {by}{code}{reason} at {wording.moment(state.offline_since_ns)}."
+            ended = how_closed(state.by, state.code, state.reason)
+            text = f"The last connection was {ended} at {wording.moment(state.offline_since_ns)}."
             evidence.append(Evidence(text=text, at_ns=state.offline_since_ns, frames=state.frames))
         if state.refusals:
-            text = f"It tries: {wording.count(state.refusals, 'handshake')} refused since, the last with HTTP status {state.http_status}."
+            text = f"It tries to connect: refused {wording.count(state.refusals, 'time')} since, the last time with HTTP status {state.http_status}."
             evidence.append(Evidence(text=text, at_ns=context.now_ns, frames=state.refused_frames))
         blame = (
             Blame.CSMS
