@@ -87,7 +87,12 @@ async def _keep(part: Part, ready: Callable[[], None]) -> None:
     first = True
     while True:
         since = trio.current_time()
-        status = await _run(part, ready)
+        try:
+            status: int | None = await _run(part, ready)
+        except OSError as error:
+            # No memory or descriptors for a new process: that must not take the others along.
+            log.error("process could not be made", process=part.name, error=str(error))
+            status = None
         if status == USAGE_ERROR and first:
             raise NocwatchError(f"{part.name} could not start; what it said stands above")
         first = False
@@ -96,7 +101,7 @@ async def _keep(part: Part, ready: Callable[[], None]) -> None:
         log.error(
             "process ended unasked; starting it again",
             process=part.name,
-            status=_status(status),
+            status=told(status),
             pause_s=pause_s,
         )
         await trio.sleep(pause_s)
@@ -141,7 +146,13 @@ async def _end(part: Part, process: trio.Process) -> None:
         await process.wait()
 
 
-def _status(status: int) -> str:
-    if status < 0:
+def told(status: int | None) -> str:
+    """An exit status in words; None where there was no process."""
+    if status is None:
+        return "not started"
+    if status >= 0:
+        return f"exit {status}"
+    try:
         return signal.Signals(-status).name
-    return f"exit {status}"
+    except ValueError:  # a real-time signal has no name
+        return f"signal {-status}"

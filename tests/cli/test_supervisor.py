@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import stat
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import trio
 from tests.support.deployment import Deployment, answers, until
+
+from nocwatch.supervisor import Part, supervise, told
 
 
 @pytest.fixture
@@ -74,3 +78,32 @@ async def test_what_is_kept_is_its_owners_alone(deployment: Deployment) -> None:
         if stat.S_IMODE(path.stat().st_mode) & (stat.S_IRWXG | stat.S_IRWXO)
     ]
     assert open_to_others == []
+
+
+class Scarce(Part):
+    """A part for whose second process the machine has nothing left."""
+
+    @property
+    def command(self) -> list[str]:
+        mark = Path(self.arguments[0])
+        starts = len(mark.read_text()) if mark.exists() else 0
+        mark.write_text("x" * (starts + 1))
+        return [sys.executable, "-c", ""] if starts != 1 else ["/nowhere/nocwatch"]
+
+
+async def test_a_process_that_cannot_be_made_is_tried_again_and_takes_nobody_along(tmp_path: Path) -> None:
+    mark = tmp_path / "starts"
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(supervise, [Scarce("watch", (str(mark),))])
+        await until(lambda: mark.exists() and len(mark.read_text()) >= 3, "a third start")
+        nursery.cancel_scope.cancel()
+
+
+def test_an_end_is_told_in_words() -> None:
+    assert [told(each) for each in (None, 0, 1, -9, -35)] == [
+        "not started",
+        "exit 0",
+        "exit 1",
+        "SIGKILL",
+        "signal 35",
+    ]
