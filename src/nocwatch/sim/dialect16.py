@@ -225,18 +225,18 @@ class Dialect16:
 
     def _remote_start(self, payload: Payload) -> Answer:
         number = payload.get("connectorId")
-        accepted = self._station.remote_start(number, RemoteStart(str(payload["idTag"])))
+        accepted = self._station.commands.remote_start(number, RemoteStart(str(payload["idTag"])))
         return _status(accepted)
 
     def _remote_stop(self, payload: Payload) -> Answer:
-        return _status(self._station.remote_stop(payload.get("transactionId")))
+        return _status(self._station.commands.remote_stop(payload.get("transactionId")))
 
     def _reset(self, payload: Payload) -> Answer:
         reason = "HardReset" if payload.get("type") == "Hard" else "SoftReset"
-        return Answer(payload={"status": "Accepted"}, after=lambda: self._station.reset_soon(reason))
+        return Answer(payload={"status": "Accepted"}, after=lambda: self._station.commands.reset_soon(reason))
 
     def _get_configuration(self, payload: Payload) -> Answer:
-        configuration = self._station.configuration()
+        configuration = self._station.commands.configuration()
         wanted = payload.get("key") or list(configuration)
         known = [
             {"key": key, "readonly": configuration[key][1], "value": configuration[key][0]}
@@ -249,7 +249,9 @@ class Dialect16:
         return Answer(payload=answer)
 
     def _change_configuration(self, payload: Payload) -> Answer:
-        return Answer(payload={"status": self._station.configure(str(payload["key"]), str(payload["value"]))})
+        return Answer(
+            payload={"status": self._station.commands.configure(str(payload["key"]), str(payload["value"]))}
+        )
 
     def _trigger(self, payload: Payload) -> Answer:
         number = payload.get("connectorId")
@@ -276,7 +278,7 @@ class Dialect16:
         return Answer(payload={"status": "Accepted"}, after=lambda: self._station.enqueue(follow_up))
 
     def _change_availability(self, payload: Payload) -> Answer:
-        status = self._station.change_availability(
+        status = self._station.commands.change_availability(
             payload.get("connectorId") or None, operative=payload.get("type") == "Operative"
         )
         return Answer(payload={"status": status})
@@ -284,13 +286,15 @@ class Dialect16:
     def _unlock(self, payload: Payload) -> Answer:
         return Answer(
             payload={
-                "status": "Unlocked" if self._station.unlock(payload.get("connectorId")) else "UnlockFailed"
+                "status": "Unlocked"
+                if self._station.commands.unlock(payload.get("connectorId"))
+                else "UnlockFailed"
             }
         )
 
     def _set_profile(self, payload: Payload) -> Answer:
         schedule = payload["csChargingProfiles"]["chargingSchedule"]
-        self._station.limit_power(payload.get("connectorId") or None, schedule)
+        self._station.commands.limit_power(payload.get("connectorId") or None, schedule)
         return Answer(payload={"status": "Accepted"})
 
     def _get_diagnostics(self, payload: Payload) -> Answer:

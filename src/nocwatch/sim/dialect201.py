@@ -153,17 +153,17 @@ class Dialect201(Transactions201):
     def _request_start(self, payload: Payload) -> Answer:
         token = payload["idToken"]
         request = RemoteStart(str(token["idToken"]), str(token["type"]), int(payload["remoteStartId"]))
-        return _status(self._station.remote_start(payload.get("evseId"), request))
+        return _status(self._station.commands.remote_start(payload.get("evseId"), request))
 
     def _request_stop(self, payload: Payload) -> Answer:
-        return _status(self._station.remote_stop(payload.get("transactionId")))
+        return _status(self._station.commands.remote_stop(payload.get("transactionId")))
 
     def _reset(self, payload: Payload) -> Answer:
         reason = "ImmediateReset" if payload.get("type") == "Immediate" else "Reboot"
-        return Answer(payload={"status": "Accepted"}, after=lambda: self._station.reset_soon(reason))
+        return Answer(payload={"status": "Accepted"}, after=lambda: self._station.commands.reset_soon(reason))
 
     def _get_variables(self, payload: Payload) -> Answer:
-        configuration = self._station.configuration()
+        configuration = self._station.commands.configuration()
         results = []
         for each in payload["getVariableData"]:
             result: Payload = {"component": each["component"], "variable": each["variable"]}
@@ -180,7 +180,11 @@ class Dialect201(Transactions201):
         results = []
         for each in payload["setVariableData"]:
             name = _VARIABLES.get((each["component"]["name"], each["variable"]["name"]))
-            status = self._station.configure(name, str(each["attributeValue"])) if name else "UnknownVariable"
+            status = (
+                self._station.commands.configure(name, str(each["attributeValue"]))
+                if name
+                else "UnknownVariable"
+            )
             results.append(
                 {"attributeStatus": status, "component": each["component"], "variable": each["variable"]}
             )
@@ -214,7 +218,7 @@ class Dialect201(Transactions201):
         evse = payload.get("evse", {}).get("id") or None
         return Answer(
             payload={
-                "status": self._station.change_availability(
+                "status": self._station.commands.change_availability(
                     evse, operative=payload["operationalStatus"] == "Operative"
                 )
             }
@@ -223,12 +227,14 @@ class Dialect201(Transactions201):
     def _unlock(self, payload: Payload) -> Answer:
         return Answer(
             payload={
-                "status": "Unlocked" if self._station.unlock(payload.get("evseId")) else "UnknownConnector"
+                "status": "Unlocked"
+                if self._station.commands.unlock(payload.get("evseId"))
+                else "UnknownConnector"
             }
         )
 
     def _set_profile(self, payload: Payload) -> Answer:
-        self._station.limit_power(
+        self._station.commands.limit_power(
             payload.get("evseId") or None, payload["chargingProfile"]["chargingSchedule"][0]
         )
         return Answer(payload={"status": "Accepted"})

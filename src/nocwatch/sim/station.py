@@ -1,6 +1,7 @@
-"""A simulated charging station: boots, reports, meters, obeys; what drivers do at it is in ``visit``, what breaks in ``steps``.
+"""A simulated charging station: boots, reports, meters, obeys; its drivers are in ``visit``, what breaks in ``steps``.
 
-One object per identity. Version-neutral: a dialect writes the messages. Each finished session is told to ``on_truth``.
+One object per identity. Version-neutral: a dialect writes the messages, ``commands`` does what the CSMS wants. Each finished session
+is told to ``on_truth``.
 """
 
 # Tokens here are charging cards; seeded on purpose: the same seed plays the same life.
@@ -15,6 +16,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import trio
 
 from nocwatch.sim.clockwork import StationClock
+from nocwatch.sim.commands import Commands
 from nocwatch.sim.dialect16 import Dialect16
 from nocwatch.sim.dialect201 import Dialect201
 from nocwatch.sim.hardware import Profile
@@ -83,12 +85,7 @@ class SimStation:
             call_timeout_s=call_timeout_s,
         )
         self._on_truth = on_truth
-        self._settings = {
-            "HeartbeatInterval": str(int(self.heartbeat_s)),
-            "MeterValueSampleInterval": str(int(profile.meter_interval_s)),
-            "ConnectionTimeOut": str(int(profile.connection_timeout_s)),
-            "WebSocketPingInterval": "60",
-        }
+        self.commands = Commands(self)
         self._nursery: trio.Nursery | None = None
 
     def _connector(self, index: int) -> Connector:
@@ -196,100 +193,14 @@ class SimStation:
         answer = self.dialect.handle(action, payload)
         return self.twists.popleft()(answer) if self.twists else answer
 
-    # What the CSMS may want
-
-    def remote_start(self, number: int | None, request: RemoteStart) -> bool:
-        """Takes a remote start; a driver who waits at the connector goes on, otherwise it waits for a cable."""
-        connector = (
-            self._find(number) if number else next((c for c in self.connectors if _startable(c)), None)
-        )
-        if connector is None or not _startable(connector):
-            return False
-        if connector.ignore_remote_start:
-            return True
-        connector.remote_start = request
-        if connector.waiting_for_cable:
-            connector.wake()
-        elif self.no_show:
-            self.spawn(self.no_show, self, connector, request)
-        return True
-
-    def remote_stop(self, transaction_id: object) -> bool:
-        for connector in self.connectors:
-            if (
-                connector.transaction
-                and connector.transaction.id == transaction_id
-                and not connector.transaction.ended
-            ):
-                connector.interrupt(Interrupt("remote_stop"))
-                return True
-        return False
-
-    def unlock(self, number: object) -> bool:
-        connector = self._find(number)
-        if connector is None:
-            return False
-        if connector.transaction:
-            connector.interrupt(Interrupt("unlock"))
-        return True
-
-    def change_availability(self, number: object, *, operative: bool) -> str:
-        connectors = [c for c in self.connectors if number in (None, c.socket.number)]
-        if not connectors:
-            return "Rejected"
-        for connector in connectors:
-            connector.operative = operative
-            self.set_status(connector, connector.status)
-        return "Scheduled" if any(c.transaction for c in connectors) else "Accepted"
-
-    def limit_power(self, number: object, schedule: Payload) -> None:
-        """A charging profile's first period holds until the next profile; 0 suspends."""
-        limit = float(schedule["chargingSchedulePeriod"][0]["limit"])
-        watts = limit if schedule.get("chargingRateUnit") == "W" else limit * 230 * 3
-        for connector in self.connectors:
-            if number in (None, connector.socket.number):
-                connector.meter.limit(self.pace.now(), min(watts, connector.socket.power_w))
-
-    def configuration(self) -> dict[str, tuple[str, bool]]:
-        """Setting → (value, read-only)."""
-        own = {key: (value, False) for key, value in self._settings.items()}
-        return own | {
-            "NumberOfConnectors": (str(len(self.connectors)), True),
-            "SupportedFeatureProfiles": ("Core,FirmwareManagement,RemoteTrigger,SmartCharging", True),
-            "AuthorizeRemoteTxRequests": ("false", False),
-            "MeterValuesSampledData": (
-                "Energy.Active.Import.Register,Power.Active.Import,Current.Import,Voltage,SoC",
-                False,
-            ),
-        }
-
-    def configure(self, key: str, value: str) -> str:
-        """Sets a setting; the word for the CSMS."""
-        if key not in self._settings:
-            return (
-                "Rejected"
-                if key in self.configuration()
-                else ("NotSupported" if self.dialect.version == "1.6" else "UnknownVariable")
-            )
-        if not value.isdigit():
-            return "Rejected"
-        self._settings[key] = value
-        if key == "HeartbeatInterval" and int(value) > 0:
-            self.heartbeat_s = float(value)
-        return "Accepted"
-
     @property
     def meter_interval_s(self) -> float:
         """0 where samples are switched off."""
-        return float(self._settings["MeterValueSampleInterval"])
+        return float(self.commands.settings["MeterValueSampleInterval"])
 
     @property
     def connection_timeout_s(self) -> float:
-        return float(self._settings["ConnectionTimeOut"])
-
-    def reset_soon(self, reason: str) -> None:
-        """The CSMS ordered a reset."""
-        self.spawn(self.reboot, reason, "RemoteReset", 3.0)
+        return float(self.commands.settings["ConnectionTimeOut"])
 
     async def reboot(
         self, stop_reason: str = "Reboot", boot_reason: str = "LocalReset", off_s: float = 5.0
@@ -315,9 +226,6 @@ class SimStation:
         await self.pace.sleep(seconds)
         self.uplink.wanted.turn(on=True)
 
-    def _find(self, number: object) -> Connector | None:
-        return next((c for c in self.connectors if c.socket.number == number), None)
-
     # The life of a connection
 
     async def _greet(self, peer: Peer) -> bool:
@@ -342,7 +250,7 @@ class SimStation:
             interval_s = float(answer.get("interval") or 0)
             if answer.get("status") == "Accepted":
                 self.heartbeat_s = interval_s or self.heartbeat_s
-                self._settings["HeartbeatInterval"] = str(int(self.heartbeat_s))
+                self.commands.settings["HeartbeatInterval"] = str(int(self.heartbeat_s))
                 self.wants_boot = False
                 if self.clock.wrong == "local":
                     self.clock.wrong = ""  # the answer's currentTime sets the clock
@@ -358,14 +266,6 @@ class SimStation:
                 await self.uplink.call(*self.dialect.heartbeat())
             except CallFailed:
                 continue  # a lost link is the uplink's business; an unanswered heartbeat is followed by the next
-
-
-def _startable(connector: Connector) -> bool:
-    return (
-        connector.transaction is None
-        and connector.operative
-        and connector.status in ("Available", "Preparing")
-    )
 
 
 def _wrong_clock(quirks: frozenset[str]) -> str:

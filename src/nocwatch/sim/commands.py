@@ -1,0 +1,130 @@
+"""What a simulated station does when its CSMS wants something: starts and stops, locks, limits, settings, resets. Version-neutral.
+
+A dialect reads the call, asks here, and words the answer. What drivers do is in ``visit``, the station's own life in ``station``.
+
+What always holds: a command changes what the station means to do and returns at once; what takes time (a visit, a reset) goes on beside.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nocwatch.sim.parts import Connector, Interrupt, RemoteStart
+from nocwatch.sim.wire import Payload
+
+if TYPE_CHECKING:
+    from nocwatch.sim.station import SimStation
+
+
+class Commands:
+    """The commands of one station.
+
+    Attributes:
+        settings: what the CSMS may change, by 1.6's names: text, as on the wire.
+    """
+
+    def __init__(self, station: SimStation) -> None:
+        self._station = station
+        self.settings = {
+            "HeartbeatInterval": str(int(station.heartbeat_s)),
+            "MeterValueSampleInterval": str(int(station.profile.meter_interval_s)),
+            "ConnectionTimeOut": str(int(station.profile.connection_timeout_s)),
+            "WebSocketPingInterval": "60",
+        }
+
+    def remote_start(self, number: int | None, request: RemoteStart) -> bool:
+        """Takes a remote start; a driver who waits at the connector goes on, otherwise it waits for a cable."""
+        connector = (
+            self._find(number)
+            if number
+            else next((c for c in self._station.connectors if _startable(c)), None)
+        )
+        if connector is None or not _startable(connector):
+            return False
+        if connector.ignore_remote_start:
+            return True
+        connector.remote_start = request
+        if connector.waiting_for_cable:
+            connector.wake()
+        elif self._station.no_show:
+            self._station.spawn(self._station.no_show, self._station, connector, request)
+        return True
+
+    def remote_stop(self, transaction_id: object) -> bool:
+        for connector in self._station.connectors:
+            if (
+                connector.transaction
+                and connector.transaction.id == transaction_id
+                and not connector.transaction.ended
+            ):
+                connector.interrupt(Interrupt("remote_stop"))
+                return True
+        return False
+
+    def unlock(self, number: object) -> bool:
+        connector = self._find(number)
+        if connector is None:
+            return False
+        if connector.transaction:
+            connector.interrupt(Interrupt("unlock"))
+        return True
+
+    def change_availability(self, number: object, *, operative: bool) -> str:
+        connectors = [c for c in self._station.connectors if number in (None, c.socket.number)]
+        if not connectors:
+            return "Rejected"
+        for connector in connectors:
+            connector.operative = operative
+            self._station.set_status(connector, connector.status)
+        return "Scheduled" if any(c.transaction for c in connectors) else "Accepted"
+
+    def limit_power(self, number: object, schedule: Payload) -> None:
+        """A charging profile's first period holds until the next profile; 0 suspends."""
+        limit = float(schedule["chargingSchedulePeriod"][0]["limit"])
+        watts = limit if schedule.get("chargingRateUnit") == "W" else limit * 230 * 3
+        for connector in self._station.connectors:
+            if number in (None, connector.socket.number):
+                connector.meter.limit(self._station.pace.now(), min(watts, connector.socket.power_w))
+
+    def configuration(self) -> dict[str, tuple[str, bool]]:
+        """Setting → (value, read-only)."""
+        own = {key: (value, False) for key, value in self.settings.items()}
+        return own | {
+            "NumberOfConnectors": (str(len(self._station.connectors)), True),
+            "SupportedFeatureProfiles": ("Core,FirmwareManagement,RemoteTrigger,SmartCharging", True),
+            "AuthorizeRemoteTxRequests": ("false", False),
+            "MeterValuesSampledData": (
+                "Energy.Active.Import.Register,Power.Active.Import,Current.Import,Voltage,SoC",
+                False,
+            ),
+        }
+
+    def configure(self, key: str, value: str) -> str:
+        """Sets a setting; the word for the CSMS."""
+        if key not in self.settings:
+            return (
+                "Rejected"
+                if key in self.configuration()
+                else ("NotSupported" if self._station.dialect.version == "1.6" else "UnknownVariable")
+            )
+        if not value.isdigit():
+            return "Rejected"
+        self.settings[key] = value
+        if key == "HeartbeatInterval" and int(value) > 0:
+            self._station.heartbeat_s = float(value)
+        return "Accepted"
+
+    def reset_soon(self, reason: str) -> None:
+        """The CSMS ordered a reset."""
+        self._station.spawn(self._station.reboot, reason, "RemoteReset", 3.0)
+
+    def _find(self, number: object) -> Connector | None:
+        return next((c for c in self._station.connectors if c.socket.number == number), None)
+
+
+def _startable(connector: Connector) -> bool:
+    return (
+        connector.transaction is None
+        and connector.operative
+        and connector.status in ("Available", "Preparing")
+    )
