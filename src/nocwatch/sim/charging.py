@@ -1,0 +1,192 @@
+"""A transaction from its first energy to its end: phases, samples, whatever cuts in, the stop, and the truth of it.
+
+What always holds: the truth is told once, when the stop was answered or given up (at once where the stop is lost), and says what really
+happened and not what was planned.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import msgspec
+
+from nocwatch.flags import Blame
+from nocwatch.moments import SECOND_NS
+from nocwatch.sessions import Outcome, Reason
+from nocwatch.sim.parts import Interrupt, Message
+from nocwatch.sim.physics import Reading
+from nocwatch.sim.stay import Stay
+from nocwatch.sim.truth import CONNECTIVITY, Truth, verdict
+from nocwatch.sim.wire import Payload
+
+_FAULT_STOPS = {
+    "GroundFailure": "GroundFault",
+    "OverCurrentFailure": "OvercurrentFault",
+    "UnderVoltage": "PowerQuality",
+    "OverVoltage": "PowerQuality",
+}
+
+
+async def charge(stay: Stay) -> tuple[str, str]:
+    """Plays the phases; the reason and the trigger of the stop."""
+    assert stay.tx is not None
+    if interrupt := await stay.connector.pause(stay.pace, 2.0):
+        return _interrupted(stay, interrupt)
+    stay.next_sample_s = stay.pace.now() + (stay.station.meter_interval_s or float("inf"))
+    for name, seconds in stay.plan.phases:
+        _enter(stay, name)
+        until_s = stay.pace.now() + seconds
+        while stay.pace.now() < until_s:
+            wait_s = min(until_s, stay.next_sample_s) - stay.pace.now()
+            if interrupt := await stay.connector.pause(stay.pace, wait_s):
+                return _interrupted(stay, interrupt)
+            if name == "charge" and stay.plan.vehicle.full:
+                _enter(stay, "suspended_ev")
+            _sample_when_due(stay)
+    return _planned_stop(stay)
+
+
+def _enter(stay: Stay, name: str) -> None:
+    assert stay.tx is not None
+    flowing = name == "charge" and stay.plan.vehicle.power_w_max > 0
+    stay.connector.meter.switch(stay.pace.now(), on=flowing)
+    status, state = {
+        "charge": ("Charging", "Charging"),
+        "suspended_ev": ("SuspendedEV", "SuspendedEV"),
+    }.get(name, ("SuspendedEVSE", "SuspendedEVSE"))
+    stay.status(status)
+    if stay.tx.charging_state != state:
+        stay.station.enqueue(stay.dialect.tx_state(stay.tx, state))
+
+
+def _sample_when_due(stay: Stay) -> None:
+    assert stay.tx is not None
+    now_s = stay.pace.now()
+    if now_s < stay.next_sample_s:
+        return
+    stay.next_sample_s += stay.station.meter_interval_s or float("inf")
+    stay.station.enqueue(stay.dialect.tx_meter(stay.tx, _reading(stay)))
+
+
+def _reading(stay: Stay) -> Reading:
+    now_s, meter, plan = stay.pace.now(), stay.connector.meter, stay.plan
+    if plan.rollback_wh and now_s - stay.started_s >= plan.rollback_after_s:
+        meter.offset_wh -= plan.rollback_wh
+        stay.plan = plan = dataclasses.replace(plan, rollback_wh=0.0)
+    if plan.dip_after_s and now_s - stay.started_s >= plan.dip_after_s:
+        meter.dip, stay.plan = True, dataclasses.replace(plan, dip_after_s=0.0)
+    return meter.reading(now_s)
+
+
+def _planned_stop(stay: Stay) -> tuple[str, str]:
+    plan = stay.plan
+    if plan.error_code:
+        status = "Finishing" if plan.error_code == "EVCommunicationError" else "Faulted"
+        stay.station.set_fault(stay.connector, plan.error_code, status=status)
+        stay.connector.forget_interrupts()
+        return _interrupted(stay, Interrupt("fault", plan.error_code))
+    return {
+        "Local": ("Local", "StopAuthorized"),
+        "lost": ("Local", "StopAuthorized"),
+        "EVDisconnected": ("EVDisconnected", "EVCommunicationLost"),
+        "SOCLimitReached": ("SOCLimitReached", "ChargingStateChanged"),
+        "EmergencyStop": ("EmergencyStop", "AbnormalCondition"),
+        "PowerLoss": ("PowerLoss", "AbnormalCondition"),
+    }.get(plan.stop, (plan.stop, "AbnormalCondition"))
+
+
+def _interrupted(stay: Stay, interrupt: Interrupt) -> tuple[str, str]:
+    assert stay.tx is not None
+    match interrupt.kind:
+        case "remote_stop":
+            return "Remote", "RemoteStop"
+        case "denied":
+            return "DeAuthorized", "Deauthorized"
+        case "fault":
+            stay.tx.error_code = interrupt.detail
+            reason = _FAULT_STOPS.get(interrupt.detail, "Other") if stay.dialect.version != "1.6" else "Other"
+            return reason, "AbnormalCondition"
+        case "unlock":
+            return "UnlockCommand", "UnlockCommand"
+        case "socket_lost":
+            stay.tx.error_code = CONNECTIVITY
+            return "Other", "AbnormalCondition"
+        case _:
+            return interrupt.detail or "Other", "ResetCommand"
+
+
+async def stop(stay: Stay, reason: str, trigger: str) -> None:
+    tx, station, meter = stay.tx, stay.station, stay.connector.meter
+    assert tx is not None
+    meter.switch(stay.pace.now(), on=False)
+    reading = meter.reading(stay.pace.now())
+    if stay.plan.minus_one:
+        reading = Reading(-1.0, 0.0, reading.voltage_v, reading.current_a, reading.soc_percent)
+    tx.ended, tx.late = True, tx.late or not station.online
+    messages = stay.dialect.tx_stop(tx, reason, trigger, reading)
+    truth = _truth(stay, reason, reading)
+
+    def told(answer: Payload | None) -> None:
+        del answer  # answered or given up: the session is over either way
+        station.tell(msgspec.structs.replace(truth, transaction=tx.id))
+
+    messages[-1].answered = told
+    if "retries_stop_for_ever" in station.profile.quirks:
+        messages[-1].attempts_max = None
+    station.enqueue(messages)
+    for _ in range(stay.plan.stop_copies - 1):
+        station.enqueue([Message(messages[-1].action, messages[-1].build)])
+    if stay.plan.late_values:
+        station.enqueue(stay.dialect.tx_meter(tx, reading, "Transaction.End"))
+    stay.connector.transaction = None
+
+
+def _truth(stay: Stay, reason: str, reading: Reading) -> Truth:
+    tx, now_ns = stay.tx, stay.station.clock.now_ns()
+    assert tx is not None
+    energy_wh = stay.connector.meter.register_wh - tx.real_start_wh
+    outcome, why, blame = verdict(
+        energy_wh,
+        (now_ns - tx.started_at_ns) / SECOND_NS,
+        reason,
+        error_code=tx.error_code,
+        refused=tx.refused,
+    )
+    return Truth(
+        station=stay.station.identity,
+        evse=stay.connector.socket.evse if stay.dialect.version != "1.6" else None,
+        connector=stay.connector.socket.number
+        if stay.dialect.version == "1.6"
+        else stay.connector.socket.connector,
+        transaction=tx.id,
+        outcome=outcome,
+        reason=why,
+        blame=blame,
+        energy_wh=energy_wh,
+        meter_start_wh=tx.meter_start_wh,
+        meter_stop_wh=reading.register_wh,
+        stop_reason=reason,
+        token=tx.token,
+        start_source=tx.source,
+        started_at_ns=tx.started_at_ns,
+        stopped_at_ns=now_ns,
+        late=tx.late,
+        cause=stay.plan.cause,
+    )
+
+
+def lose_the_stop(stay: Stay) -> None:
+    """The station forgets the transaction: the connector is free, and nothing was said."""
+    tx = stay.tx
+    assert tx is not None
+    stay.connector.meter.switch(stay.pace.now(), on=False)
+    truth = _truth(stay, "Local", stay.connector.meter.reading(stay.pace.now()))
+    lost = {
+        "outcome": Outcome.FAILED,
+        "reason": Reason.LOST_STOP,
+        "blame": Blame.CHARGER,
+        "meter_stop_wh": None,
+        "stop_reason": None,
+    }
+    stay.station.tell(msgspec.structs.replace(truth, **lost))
+    stay.connector.transaction = None

@@ -1,0 +1,120 @@
+"""How a visit begins: card, cable, app or contract, up to a transaction that may charge. Or not, and why not.
+
+What always holds: where it came to nothing, the attempt was told as truth, or what had begun with the cable was stopped.
+"""
+
+from __future__ import annotations
+
+from nocwatch.flags import Blame
+from nocwatch.sessions import Outcome, Reason, StartSource
+from nocwatch.sim.charging import stop
+from nocwatch.sim.parts import Transaction
+from nocwatch.sim.stay import Stay
+
+APP_WAIT_S = 45.0
+"""A driver who started in the app and sees nothing happen takes his card after that."""
+
+
+async def start(stay: Stay) -> bool:
+    """Plays it; whether there is a transaction that may charge."""
+    if stay.plan.start == "rfid":
+        return await _card_then_cable(stay)
+    return await _cable_then_act(stay)
+
+
+async def _card_then_cable(stay: Stay) -> bool:
+    if not await _authorise(stay):
+        return False
+    stay.status("Preparing")
+    if stay.plan.no_plug:
+        await stay.connector.pause(stay.pace, stay.station.connection_timeout_s)
+        stay.attempt(Outcome.CANCELLED, Reason.AUTH_UNUSED, Blame.DRIVER)
+        return False
+    await stay.connector.pause(stay.pace, stay.plan.act_s)
+    _plug(stay)
+    _begin(stay, "Authorized", authorised=True)
+    return True
+
+
+async def _cable_then_act(stay: Stay) -> bool:
+    plan, station = stay.plan, stay.station
+    _plug(stay)
+    stay.status("Preparing")
+    early = station.profile.hardware.tx_start_point == "EVConnected" and stay.dialect.version != "1.6"
+    if early:
+        _begin(stay, "CablePluggedIn", authorised=False)
+    if plan.start == "app" and await _wait_for_remote_start(stay):
+        trigger = "RemoteStart"
+    else:
+        await stay.connector.pause(stay.pace, plan.act_s)
+        if plan.start == "free":
+            stay.token, stay.token_type = stay.token or "FREE", "NoAuthorization"
+        elif not await _authorise(stay, end_with=early):
+            return False
+        trigger = "Authorized"
+    if stay.tx is None:
+        _begin(stay, trigger, authorised=True)
+    else:
+        stay.tx.authorised, stay.tx.token, stay.tx.token_type, stay.tx.source = (
+            True,
+            stay.token,
+            stay.token_type,
+            stay.source,
+        )
+        stay.tx.remote_id = stay.remote_id
+        station.enqueue(stay.dialect.tx_authorised(stay.tx, trigger))
+    return True
+
+
+async def _wait_for_remote_start(stay: Stay) -> bool:
+    connector = stay.connector
+    until_s = stay.pace.now() + APP_WAIT_S
+    connector.waiting_for_cable = True
+    while connector.remote_start is None and stay.pace.now() < until_s:
+        await connector.pause(stay.pace, until_s - stay.pace.now())
+    connector.waiting_for_cable = False
+    request, connector.remote_start = connector.remote_start, None
+    if request is None:
+        stay.source = StartSource.RFID
+        return False
+    stay.token, stay.token_type, stay.remote_id = request.token, request.token_type, request.remote_id
+    return True
+
+
+async def _authorise(stay: Stay, *, end_with: bool = False) -> bool:
+    status = await stay.station.authorize(stay.token, stay.token_type)
+    if status == "Accepted":
+        return True
+    if end_with and stay.tx:
+        await stay.connector.pause(stay.pace, stay.plan.linger_s)
+        stay.tx.refused = True
+        await stop(stay, "EVDisconnected", "EVCommunicationLost")
+    elif status is None:
+        stay.attempt(Outcome.FAILED, Reason.AUTH_TIMEOUT, Blame.CSMS)
+    else:
+        stay.attempt(Outcome.REJECTED, Reason.AUTH_REJECTED, Blame.DRIVER)
+    return False
+
+
+def _plug(stay: Stay) -> None:
+    stay.connector.meter.connect(stay.plan.vehicle, stay.connector.socket.power_w)
+
+
+def _begin(stay: Stay, trigger: str, *, authorised: bool) -> None:
+    meter, station = stay.connector.meter, stay.station
+    meter.advance(stay.pace.now())
+    stay.tx = Transaction(
+        connector=stay.connector,
+        token=stay.token,
+        token_type=stay.token_type,
+        source=stay.source,
+        started_at_ns=station.clock.now_ns(),
+        meter_start_wh=meter.shown_wh(),
+        real_start_wh=meter.register_wh,
+        remote_id=stay.remote_id,
+        authorised=authorised,
+        late=not station.online,
+    )
+    stay.connector.transaction = stay.tx
+    stay.started_s = stay.pace.now()
+    station.enqueue(stay.dialect.tx_start(stay.tx, trigger) * stay.plan.start_copies)
