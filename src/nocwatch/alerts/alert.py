@@ -49,7 +49,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
         id: derived from route, group and the first flag's onset.
         group: what its flags have in common, ``name=value`` joined by commas, such as ``site=depot,rule=station_offline``.
         receivers: names, as the routes gave them.
-        flags: ids of flags that joined, the oldest first; of a large group only the first (``lifecycle.LISTED_MAX``).
+        flags: ids of flags that joined, the oldest first; of a large group only the first (``entry.LISTED_MAX``).
         flag_count: how many have joined in all; ``open_count`` how many of them are still raised.
         severity: the worst of its flags so far.
         station: None where its flags are of several stations, or of the fleet; ``site`` alike, empty.
