@@ -125,23 +125,7 @@ class Status:
             found.append(
                 f"The store cannot take anything: {follower.trouble}. The journal keeps what comes meanwhile."
             )
-        silent_s = self.relay_silent_s()
-        if (
-            not follower.relay
-            and follower.caught_up
-            and clock.now_ns() - self._started_ns > LAG_MAX_S * moments.SECOND_NS
-        ):
-            found.append(
-                "The journal has nothing from a relay. Is the relay running, with the same journal folder?"
-            )
-        elif silent_s > RELAY_SILENT_S and follower.caught_up and self._disk_full():
-            found.append(
-                f"The disk of the journal is full, for {silent_s:.0f} s now: the relay carries on, and what passes is not seen. Make room."
-            )
-        elif silent_s > RELAY_SILENT_S and follower.caught_up:
-            found.append(
-                f"The relay has been silent for {silent_s:.0f} s: chargers may be cut off. Look at its process and log."
-            )
+        found += self._silence()
         if follower.behind_s > LAG_MAX_S:
             found.append(
                 f"The watch is {follower.behind_s:.0f} s behind the journal; what you see is that old."
@@ -159,6 +143,27 @@ class Status:
         if self._sink is not None and self._sink.trouble:
             found.append(f"{self._sink.trouble}; {self.sink_behind_s():.0f} s of points wait in the spool.")
         return found
+
+    def _silence(self) -> list[str]:
+        """That nothing comes from the relay, and why, as far as can be seen from here."""
+        follower, silent_s = self._follower, self.relay_silent_s()
+        if not follower.caught_up:
+            return []
+        if not follower.relay:
+            if clock.now_ns() - self._started_ns <= LAG_MAX_S * moments.SECOND_NS:
+                return []
+            return [
+                "The journal has nothing from a relay. Is the relay running, with the same journal folder?"
+            ]
+        if silent_s <= RELAY_SILENT_S:
+            return []
+        if self._disk_full():
+            return [
+                f"The disk of the journal is full, for {silent_s:.0f} s now: the relay carries on, and what passes is not seen. Make room."
+            ]
+        return [
+            f"The relay has been silent for {silent_s:.0f} s: chargers may be cut off. Look at its process and log."
+        ]
 
     def _disk_full(self) -> bool:
         try:
