@@ -30,7 +30,13 @@ class Problem:
 
 
 class NocwatchError(Exception):
-    """An error with a message fit for a person: printed as one line, without a traceback."""
+    """An error with a message fit for a person: printed as one line, without a traceback.
+
+    Attributes:
+        status: the command's exit status. 2: wrong usage or configuration, and trying again is of no use; 1: not now.
+    """
+
+    status = 2
 
 
 class ConfigurationError(NocwatchError):

@@ -165,3 +165,16 @@ def test_a_line_that_is_nested_too_deeply_is_told_with_its_place(tmp_path: Path)
     )
     with pytest.raises(NocwatchError, match=r"trace\.jsonl:1: no line of a trace: it is nested too deeply"):
         list(read_traces([file], GATE))
+
+
+def test_a_line_dated_1970_does_not_make_time_pass_second_by_second_for_decades(tmp_path: Path) -> None:
+    trace = write(
+        tmp_path,
+        call("1970-01-01T00:00:00Z", "Heartbeat", {}, messageId="1"),
+        call("2026-01-01T12:00:00Z", "Heartbeat", {}, messageId="2"),
+    )
+    seen = list(read_traces([trace], GATE))
+    assert len(seen) < 200_000
+    times = [each.received_at_ns for each in seen]
+    assert times == sorted(times)
+    assert isinstance(seen[-1], Frame)

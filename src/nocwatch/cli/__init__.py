@@ -48,13 +48,14 @@ app.add_typer(journal.app, name="journal")
 
 
 def main() -> None:
-    """The entry point: an error that is meant for a person is printed as such, without a traceback, status 2."""
+    """The entry point: an error that is meant for a person is printed as such, without a traceback, with its status."""
     try:
         app()
     except* NocwatchError as group:
-        for line in dict.fromkeys(str(error) for error in _leaves(group)):
+        errors = _leaves(group)
+        for line in dict.fromkeys(map(str, errors)):
             print(f"nocwatch: {line}" if "\n" not in line else line, file=sys.stderr)
-        sys.exit(2)
+        sys.exit(max(error.status for error in errors))
     except* KeyboardInterrupt:
         sys.exit(130)
     except* BrokenPipeError:

@@ -18,6 +18,8 @@ class StoreUnavailableError(StoreError):
         reason: ``full``, ``busy``, ``io``, ``readonly`` or ``cannot_open``: bounded, fit for a counter's label.
     """
 
+    status = 1  # a disk that is full at the first start must not end the relay: the watch is started again
+
     def __init__(self, reason: str, message: str) -> None:
         self.reason = reason
         super().__init__(message)

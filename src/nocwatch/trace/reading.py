@@ -13,10 +13,12 @@ from pathlib import Path
 
 from nocwatch.errors import NocwatchError
 from nocwatch.frames import Direction, Frame, Kind, Link, LinkEvent, Sighting, Tick
-from nocwatch.moments import SECOND_NS
+from nocwatch.moments import DAY_NS, SECOND_NS
 from nocwatch.tap.gate import Gate
 from nocwatch.trace.lines import DIRECTIONS, Line, parse_line, side, wire_text
 
+SILENCE_NS_MAX = 2 * DAY_NS
+"""The longest silence that is lived through second by second; of a longer one its end. What waits comes due all the same."""
 LINE_BYTES_MAX = 16 * 1024 * 1024
 """A message of a station is a few KiB; a longer line is another kind of file."""
 
@@ -100,6 +102,10 @@ class _Teller:
     def ticks(self, from_ns: int, until_ns: int) -> Iterator[Tick]:
         """At each full second after ``from_ns`` and before ``until_ns``."""
         at_ns = (from_ns // SECOND_NS + 1) * SECOND_NS
+        if until_ns - at_ns > SILENCE_NS_MAX:
+            # Whatever waits comes due at the next tick anyway; a line dated 1970 must not cost two billion of them.
+            yield Tick(lane=0, sequence=self._next(), received_at_ns=at_ns)
+            at_ns = (until_ns // SECOND_NS) * SECOND_NS - SILENCE_NS_MAX
         while at_ns < until_ns:
             yield Tick(lane=0, sequence=self._next(), received_at_ns=at_ns)
             at_ns += SECOND_NS
