@@ -99,7 +99,7 @@ async def test_answers_that_come_twice_late_or_under_another_name():
 
 
 async def test_sockets_that_overlap_drop_or_stay_half_open():
-    async with network("quirks", speed=SPEED) as (csms, fleet):
+    async with network("quirks", speed=SPEED / 3) as (csms, fleet):
         (dropped,) = (await told(fleet, "DROP08"))[:1]
         old = csms.stations["HALFOPEN"].peer
         await until(lambda: csms.stations["HALFOPEN"].peer not in (old, None))
