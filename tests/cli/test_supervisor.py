@@ -21,6 +21,9 @@ def deployment(tmp_path: Path) -> Iterator[Deployment]:
     (tmp_path / "rules").mkdir()
     made = Deployment(tmp_path, f"rules={tmp_path / 'rules'}")
     yield made
+    if "run" in made.running:  # its parts are its own to end: a killed supervisor would leave them behind
+        made.running["run"].terminate()
+        made.running.pop("run").wait(timeout=60)
     made.end()
 
 
