@@ -452,9 +452,7 @@ def test_the_csms_errors_on_the_stop_and_the_station_retries_for_ever() -> None:
         play.wait(60)
     session = play.session
     assert (session.outcome, session.energy_wh, session.reason) == (Outcome.SUCCESS, 5000, None)
-    assert [issue.text for issue in session.issues] == [
-        "The CSMS answered the stop with InternalError."
-    ]
+    assert [issue.text for issue in session.issues] == ["The CSMS answered the stop with InternalError."]
     assert "completed" not in session.milestones
 
 
