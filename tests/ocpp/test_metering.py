@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.support.talking import START_NS
 
@@ -194,6 +194,21 @@ fields = ["value", "measurand", "unit", "phase", "location", "context", "format"
         anything,
         st.lists(st.one_of(anything, st.dictionaries(st.sampled_from(fields), anything)), max_size=4),
     )
+)
+@example(
+    [
+        None,
+        {
+            "measurand": [],
+            "value": 0,
+            "unit": [],
+            "phase": [],
+            "location": [],
+            "context": [],
+            "unitOfMeasure": [],
+        },
+        {"value": 0, "context": [], "unitOfMeasure": []},
+    ]
 )
 @settings(deadline=None, max_examples=300)
 def test_no_payload_makes_it_raise_and_no_reading_is_infinite(sampled):

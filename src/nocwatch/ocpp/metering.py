@@ -185,7 +185,6 @@ def _read(text: str) -> tuple[float | None, str]:
 
 
 def _kind(hearing: Hearing, label: tuple[Any, ...]) -> _Kind:
-    faults = len(hearing.faults)
     names = ("measurand", "unit", "phase", "location", "context")
     measurand, unit, phase, location, context = (
         _name(hearing, name, value) for name, value in zip(names, label[:5], strict=True)
@@ -199,11 +198,22 @@ def _kind(hearing: Hearing, label: tuple[Any, ...]) -> _Kind:
     if offset:
         base = "Celsius"
     kind = _Kind(measurand, base, phase, location or OUTLET, context or PERIODIC, factor * scale, offset)
-    if len(hearing.faults) == faults:
+    if _is_proper(label):
         if len(_kinds) >= KINDS_REMEMBERED_MAX:
             _kinds.clear()
         _kinds[label] = kind
     return kind
+
+
+def _is_proper(label: tuple[Any, ...]) -> bool:
+    """Whether what was made of it may be remembered: no fault was in it, and it can be a key.
+
+    The count of faults does not tell: it has a limit, and stands still once that is reached.
+    """
+    multiplier = label[5]
+    return all(part is None or isinstance(part, str) for part in label[:5]) and (
+        multiplier is None or (type(multiplier) in {int, float} and abs(multiplier) <= MULTIPLIER_MAX)
+    )
 
 
 def _name(hearing: Hearing, field: str, value: object) -> str:
