@@ -35,8 +35,9 @@ async def test_sessions_of_stations_with_quirks_are_rebuilt_as_they_were_lived()
     assert {"DROP08", "WRAP32", "KWH", "METERS", "ZEROID"} <= {each.station for each in life.truths}
     assert Reason.CONNECTIVITY in reasons(life)
     assert disagreements(life) == []
-    # The CSMS refuses ERRSTOP's stop for ever, so it is never over for the station; ORPHANS sends the stop of no start.
-    assert {each.station for each in life.strangers()} <= {"ERRSTOP", "ORPHANS"}
+    # The CSMS refuses ERRSTOP's stop for ever, so it is never over for the station; ORPHANS sends the stop of no start. LOSTID's
+    # start is never answered: its stop may be heard, and its driver not have left yet, when the time is up.
+    assert {each.station for each in life.strangers()} <= {"ERRSTOP", "LOSTID", "ORPHANS"}
 
 
 async def test_every_fault_is_rebuilt_as_it_was_lived() -> None:
