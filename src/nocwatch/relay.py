@@ -22,7 +22,8 @@ from nocwatch.journal.settings import JournalSettings
 from nocwatch.journal.writer import Writer
 from nocwatch.proxy import listener as listening
 from nocwatch.proxy.counters import Counters
-from nocwatch.proxy.dial import Failure, Upstream
+from nocwatch.proxy.dial import Upstream
+from nocwatch.proxy.failure import Failure
 from nocwatch.proxy.listener import Listener
 from nocwatch.proxy.numbers import connection_numbers
 from nocwatch.proxy.pairing import Pairing

@@ -12,11 +12,11 @@ import ssl
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 
-import msgspec
 import trio
 
 from nocwatch.errors import NocwatchError
 from nocwatch.proxy import sockets
+from nocwatch.proxy.failure import Failure
 from nocwatch.proxy.handshake import RequestHead
 from nocwatch.proxy.settings import Limits, UpstreamSettings
 
@@ -26,20 +26,6 @@ CSMS that moves is followed within seconds."""
 
 _OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
 _Address = tuple[int, object]
-
-
-class Failure(msgspec.Struct, frozen=True):
-    """Why a station gets an answer of the relay's own.
-
-    Attributes:
-        status: of that answer; None where nobody is there to read one.
-        reason: bounded word for counters and the journal.
-        sentence: what the station's log will say.
-    """
-
-    status: int | None
-    reason: str
-    sentence: str = ""
 
 
 class Upstream:

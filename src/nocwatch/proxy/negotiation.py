@@ -13,7 +13,7 @@ import trio
 
 from nocwatch.proxy import sockets
 from nocwatch.proxy.answers import INTERIM_MAX, AnswerHead, Body, find_answer, parse_answer
-from nocwatch.proxy.dial import Failure
+from nocwatch.proxy.failure import Failure
 
 STATION_CHECK_S = 1.0
 """While the CSMS thinks about its answer, this often it is looked whether the station still waits for it."""

@@ -20,8 +20,9 @@ from nocwatch import clock
 from nocwatch.proxy import negotiation, sockets
 from nocwatch.proxy.answers import AnswerHead, own_answer
 from nocwatch.proxy.counters import Counters
-from nocwatch.proxy.dial import Failure, Upstream
+from nocwatch.proxy.dial import Upstream
 from nocwatch.proxy.ends import Link
+from nocwatch.proxy.failure import Failure
 from nocwatch.proxy.handshake import Flaw, RequestHead, find_head, parse_request
 from nocwatch.proxy.listener import Listener
 from nocwatch.proxy.pump import Pump
