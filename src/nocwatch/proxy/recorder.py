@@ -1,6 +1,6 @@
 """What the relay tells the journal: chunks and link events. And the guard that keeps a recorder from hurting a link.
 
-The room knows the journal only as a ``Recorder``: ``relay.py`` puts the journal's writer behind it, tests a list.
+The room knows the journal only as a ``Recorder``: ``relay/`` puts the journal's writer behind it, tests a list.
 """
 
 from __future__ import annotations
