@@ -38,16 +38,20 @@ class Listener:
         context: of TLS; None where the listener is plain.
     """
 
-    def __init__(self, settings: ListenerSettings) -> None:
-        """Binds.
+    def __init__(self, settings: ListenerSettings, sock: socket.socket | None = None) -> None:
+        """Binds, unless it is given a socket that listens already.
 
         Raises:
             NocwatchError: the address is taken or not ours, or a certificate cannot be read.
         """
         self.settings = settings
-        self.context = _context(settings.tls, settings.address) if settings.tls else None
-        self._sock = bind(settings.address, "relay.listen")
+        self.context = context_of(settings)
+        self._sock = sock or bind(settings.address, "relay.listen")
         self.address = bound_address(self._sock)
+
+    def take_over(self, settings: ListenerSettings, context: ssl.SSLContext | None) -> None:
+        """Greets stations in another way from now on; links and handshakes under way keep what they have."""
+        self.settings, self.context = settings, context
 
     async def accept(
         self, counters: Counters, welcome: Callable[[socket.socket, object, Listener], None]
@@ -60,10 +64,10 @@ class Listener:
                     sock, address = self._sock.accept()
                 except BlockingIOError:
                     break
-                except OSError as error:
+                except (OSError, MemoryError) as error:
                     counters.accept_errors += 1
-                    if error.errno in _EXHAUSTED:
-                        _log.warning("cannot accept; trying again", error=error.strerror)
+                    if isinstance(error, MemoryError) or error.errno in _EXHAUSTED:
+                        _log.warning("cannot accept; trying again", error=str(error) or "out of memory")
                         await trio.sleep(PAUSE_S)
                     break  # others (ECONNABORTED, network errors of that one connection) are the peer's
                 counters.accepted += 1
@@ -74,12 +78,13 @@ class Listener:
         self._sock.close()
 
 
-def bind(address: str, key: str) -> socket.socket:
+def bind(address: str, key: str, *, shared: bool = False) -> socket.socket:
     """A listening, non-blocking socket.
 
     Args:
         address: host:port.
         key: of the configuration, for the message.
+        shared: others that are bound in the same way may have the address too; the kernel deals stations out to them.
 
     Raises:
         NocwatchError: the address is taken, not ours, or not allowed.
@@ -92,6 +97,8 @@ def bind(address: str, key: str) -> socket.socket:
         )[0]
         sock = socket.socket(family, kind, protocol)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         sock.bind(target)
         sock.listen(BACKLOG)
         sock.setblocking(False)
@@ -106,6 +113,15 @@ def bind(address: str, key: str) -> socket.socket:
 def bound_address(sock: socket.socket) -> str:
     host, port = sock.getsockname()[:2]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def context_of(settings: ListenerSettings) -> ssl.SSLContext | None:
+    """Of TLS, its files read anew; None where the listener is plain.
+
+    Raises:
+        NocwatchError: a file cannot be read, or is of no use.
+    """
+    return _context(settings.tls, settings.address) if settings.tls else None
 
 
 def _no_password() -> str:
