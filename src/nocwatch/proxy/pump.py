@@ -42,7 +42,7 @@ _CALM = _IN | _OUT
 
 
 class Pump:
-    """All links of one relay process."""
+    """All links of one relay process. ``turns``: how many there were; the watchdog's proof that it lives."""
 
     def __init__(self, guard: Guard, counters: Counters, limits: Limits) -> None:
         self._counters = counters
@@ -54,6 +54,11 @@ class Pump:
         self._again: list[End] = []
         self._half_closed: dict[Link, End] = {}
         self._notes = Notes(guard, counters)
+        self.turns = 0
+
+    def fileno(self) -> int:
+        """Readable while there are events that no turn has taken."""
+        return self._epoll.fileno()
 
     def adopt(
         self,
@@ -97,6 +102,7 @@ class Pump:
             else:
                 await trio.lowlevel.wait_readable(fd)
             self._turn(poll(0, EVENTS_MAX))
+            self.turns += 1
 
     def live(self) -> list[tuple[int, bytes]]:
         """Connection and ``live`` event of each link, for the start of a journal segment."""
