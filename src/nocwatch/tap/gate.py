@@ -13,12 +13,12 @@ What it cannot do: recognise a bare token in free text that does not name it.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import re
 from typing import TypeAlias
 
 import msgspec
+
+from nocwatch.keyhash import digest, key_hash
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 
@@ -121,7 +121,7 @@ class Gate:
             return raw
         if len(self._tokens) >= TOKENS_REMEMBERED_MAX:
             self._tokens.clear()
-        hashed = "h:" + self._digest(raw.casefold().encode("utf-8", "surrogatepass"))
+        hashed = key_hash(self._key, raw)
         self._tokens[raw] = hashed
         return hashed
 
@@ -161,7 +161,7 @@ class Gate:
         return self.text(text.encode("utf-8", "replace")).decode() if text else text
 
     def _digest(self, data: bytes) -> str:
-        return hmac.digest(self._key, data, hashlib.sha256).hex()[:16]
+        return digest(self._key, data)
 
     def _withheld(self, payload: bytes) -> bytes:
         return f"[withheld: {len(payload)} bytes, h:{self._digest(payload)}]".encode()
