@@ -84,6 +84,7 @@ class Flag(msgspec.Struct, frozen=True, kw_only=True):
         late: raised by replayed (offline) data: recorded, and nobody is paged.
         inhibited_by: id of the raised flag that explains this one (a whole site is gone): recorded and shown below it, and
             nobody is paged. It can be lifted while the flag is raised.
+        forgotten: it was cleared by the watch, which had no memory of it after a start; whatever the engine says later holds instead.
     """
 
     id: str
@@ -109,6 +110,7 @@ class Flag(msgspec.Struct, frozen=True, kw_only=True):
     late: bool = False
     inhibited_by: str = ""
     cleared_because: str = ""
+    forgotten: bool = False
 
 
 def derived_id(*parts: str | int | None) -> str:

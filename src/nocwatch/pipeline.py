@@ -97,6 +97,10 @@ class Pipeline:
             if not flags:
                 raise NocwatchError("this flag is not raised any more")
             return Step(None, self.now_ns, flags=flags, alerts=self._alerts(flags))
+        if act.kind is ActKind.ALIGN:
+            # Those of its flags that this pipeline does know: after an older snapshot was put back, or rules as they were before.
+            flags = [flag for flag in self.engine.raised if flag.id in act.flags] if act.flags else []
+            return Step(None, self.now_ns, flags=flags, alerts=self.book.act(act))
         return Step(None, self.now_ns, alerts=self.book.act(act))
 
     def set_rules(self, rules: Sequence[Rule]) -> None:

@@ -1,4 +1,4 @@
-"""What people do to alerts, as values: acknowledge, resolve, silence. Pure.
+"""What people do to alerts, as values: acknowledge, resolve, silence; and the one act of the watch itself. Pure.
 
 Acts do not come from the journal. They are kept in the store with the pipeline time at which they were made, and handed to
 the book again after a restart, so that a restored book passes through the same revisions as the one that died.
@@ -20,6 +20,15 @@ class ActKind(StrEnum):
     UNSILENCE = "unsilence"
     CLEAR_FLAG = "clear_flag"
     """A person says that a flag is over; it is the engine's to do, not the book's."""
+    ALIGN = "align"
+    """The watch's own, once after a start: what the store has and the pipeline has no memory of (``watch/aligning.py``)."""
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """How far the store is with an alert. ``told``: whether people believe that it fires."""
+
+    revision: int
+    told: bool
 
 
 class Act(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +42,7 @@ class Act(msgspec.Struct, frozen=True, kw_only=True):
         flag: id, of clear_flag.
         matchers: of a silence: label → exact value or glob; all must match (see ``lifecycle.labels_of``).
         until_ns: of a silence: when it ends.
+        flags, alerts: of align: flags that were ended in the store; id → where the store is with alerts.
     """
 
     id: str
@@ -45,6 +55,8 @@ class Act(msgspec.Struct, frozen=True, kw_only=True):
     matchers: dict[str, str] = {}
     until_ns: int = 0
     after: tuple[int, int] | None = None
+    flags: tuple[str, ...] = ()
+    alerts: dict[str, Stored] = {}
 
 
 class Silence(msgspec.Struct, frozen=True, kw_only=True):

@@ -59,6 +59,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
         silenced_by: id of the silence that covers it; empty where none does.
         notice: why this revision is told, if it is.
         resolved_because: a sentence, once resolved.
+        forgotten: it was ended by the watch, which had no memory of it after a start; whatever the book says later holds instead.
         labels: of the rule, and facts of the place (``station_name``, ``site_name``, ``timezone`` …).
     """
 
@@ -94,5 +95,6 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     notice: Notice = Notice.NONE
     resolved_because: str = ""
     resolved_by: str = ""
+    forgotten: bool = False
     revision: int = 0
     labels: dict[str, str] = {}

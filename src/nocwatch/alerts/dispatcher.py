@@ -2,7 +2,8 @@
 
 What always holds: what is due is in the store, so a kill at any moment loses nothing; what was sent is recorded before the
 same receiver gets anything else. A crash between the two sends once more (at least once). Retries follow a fixed schedule
-without chance in it. After ``give_up_after`` a notification is given up, counted, and told to the log.
+without chance in it. After ``give_up_after`` a notification is given up, counted, and told to the log. While the watch reads a
+backlog nothing is said: what began in it may end in it (``HOLD_S_MAX``).
 
 Not here: what is told to whom (``lifecycle.py``), and how it is worded (``rendering.py``).
 """
@@ -37,9 +38,14 @@ FLAGS_TOLD_MAX = 20
 """Flags of an alert that a message is made from; a group of more is for the console."""
 STORE_RETRY_S = 2.0
 """How long to wait where the store cannot be reached (disk full, locked)."""
-OLD_S = 900.0
-"""News older than this comes from a backlog (a watch that was down, a store made anew from the journal): of an alert that went
-on meanwhile only the newest word is said, and nothing of one that came and went."""
+OLD_S = 60.0
+"""News older than this comes from a backlog (a watch that was down, a store made anew from the journal) or has waited behind
+others: of an alert that went on meanwhile only the newest word is said, and nothing of one that came and went."""
+HOLD_S_MAX = 600.0
+"""How long news may be held back while the watch reads a backlog. A watch that is behind for longer than this may never catch up, and
+saying what is old is better than saying nothing."""
+HELD_LOOK_S = 0.5
+"""How often to look whether the backlog is read."""
 IDLE_S_MAX = 60.0
 """How often to look without having been woken: for rows that another process made."""
 
@@ -65,12 +71,16 @@ class Dispatcher:
         channels: Mapping[str, Channel],
         renderer: Renderer,
         *,
+        settled: Callable[[], bool] = lambda: True,
         now_ns: Callable[[], int] = clock.now_ns,
         first_retry_s: float = FIRST_RETRY_S,
+        hold_s_max: float = HOLD_S_MAX,
     ) -> None:
         self._outbox = outbox
         self._channels = channels
         self._renderer = renderer
+        self._settled, self._hold_s_max = settled, hold_s_max
+        self._held_since_s: float | None = None
         self._now_ns = now_ns
         self._first_retry_s = first_retry_s
         self._woken = {name: trio.Event() for name in channels}
@@ -112,8 +122,14 @@ class Dispatcher:
     async def _serve(self, name: str, channel: Channel) -> None:
         while True:
             woken = self._woken[name]
+            if self._held():
+                with trio.move_on_after(HELD_LOOK_S):
+                    await woken.wait()
+                continue
             rows = await self._stored(partial(self._outbox.outbox_due, name, self._now_ns()))
             for row in rows:
+                if self._held():
+                    break
                 await self._tell(name, channel, row)
             if rows:
                 continue
@@ -121,6 +137,16 @@ class Dispatcher:
             wait_s = IDLE_S_MAX if next_ns is None else (next_ns - self._now_ns()) / SECOND_NS
             with trio.move_on_after(max(0.0, min(wait_s, IDLE_S_MAX))):
                 await woken.wait()
+
+    def _held(self) -> bool:
+        """Whether the outbox is not to be believed yet, since a backlog is being read."""
+        if self._settled():
+            self._held_since_s = None
+            return False
+        now_s = trio.current_time()
+        if self._held_since_s is None:
+            self._held_since_s = now_s
+        return now_s - self._held_since_s < self._hold_s_max
 
     async def _tell(self, name: str, channel: Channel, row: OutboxRow) -> None:
         counters = self.counters[name]

@@ -35,6 +35,7 @@ class _Snapshot(msgspec.Struct):
     silences: list[Silence]
     acts: list[str]
     counters: dict[str, int]
+    ahead: dict[str, int] = {}
 
 
 class AlertBook:
@@ -65,6 +66,11 @@ class AlertBook:
     def open(self) -> tuple[Alert, ...]:
         """Alerts that fire or are acknowledged."""
         return tuple(each.alert for each in self._revisions.entries.values() if each.open)
+
+    @property
+    def revisions(self) -> dict[str, int]:
+        """Id → revision, of all that are open or may reopen."""
+        return {name: entry.alert.revision for name, entry in self._revisions.entries.items()}
 
     @property
     def silences(self) -> tuple[Silence, ...]:
@@ -119,6 +125,7 @@ class AlertBook:
                 return []
             self.counters["alerts_made"] += 1
             alert = first(flag, route, group, self._places, self._revisions.now_ns)
+            alert = msgspec.structs.replace(alert, revision=self._revisions.ahead.pop(alert.id, 0))
             entry = Entry(alert=alert, key=key, route=route, members={}, born_at_ns=self._revisions.now_ns)
             self._revisions.add(entry)
         else:
@@ -235,6 +242,13 @@ class AlertBook:
             return self.resolve(act.alert, act.by, act.at_ns, act.note)
         if act.kind is ActKind.UNSILENCE:
             return self.unsilence(act.alert, act.at_ns)
+        if act.kind is ActKind.ALIGN:
+            self._revisions.at(act.at_ns)
+            return [
+                alert
+                for name, stored in act.alerts.items()
+                for alert in self._revisions.aligned(name, stored)
+            ]
         return self.silence(
             Silence(
                 id=act.id,
@@ -259,6 +273,7 @@ class AlertBook:
                 list(kept.silences.all()),
                 list(self._acts),
                 self.counters,
+                kept.ahead,
             )
         )
 
@@ -269,6 +284,8 @@ class AlertBook:
             ValueError: where it is none (msgspec's errors are ValueErrors).
         """
         snapshot = msgspec.msgpack.decode(data, type=_Snapshot)
-        self._revisions.restore(snapshot.now_ns, snapshot.entries, snapshot.timers, snapshot.silences)
+        self._revisions.restore(
+            snapshot.now_ns, snapshot.entries, snapshot.timers, snapshot.silences, snapshot.ahead
+        )
         self._acts = deque(snapshot.acts, maxlen=ACTS_MAX)
         self.counters = {**self.counters, **snapshot.counters}

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import msgspec
 
-from nocwatch.alerts.acts import Silence
+from nocwatch.alerts.acts import Silence, Stored
 from nocwatch.alerts.alert import Alert, Notice
 from nocwatch.alerts.entry import Entry, due_notice, told
 from nocwatch.alerts.quiet import Inhibitions, Silences
@@ -22,6 +22,9 @@ from nocwatch.timers import Timers
 ALERTS_MAX = 50_000
 """Alerts in the book, open ones and those that may reopen: five of each station of a large fleet. A flag beyond it gets no
 alert, is counted in ``counters["alerts_over_limit"]``, and stands on the flags page all the same."""
+AHEAD_MAX = 10_000
+"""Alerts of which the store has later revisions than this book, and which it has not made: a start without memory, with alerts of
+a whole fleet open. Beyond it the oldest is forgotten; should it ever come again, its first revisions are taken for old ones."""
 
 
 class Revisions:
@@ -31,6 +34,7 @@ class Revisions:
         now_ns: time of what is being worked on.
         entries: alert's id → entry. ``by_key``: route and group → the id of the latest; ``by_flag``: raised flag → alert's id.
         timers: ``alert|<id>`` and ``silence|<id>``.
+        ahead: id of an alert that is not in the book → revision that the store has of it.
     """
 
     def __init__(self, settings: AlertSettings) -> None:
@@ -41,6 +45,7 @@ class Revisions:
         self.by_flag: dict[str, str] = {}
         self.timers: Timers[str] = Timers()
         self.silences = Silences()
+        self.ahead: dict[str, int] = {}
         self._inhibitions = Inhibitions(settings.inhibit)
 
     @property
@@ -116,6 +121,32 @@ class Revisions:
             if self.by_key.get(entry.key) == entry.alert.id:
                 del self.by_key[entry.key]
 
+    def aligned(self, alert_id: str, stored: Stored) -> list[Alert]:
+        """The store is ahead of the book with this alert: the next revision stands after the store's, with the book's word.
+
+        Nothing where the book is ahead. For an alert that the book has not made, it is remembered for when it does.
+        """
+        entry = self.entries.get(alert_id)
+        if entry is None:
+            self.ahead[alert_id] = stored.revision
+            if len(self.ahead) > AHEAD_MAX:
+                del self.ahead[next(iter(self.ahead))]
+            return []
+        if entry.alert.revision > stored.revision:
+            return []
+        entry.alert = msgspec.structs.replace(entry.alert, revision=stored.revision)
+        if stored.told and not entry.told_firing:
+            told(entry, Notice.FIRING, self.now_ns)
+        elif not stored.told and entry.told_firing:
+            told(entry, Notice.RESOLVED, self.now_ns)
+        alerts = self.settled(entry, entry.alert)
+        if entry.alert.revision == stored.revision:
+            entry.alert = msgspec.structs.replace(
+                entry.alert, notice=Notice.NONE, at_ns=self.now_ns, revision=stored.revision + 1
+            )
+            alerts.append(entry.alert)
+        return alerts
+
     def silences_changed(self) -> list[Alert]:
         """Revisions of the alerts that a silence now covers, or no longer."""
         return [
@@ -126,10 +157,15 @@ class Revisions:
         ]
 
     def restore(
-        self, now_ns: int, entries: list[Entry], timers: list[tuple[str, int]], silences: list[Silence]
+        self,
+        now_ns: int,
+        entries: list[Entry],
+        timers: list[tuple[str, int]],
+        silences: list[Silence],
+        ahead: dict[str, int],
     ) -> None:
         """Takes over what a snapshot has."""
-        self.now_ns = now_ns
+        self.now_ns, self.ahead = now_ns, ahead
         self.entries = {entry.alert.id: entry for entry in entries}
         # Of two entries of a key the younger one, which stands later, holds.
         self.by_key = {entry.key: entry.alert.id for entry in entries}

@@ -93,9 +93,9 @@ def words(alert: Alert, flags: Sequence[Flag], console_url: str = "") -> dict[st
 
 
 def opening(alert: Alert) -> str:
-    """The first word or two: the severity, or that it is over."""
+    """The first words: the severity, that it is over, or that nobody knows whether it is."""
     if alert.state is AlertState.RESOLVED:
-        return "Over"
+        return "Not watched any more" if alert.forgotten else "Over"
     text = _OPENINGS.get(alert.notice, "{severity}").format(severity=alert.severity.value)
     return text[:1].upper() + text[1:]
 

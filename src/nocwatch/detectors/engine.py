@@ -116,6 +116,11 @@ class Engine:
         return [*self._board.failing.values(), *standing]
 
     @property
+    def known(self) -> set[str]:
+        """Ids of flags that stand, and of those whose end will be told with the next ``feed``."""
+        return {flag.id for flag in (*self.raised, *self._board.out)}
+
+    @property
     def counters(self) -> dict[str, dict[str, int]]:
         """What happened to each rule, how often: raised, cleared, cooldown, maintenance, failures, states_evicted and so on.
 

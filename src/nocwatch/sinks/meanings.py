@@ -14,6 +14,7 @@ COUNTERS: dict[str, str] = {
     "journal_gaps_total": "Places in the journal where observations are missing or damaged.",
     "journal_missing_records_total": "Records that are missing there.",
     "store_retries_total": "Batches that the store could not take, and that were tried again.",
+    "forgotten_total": "Flags and alerts of which the watch had no memory after a start, and which it ended.",
     "snapshots_total": "Snapshots of the watch's state written.",
     "snapshot_errors_total": "Snapshots that could not be written.",
     "detector_failures_total": "Mistakes of detectors (each is a bug in nocwatch, and raises the flag rule_failed).",

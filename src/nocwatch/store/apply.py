@@ -1,7 +1,8 @@
 """Puts a batch into the tables. Runs on the writer's thread, inside one transaction.
 
 What always holds: applying a batch again changes nothing. A session of a lower revision never overwrites a higher one, a
-raised flag never a cleared one, an alert of a lower revision never a higher; what was sent is not sent again.
+raised flag never a cleared one, an alert of a lower revision never a higher; what was sent is not sent again. A flag that the
+watch ended because it had no memory of it (``forgotten``) gives way to whatever is said of it.
 """
 
 # ruff: noqa: S608 - names in the SQL are our own tables and columns; values are always parameters
@@ -16,6 +17,7 @@ from nocwatch.alerts.alert import Alert, AlertState, Notice
 from nocwatch.flags import Flag, FlagState
 from nocwatch.network import Station
 from nocwatch.sessions import Session
+from nocwatch.store import notes
 from nocwatch.store.batch import Batch, Row, or_none
 from nocwatch.store.rollups import COLUMNS, BandPart, SessionPart, Sums
 
@@ -42,6 +44,10 @@ def apply(writer: sqlite3.Connection, batch: Batch) -> None:
         put_flag(writer, flag)
     for alert in batch.alerts:
         put_alert(writer, alert)
+    for act in batch.acts:
+        notes.keep_act(writer, act)
+    for entry in batch.audit:
+        notes.audit(writer, entry)
     add_sums(writer, sums)
     if batch.cursor is not None:
         put_meta(writer, "cursor", batch.cursor)
@@ -191,7 +197,8 @@ def put_flag(writer: sqlite3.Connection, flag: Flag) -> None:
         "session = excluded.session, subject = excluded.subject, state = excluded.state, onset_at_ns = excluded.onset_at_ns, "
         "at_ns = excluded.at_ns, late = excluded.late, summary = excluded.summary, document = excluded.document "
         "WHERE (excluded.state = 'cleared') > (flags.state = 'cleared') "
-        "OR (excluded.state = flags.state AND excluded.at_ns >= flags.at_ns)",
+        "OR (excluded.state = flags.state AND excluded.at_ns >= flags.at_ns) "
+        "OR json_extract(CAST(flags.document AS TEXT), '$.forgotten')",
         (
             flag.id,
             flag.rule,

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from nocwatch.alerts.acts import Act
 from nocwatch.alerts.alert import Alert
 from nocwatch.flags import Flag, FlagState
 from nocwatch.frames import Direction, Frame, Link, Sighting
@@ -19,6 +20,7 @@ from nocwatch.ocpp.events import CallUnanswered, Misspoke, OcppEvent, Spoke
 from nocwatch.sessions import Session
 from nocwatch.state.changes import Change, ConnectorChanged, SessionChanged, SessionMetered, StationChanged
 from nocwatch.store.ids import frame_id, id_of_ref
+from nocwatch.store.values import AuditEntry
 
 Row = tuple[Any, ...]
 
@@ -33,6 +35,7 @@ class Batch(msgspec.Struct):
         cursor: the watch's own, opaque here; kept with the rows, or not at all.
         at_ns: pipeline time of the last step.
         answers: (answer's id, answer time, call's id); ``unanswered``: ids of calls whose time ran out.
+        acts, audit: of what is no record's doing, to be kept with what it changed.
         frames, samples, states: rows in the order of their table's columns (see ``schema``).
     """
 
@@ -48,6 +51,8 @@ class Batch(msgspec.Struct):
     sessions: dict[str, Session] = {}
     flags: dict[str, Flag] = {}
     alerts: list[Alert] = []
+    acts: list[Act] = []
+    audit: list[AuditEntry] = []
 
     def add_step(
         self,
@@ -157,7 +162,7 @@ class Batch(msgspec.Struct):
 def keep_flag(flags: dict[str, Flag], flag: Flag) -> None:
     """Puts the flag where its id belongs, unless what is there is newer."""
     known = flags.get(flag.id)
-    if known is None or flag_order(flag) >= flag_order(known):
+    if known is None or known.forgotten or flag_order(flag) >= flag_order(known):
         flags[flag.id] = flag
 
 

@@ -76,7 +76,8 @@ def retry(writer: sqlite3.Connection, number: int, next_attempt_ns: int, error: 
 def supersede(writer: sqlite3.Connection, number: int, at_ns: int) -> bool:
     """Drops a row where a newer revision of its alert waits for the same receiver. For one that failed before, or is old.
 
-    Where that newer one says only that all is over, and the receiver never heard that it had begun, it goes too.
+    Where that newer one says only that all is over, and the receiver never heard that it had begun, it goes too. Not so where
+    the watch has no memory of how it went on: it may not be over, so its beginning is told.
     """
     row = writer.execute(
         "SELECT alert, receiver, revision FROM outbox WHERE number = ?", (number,)
@@ -85,18 +86,23 @@ def supersede(writer: sqlite3.Connection, number: int, at_ns: int) -> bool:
         return False
     alert, receiver, revision = row
     newer = writer.execute(
-        "SELECT number, state FROM outbox WHERE alert = ? AND receiver = ? AND revision > ? AND status = 'waiting' ORDER BY revision",
+        "SELECT number, state, json_extract(CAST(document AS TEXT), '$.forgotten') FROM outbox "
+        "WHERE alert = ? AND receiver = ? AND revision > ? AND status = 'waiting' ORDER BY revision",
         (alert, receiver, revision),
     ).fetchall()
     if not newer:
         return False
-    _end(writer, number, "superseded", at_ns, None)
     told = writer.execute(
-        "SELECT 1 FROM outbox WHERE alert = ? AND receiver = ? AND status = 'delivered' LIMIT 1",
+        "SELECT state FROM outbox WHERE alert = ? AND receiver = ? AND status = 'delivered' ORDER BY revision DESC LIMIT 1",
         (alert, receiver),
     ).fetchone()
-    if told is None and newer[-1][1] == "resolved":
-        for other, _ in newer:
+    unheard = told is None or told[0] == "resolved"
+    _, state, forgotten = newer[-1]
+    if unheard and forgotten and len(newer) == 1:
+        return False
+    _end(writer, number, "superseded", at_ns, None)
+    if unheard and state == "resolved" and not forgotten:
+        for other, *_ in newer:
             _end(writer, other, "superseded", at_ns, None)
     return True
 

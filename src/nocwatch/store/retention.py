@@ -146,11 +146,14 @@ def _sessions(writer: sqlite3.Connection, before_ns: int) -> int:
 
 
 def _flags(writer: sqlite3.Connection, before_ns: int) -> int:
-    return writer.execute(
-        "DELETE FROM flags WHERE id IN (SELECT id FROM flags WHERE onset_at_ns < ? AND state = 'cleared' AND at_ns < ? "
-        "ORDER BY onset_at_ns LIMIT ?)",
+    """With what says which alerts told of them: an alert's document names only some of its flags."""
+    ids = writer.execute(
+        "SELECT id FROM flags WHERE onset_at_ns < ? AND state = 'cleared' AND at_ns < ? ORDER BY onset_at_ns LIMIT ?",
         (before_ns, before_ns, CHUNK_ROWS),
-    ).rowcount
+    ).fetchall()
+    writer.executemany("DELETE FROM alert_flags WHERE flag = ?", ids)
+    writer.executemany("DELETE FROM flags WHERE id = ?", ids)
+    return len(ids)
 
 
 def _alerts(writer: sqlite3.Connection, before_ns: int) -> int:

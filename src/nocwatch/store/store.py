@@ -16,7 +16,7 @@ from nocwatch.alerts.notification import OutboxCounts, OutboxRow
 from nocwatch.flags import Flag
 from nocwatch.sessions import Session
 from nocwatch.store import apply as writes
-from nocwatch.store import notes, outbox
+from nocwatch.store import notes, outbox, standing
 from nocwatch.store.batch import Batch
 from nocwatch.store.database import Database
 from nocwatch.store.errors import StoreError
@@ -153,6 +153,16 @@ class Store:
         """The alert's revisions, the oldest first."""
         with self.database.reading() as reader:
             return flag_reads.history(reader, alert_id)
+
+    def raised_flags(self) -> list[str]:
+        """Ids of all flags that stand."""
+        with self.database.reading() as reader:
+            return standing.raised_flags(reader)
+
+    def standing_alerts(self, others: Iterable[str] = ()) -> list[standing.Standing]:
+        """All open alerts, and those of the others that are kept, in short."""
+        with self.database.snapshot() as reader:
+            return standing.standing_alerts(reader, others)
 
     # --- frames, curves, timelines, sums -------------------------------------------------------------------------------
 

@@ -29,17 +29,17 @@ from nocwatch.journal.reader import Reader
 from nocwatch.pipeline import Pipeline, Step
 from nocwatch.records import Record
 from nocwatch.registry.places import Places
-from nocwatch.sinks.lines import LineMaker
 from nocwatch.sinks.metrics import Tally
 from nocwatch.sinks.spool import Spool
-from nocwatch.sinks.usage import Usage
 from nocwatch.state.changes import SessionChanged
 from nocwatch.store.batch import Batch
 from nocwatch.store.errors import StoreUnavailableError
 from nocwatch.store.store import Store
 from nocwatch.tap.tap import Tap
+from nocwatch.watch import aligning
 from nocwatch.watch import snapshot as snapshots
 from nocwatch.watch.news import News
+from nocwatch.watch.points import Points
 
 RECORDS_MAX = 8192
 """Records in a batch while a backlog is read: half a second of work. A larger one costs the store less a record, since rows of one
@@ -78,11 +78,10 @@ class Follower:
         wake_dispatcher: Callable[[], None],
     ) -> None:
         self._journal, self._snapshot_file = journal, snapshot_file
-        self._tap, self._store, self._spool, self._hub = tap, store, spool, hub
+        self._tap, self._store, self._hub = tap, store, hub
         self._wake_dispatcher = wake_dispatcher
         self.pipeline = pipeline
-        self._maker = LineMaker(pipeline.place)
-        self._usage = Usage(self._maker.tags)
+        self._points = Points(spool, pipeline.place)
         self.tally = Tally()
         self.counters: Counter[str] = Counter()
         self.behind_s = 0.0
@@ -90,6 +89,8 @@ class Follower:
         self.relay: dict[int, Tick] = {}
         self.trouble = ""
         self.caught_up = False
+        self._aligned = False
+        self._goal = store.cursor()
         self._reader = Reader(journal)
         self._acts: deque[Act] = deque()
         self._last: tuple[int, int] | None = None
@@ -101,6 +102,14 @@ class Follower:
     def journal_counters(self) -> Mapping[str, int]:
         """What reading the journal met: gaps, missing records."""
         return self._reader.counters
+
+    @property
+    def settled(self) -> bool:
+        """Whether what stands in the store is so now, as far as can be known: only then is it for people to hear.
+
+        A watch without a journal has nothing to wait for.
+        """
+        return self.caught_up and (self._aligned or not self.pipeline.now_ns)
 
     # --- starting ------------------------------------------------------------------------------------------------------
 
@@ -116,7 +125,7 @@ class Follower:
             try:
                 self._tap.restore(kept.tap)
                 self.pipeline.restore(kept.pipeline)
-                self._usage.restore(kept.usage)
+                self._points.usage.restore(kept.usage)
                 self._reader = Reader(self._journal, kept.cursor)
             except ValueError as error:
                 # A half-restored state would be worse than none: whoever called makes fresh parts and starts anew.
@@ -143,8 +152,11 @@ class Follower:
                             await self._take(records, shield)
                         elif self._acts:
                             await self._catch_up_acts()
+                        if not records:
+                            self.behind_s, self.caught_up = 0.0, True
+                        if not self._aligned and self.caught_up and len(records) < RECORDS_MAX:
+                            await self._align(shield)
                 if not records:
-                    self.behind_s, self.caught_up = 0.0, True
                     await trio.sleep(IDLE_S)
                 if trio.current_time() - self._saved_s > SNAPSHOT_EVERY_S:
                     await self.save()
@@ -192,13 +204,33 @@ class Follower:
             log.info("an act has nothing to do after the restart", act=act.id, reason=str(error))
             return None
 
-    async def _told(self, step: Step) -> None:
-        batch, news = Batch(), News(self._hub)
+    async def _align(self, shield: trio.CancelScope) -> None:
+        """Ends in the store what the pipeline has no memory of, once all is read that the store had seen."""
+        if not self.pipeline.now_ns or not aligning.reached(self._reader.cursor, self._goal):
+            return
+        await self._catch_up_acts()
+        try:
+            found = await aligning.misaligned(self._store, self.pipeline)
+        except StoreUnavailableError:
+            return  # the next round tries again
+        for each in found:
+            batch = Batch(acts=[msgspec.structs.replace(each.act, after=self._last)], audit=each.audit)
+            await self._told(each.step, batch, shield)
+            if step := self._again(each.act):
+                await self._told(step, Batch(), shield)
+            self.counters["forgotten_total"] += len(each.step.flags) + len(each.step.alerts)
+        self._aligned = True
+        self._wake_dispatcher()
+
+    async def _told(
+        self, step: Step, batch: Batch | None = None, shield: trio.CancelScope | None = None
+    ) -> None:
+        batch, news = batch or Batch(), News(self._hub)
         batch.add_step(None, (), (), step.flags, step.alerts)
         news.add(step)
         self._count(step)
-        await self._apply(batch)
-        await self._spooled(self._maker.lines(step), step.at_ns)
+        await self._apply(batch, shield)
+        self.counters["points_total"] += await self._points.keep(self._points.of(step), step.at_ns)
         news.publish(self.pipeline.stations)
 
     async def save(self) -> None:
@@ -212,10 +244,10 @@ class Follower:
             cursor=self._reader.cursor,
             tap=self._tap.snapshot(),
             pipeline=self.pipeline.snapshot(),
-            usage=self._usage.snapshot(),
+            usage=self._points.usage.snapshot(),
         )
         try:
-            await trio.to_thread.run_sync(self._flush_spool)
+            await trio.to_thread.run_sync(self._points.flush)
             await trio.to_thread.run_sync(snapshots.save, self._snapshot_file, snapshot)
             self.counters["snapshots_total"] += 1
         except OSError as error:
@@ -223,21 +255,6 @@ class Follower:
             log.error(
                 "the snapshot could not be written", file=str(self._snapshot_file), error=error.strerror
             )
-
-    def _flush_spool(self) -> None:
-        """Before a snapshot, which must not pass points that are not on disk: after a restart they could not be found again.
-
-        Raises:
-            OSError: the disk refuses.
-        """
-        if self._spool is not None and not self._spool.flush(durable=True):
-            raise OSError(None, "the disk does not take the InfluxDB spool")
-
-    async def _spooled(self, lines: list[str], at_ns: int) -> None:
-        if self._spool is not None and lines:
-            self._spool.add(lines, at_ns)
-            self.counters["points_total"] += len(lines)
-            await trio.to_thread.run_sync(self._spool.flush)
 
     async def _take(self, records: Sequence[Record], shield: trio.CancelScope) -> None:
         batch, news, lines = Batch(), News(self._hub), list[str]()
@@ -259,8 +276,10 @@ class Follower:
                 since = time.perf_counter()
         self.counters["records_total"] += len(records)
         batch.cursor = msgspec.json.encode(self._reader.cursor)
+        # Before its alerts are in the store: of a backlog nobody is told until its end.
+        self.caught_up &= clock.now_ns() - records[-1].at_ns < FRESH_NS
         await self._apply(batch, shield)
-        await self._spooled(lines, records[-1].at_ns)
+        self.counters["points_total"] += await self._points.keep(lines, records[-1].at_ns)
         self.read_at_ns = records[-1].at_ns
         age_ns = clock.now_ns() - self.read_at_ns
         self.behind_s = max(0.0, age_ns / 1e9)
@@ -288,10 +307,7 @@ class Follower:
         batch.add_step(step.sighting, step.events, step.changes, step.flags, step.alerts)
         news.add(step)
         self._count(step)
-        if self._spool is not None:
-            lines += self._maker.lines(step)
-            if step.sighting is not None:
-                lines += self._usage.lines(step)
+        lines += self._points.of(step)
 
     def _count(self, step: Step) -> None:
         if isinstance(step.sighting, Frame):

@@ -63,7 +63,7 @@ class Watch:
         channels = build(alerts)
         renderer = alert_renderer(configuration, self.console_address)
         self.store = Store.open(configuration.store)
-        self.dispatcher = Dispatcher(self.store, channels, renderer)
+        self.dispatcher = Dispatcher(self.store, channels, renderer, settled=lambda: self.follower.settled)
         influx = configuration.influx
         self._spool = Spool(influx) if influx.url else None
         self._sink = InfluxSink(influx) if influx.url else None
