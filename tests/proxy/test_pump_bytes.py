@@ -199,7 +199,7 @@ async def test_a_slow_reader_holds_its_sender_back_and_loses_nothing(slow: str) 
         sender, reader = (far, station) if slow == "station" else (station, far)
         sent = await fill(sender, relay)
         assert relay.counters.stalls >= 1
-        held = sum(len(end.out or b"") for end in relay._pump._ends.values())
+        held = sum(len(end.out or b"") for end in relay._pump.links.ends.values())
         assert 0 < held <= relay._settings.limits.chunk_size
         assert journal.chunk_longest <= relay._settings.limits.chunk_size
         # The other direction is not held up meanwhile.

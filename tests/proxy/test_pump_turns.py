@@ -68,7 +68,7 @@ def test_the_close_frame_of_a_csms_that_broke_is_heard_although_a_send_to_it_fai
     link: tuple[Pump, ListRecorder, socket.socket, socket.socket],
 ) -> None:
     pump, recorder, station, csms = link
-    near = next(end for end in pump._ends.values() if end.side == 0)
+    near = next(end for end in pump.links.ends.values() if end.side == 0)
     station.sendall(b"hello")
     say_close_and_break(csms)
     pump._turn([(near.fd, IN_OUT)])
@@ -82,7 +82,7 @@ def test_it_is_heard_too_when_what_failed_were_bytes_that_had_waited_for_it(
     link: tuple[Pump, ListRecorder, socket.socket, socket.socket],
 ) -> None:
     pump, _, station, csms = link
-    near, far = sorted(pump._ends.values(), key=lambda end: end.side)
+    near, far = sorted(pump.links.ends.values(), key=lambda end: end.side)
     pump._stall(near, far, b"waiting")
     say_close_and_break(csms)
     pump._turn([(far.fd, IN_OUT)])

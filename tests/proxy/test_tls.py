@@ -172,7 +172,7 @@ async def test_a_slow_station_behind_tls_loses_nothing_and_costs_one_chunk(autho
             with trio.fail_after(PATIENCE_S):
                 while not relay.counters.stalls:
                     await trio.sleep(0.001)
-            held = [len(end.out) for end in relay._pump._ends.values() if end.out]
+            held = [len(end.out) for end in relay._pump.links.ends.values() if end.out]
             assert sum(held) <= relay._settings.limits.chunk_size
             assert await read_exactly(station, len(data)) == data
 

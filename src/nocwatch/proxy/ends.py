@@ -29,9 +29,10 @@ class Link:
         info: what the open event said.
         by, reason: who ended it, by what; empty while neither side has.
         half_closed_at: trio time since which one side has ended and all it sent is delivered; None otherwise.
+        let_go: to be called when it has ended; None where nobody counts.
     """
 
-    __slots__ = ("by", "connection", "half_closed_at", "info", "reason")
+    __slots__ = ("by", "connection", "half_closed_at", "info", "let_go", "reason")
 
     def __init__(self, connection: int, info: LinkInfo) -> None:
         self.connection = connection
@@ -39,6 +40,7 @@ class Link:
         self.by = ""
         self.reason = ""
         self.half_closed_at: float | None = None
+        self.let_go: Callable[[], None] | None = None
 
     def ended(self, by: str, reason: str) -> None:
         """The first who ends a link has ended it, whatever follows."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from nocwatch.proxy.counters import Counters
 from nocwatch.proxy.ends import End, Link
 from nocwatch.proxy.recorder import Guard
+from nocwatch.proxy.stopwatch import Stopwatch
 
 
 class Notes:
@@ -21,10 +22,11 @@ class Notes:
         reads: chunks, by side.
     """
 
-    __slots__ = ("_counters", "_endings", "_guard", "chunks", "keys", "moved", "reads")
+    __slots__ = ("_counters", "_endings", "_guard", "_stopwatch", "chunks", "keys", "moved", "reads")
 
-    def __init__(self, guard: Guard, counters: Counters) -> None:
+    def __init__(self, guard: Guard, counters: Counters, stopwatch: Stopwatch) -> None:
         self._guard = guard
+        self._stopwatch = stopwatch
         self._counters = counters
         self._endings: list[tuple[int, bytes]] = []
         self.keys: list[int] = []
@@ -48,6 +50,8 @@ class Notes:
     def closed(self, link: Link) -> None:
         """A link has ended; told behind the turn's chunks."""
         self._counters.links_open -= 1
+        if link.let_go is not None:
+            link.let_go()
         ending = f"{link.by}_{link.reason}"
         self._counters.closed[ending] = self._counters.closed.get(ending, 0) + 1
         self._endings.append((link.connection, link.info.event("closed", by=link.by, reason=link.reason)))
@@ -55,6 +59,7 @@ class Notes:
     def tell(self, at_ns: int) -> None:
         """Tells the recorder of the turn: the chunks first, so that no link has bytes after its end."""
         if self.chunks:
+            self._stopwatch.sent(self.reads)
             keys, chunks = self.keys, self.chunks
             self.keys, self.chunks = [], []
             self._guard.chunks(at_ns, keys, chunks)

@@ -24,36 +24,41 @@ import structlog
 import trio
 
 from nocwatch import clock
-from nocwatch.proxy import sockets
 from nocwatch.proxy.counters import Counters
-from nocwatch.proxy.ends import SIDES, End, Link, reason_of
+from nocwatch.proxy.ends import End, Link
+from nocwatch.proxy.links import Links
 from nocwatch.proxy.notes import Notes
 from nocwatch.proxy.recorder import Guard
 from nocwatch.proxy.settings import Limits
+from nocwatch.proxy.stopwatch import Stopwatch
 
 _log = structlog.get_logger(__name__)
 
 EVENTS_MAX = 256
-"""Events taken from epoll in one turn. More would keep accepts and handshakes waiting for longer than a few ms."""
+"""Events taken from epoll before trio's other tasks have theirs, in one turn or in several short ones: a poll costs a twentieth of
+the way round trio's loop. More would keep accepts and handshakes waiting for longer than a few ms."""
 
 _IN, _OUT, _ERR = select.EPOLLIN, select.EPOLLOUT, select.EPOLLERR
-_ALL = _IN | _OUT | select.EPOLLRDHUP | select.EPOLLET
 _CALM = _IN | _OUT
 
 
 class Pump:
-    """All links of one relay process. ``turns``: how many there were; the watchdog's proof that it lives."""
+    """Moves what the links of one relay process have to say.
+
+    Attributes:
+        links: all of them.
+        turns: how many there were; the watchdog's proof that it lives.
+    """
 
     def __init__(self, guard: Guard, counters: Counters, limits: Limits) -> None:
         self._counters = counters
+        self._stopwatch = Stopwatch()
         self._size = limits.chunk_size
         self._quota = limits.chunks_per_turn
-        self._half_closed_max_s = limits.half_closed_max
         self._epoll = select.epoll()
-        self._ends: dict[int, End] = {}
         self._again: list[End] = []
-        self._half_closed: dict[Link, End] = {}
-        self._notes = Notes(guard, counters)
+        self._notes = Notes(guard, counters, self._stopwatch)
+        self.links = Links(self._epoll, self._notes, limits.half_closed_max)
         self.turns = 0
 
     def fileno(self) -> int:
@@ -77,17 +82,15 @@ class Pump:
             from_station: bytes that came glued to the request, to be sent before all others.
             from_csms: bytes that came glued to the answer, likewise.
         """
-        near, far = End(station, 0, link), End(csms, 1, link)
-        near.peer, far.peer = far, near
-        self._ends[near.fd], self._ends[far.fd] = near, far
+        near, far = self.links.add(link, station, csms)
         at_ns = clock.now_ns()
         self._notes.opened(at_ns, link)
         try:
-            self._epoll.register(near.fd, _ALL)
-            self._epoll.register(far.fd, _ALL)
+            self.links.watch(near)
+            self.links.watch(far)
         except OSError as error:
             self._counters.pump_errors += 1
-            self._break(near, error)
+            self.links.broke(near, error)
         for end, glued in ((near, from_station), (far, from_csms)):
             if glued and end.peer is not None:
                 self._pass_on(end, end.peer, glued)
@@ -96,38 +99,38 @@ class Pump:
     async def run(self) -> None:
         """Carries bytes until cancelled; ``close_all`` then ends what is left."""
         fd, poll = self._epoll.fileno(), self._epoll.poll
+        asks, emptied = self._stopwatch.asks, self._stopwatch.emptied
+        trio.lowlevel.add_instrument(self._stopwatch)
         while True:
             if self._again:
                 await trio.lowlevel.checkpoint()
             else:
                 await trio.lowlevel.wait_readable(fd)
-            self._turn(poll(0, EVENTS_MAX))
-            self.turns += 1
+            left = EVENTS_MAX
+            while left > 0:
+                asks()
+                events = poll(0, left)
+                if events or self._again:
+                    self._turn(events)
+                    self.turns += 1
+                if len(events) < left:
+                    emptied()
+                if not events or self._again:
+                    break
+                left -= len(events)
 
-    def live(self) -> list[tuple[int, bytes]]:
-        """Connection and ``live`` event of each link, for the start of a journal segment."""
-        links = {end.link for end in list(self._ends.values())}
-        return [(link.connection, link.info.event("live")) for link in links]
+    def delays(self) -> dict[str, int]:
+        """How long chunks were kept, as a tick holds it."""
+        return self._stopwatch.flat()
 
     def sweep(self) -> None:
-        """Ends links that one side left longer ago than ``half_closed_max``. Called once a second."""
-        before = trio.current_time() - self._half_closed_max_s
-        for link, end in list(self._half_closed.items()):
-            if link.half_closed_at is not None and link.half_closed_at <= before:
-                self._finish(end)
+        """Ends links that one side left too long ago. Called once a second."""
+        self.links.sweep()
         self._notes.tell(clock.now_ns())
 
     def close_all(self) -> None:
         """Ends every link in order, at TCP level: the relay is going."""
-        for end in list(self._ends.values()):
-            if end.peer is not None:
-                end.link.ended("relay", "shutdown")
-                for each in (end, end.peer):
-                    try:
-                        sockets.end_sending(each.sock)
-                    except OSError:
-                        continue  # it is gone already, which is all we want of it
-                self._finish(end)
+        self.links.close_all()
         self._notes.tell(clock.now_ns())
 
     def close(self) -> None:
@@ -139,7 +142,7 @@ class Pump:
         at_ns = clock.now_ns()
         if self._again:
             self._take_turns()
-        get = self._ends.get
+        get = self.links.ends.get
         size = self._size
         notes = self._notes
         moved, reads = notes.moved, notes.reads
@@ -150,12 +153,14 @@ class Pump:
                 continue
             try:
                 if event == _CALM and end.calm:
-                    data = end.recv(size)
+                    recv = end.recv  # named first: CPython 3.11 is slower at calling through a slot
+                    data = recv(size)
                     if data:
                         peer = end.peer
+                        send = peer.send  # type: ignore[union-attr]  # a calm end has a peer
                         count = len(data)
                         try:
-                            sent = peer.send(data)  # type: ignore[union-attr]  # a calm end has a peer
+                            sent = send(data)
                         except BlockingIOError:
                             sent = 0
                         except OSError as error:
@@ -171,13 +176,13 @@ class Pump:
                         elif count == size:
                             self._queue(end)
                         continue
-                    self._end_of(end)
+                    self.links.left(end)
                 else:
                     self._attend(end, event)
             except BlockingIOError:
                 continue
             except OSError as error:
-                self._break(end, error)
+                self.links.broke(end, error)
             except Exception as error:  # noqa: BLE001 - a fault of ours may cost one link, never all of them
                 self._fault(end, error)
         notes.tell(at_ns)
@@ -185,7 +190,7 @@ class Pump:
     def _fault(self, end: End, error: Exception) -> None:
         self._counters.pump_errors += 1
         _log.exception("a link ended by a fault of the relay", connection=end.link.connection)
-        self._break(end, error)
+        self.links.broke(end, error)
 
     def _take_turns(self) -> None:
         waiting, self._again = self._again, []
@@ -203,7 +208,7 @@ class Pump:
         if event & _ERR and (end.eof or end.stopped):
             # It will not be read, so the error would stay unseen: what it sent and nobody took is lost with it.
             number = end.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-            self._break(end, OSError(number or errno.ECONNRESET, "reset"))
+            self.links.broke(end, OSError(number or errno.ECONNRESET, "reset"))
             return
         if end.out is not None:
             self._flush(end)
@@ -221,10 +226,10 @@ class Pump:
             except BlockingIOError:
                 return
             except OSError as error:
-                self._break(end, error)
+                self.links.broke(end, error)
                 return
             if not data:
-                self._end_of(end)
+                self.links.left(end)
                 return
             self._pass_on(end, peer, data)
         if end.peer is not None and not end.stopped:
@@ -263,7 +268,7 @@ class Pump:
             return
         except OSError as error:
             self._last_words(end)
-            self._break(end, error)
+            self.links.broke(end, error)
             return
         if sent != len(waiting):
             end.out = waiting[sent:]
@@ -276,30 +281,11 @@ class Pump:
             peer.settle()
             self._carry(peer)
 
-    def _end_of(self, end: End) -> None:
-        """A side ended its sending. Nothing of it can be waiting, or it would not have been read."""
-        link, peer = end.link, end.peer
-        if peer is None:
-            return
-        end.eof = True
-        end.calm = False
-        link.ended(SIDES[end.side], "fin")
-        try:
-            sockets.end_sending(peer.sock)
-        except OSError as error:
-            self._break(peer, error)
-            return
-        if peer.eof:
-            self._finish(end)
-        else:
-            link.half_closed_at = trio.current_time()
-            self._half_closed[link] = end
-
     def _lost(self, end: End, peer: End, data: bytes, error: OSError) -> None:
         """The receiver turned out to be gone."""
         self._notes.chunk(end, data)
         self._last_words(peer)
-        self._break(peer, error)
+        self.links.broke(peer, error)
 
     def _last_words(self, end: End) -> None:
         """What a broken connection had sent before it broke still goes to the other side, as far as that takes it.
@@ -317,30 +303,3 @@ class Pump:
                     return
         except OSError:
             return  # would block or broken: either way there is no more to hand on
-
-    def _break(self, end: End, error: BaseException) -> None:
-        """This end's connection broke: the other side gets a RST, as it would have without us."""
-        end.link.ended(SIDES[end.side], reason_of(error))
-        self._finish(end, reset=end.peer)
-
-    def _finish(self, end: End, reset: End | None = None) -> None:
-        peer, link = end.peer, end.link
-        if peer is None:
-            return
-        for each in (end, peer):
-            del self._ends[each.fd]
-            each.peer = each.out = None
-            each.eof, each.calm = True, False
-            del (
-                each.recv,
-                each.send,
-            )  # bound methods of the socket: without them it goes at once, not with the next GC
-            try:
-                if each is reset:
-                    sockets.reset(each.sock)
-                else:
-                    each.sock.close()
-            except OSError as error:
-                _log.debug("closing a broken socket failed", error=str(error))
-        self._half_closed.pop(link, None)
-        self._notes.closed(link)

@@ -1,0 +1,120 @@
+"""The links of one relay process: who is connected to whom, and how each link ends.
+
+Not the carrying of bytes (``pump.py``). What always holds: a FIN leaves the other direction open until its side ends too,
+or for ``half_closed_max``; a broken end gives the other side a RST, as it would have had without us; a link that has
+ended is told once, and leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+
+import structlog
+import trio
+
+from nocwatch.proxy import sockets
+from nocwatch.proxy.ends import SIDES, End, Link, reason_of
+from nocwatch.proxy.notes import Notes
+
+_log = structlog.get_logger(__name__)
+
+_ALL = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
+
+
+class Links:
+    """All of them, and their descriptors in the epoll.
+
+    Attributes:
+        ends: by descriptor.
+    """
+
+    def __init__(self, epoll: select.epoll, notes: Notes, half_closed_max_s: float) -> None:
+        self.ends: dict[int, End] = {}
+        self._epoll = epoll
+        self._notes = notes
+        self._half_closed: dict[Link, End] = {}
+        self._half_closed_max_s = half_closed_max_s
+
+    def add(self, link: Link, station: socket.socket, csms: socket.socket) -> tuple[End, End]:
+        """Two ends that know each other, the station's first; ``watch`` is next."""
+        near, far = End(station, 0, link), End(csms, 1, link)
+        near.peer, far.peer = far, near
+        self.ends[near.fd], self.ends[far.fd] = near, far
+        return near, far
+
+    def watch(self, end: End) -> None:
+        """Gives an end to the epoll, once for everything.
+
+        Raises:
+            OSError: the kernel has no room for it.
+        """
+        self._epoll.register(end.fd, _ALL)
+
+    def live(self) -> list[tuple[int, bytes]]:
+        """Connection and ``live`` event of each link, for the start of a journal segment."""
+        links = {end.link for end in list(self.ends.values())}
+        return [(link.connection, link.info.event("live")) for link in links]
+
+    def left(self, end: End) -> None:
+        """A side ended its sending. Nothing of it can be waiting, or it would not have been read."""
+        link, peer = end.link, end.peer
+        if peer is None:
+            return
+        end.eof = True
+        end.calm = False
+        link.ended(SIDES[end.side], "fin")
+        try:
+            sockets.end_sending(peer.sock)
+        except OSError as error:
+            self.broke(peer, error)
+            return
+        if peer.eof:
+            self._finish(end)
+        else:
+            link.half_closed_at = trio.current_time()
+            self._half_closed[link] = end
+
+    def broke(self, end: End, error: BaseException) -> None:
+        """This end's connection broke: the other side gets a RST."""
+        end.link.ended(SIDES[end.side], reason_of(error))
+        self._finish(end, reset=end.peer)
+
+    def sweep(self) -> None:
+        """Ends links that one side left longer ago than ``half_closed_max``."""
+        before = trio.current_time() - self._half_closed_max_s
+        for link, end in list(self._half_closed.items()):
+            if link.half_closed_at is not None and link.half_closed_at <= before:
+                self._finish(end)
+
+    def close_all(self) -> None:
+        """Ends every link in order, at TCP level: the relay is going."""
+        for end in list(self.ends.values()):
+            if end.peer is not None:
+                end.link.ended("relay", "shutdown")
+                for each in (end, end.peer):
+                    try:
+                        sockets.end_sending(each.sock)
+                    except OSError:
+                        continue  # it is gone already, which is all we want of it
+                self._finish(end)
+
+    def _finish(self, end: End, reset: End | None = None) -> None:
+        peer, link = end.peer, end.link
+        if peer is None:
+            return
+        for each in (end, peer):
+            del self.ends[each.fd]
+            each.peer = each.out = None
+            each.eof, each.calm = True, False
+            # Bound methods of the socket: without them it goes at once, not with the next garbage collection.
+            del each.recv, each.send
+            try:
+                if each is reset:
+                    sockets.reset(each.sock)
+                else:
+                    each.sock.close()
+            except OSError as error:
+                _log.debug("closing a broken socket failed", error=str(error))
+        self._half_closed.pop(link, None)
+        self._notes.closed(link)
