@@ -244,6 +244,9 @@ async def _process(client: httpx2.AsyncClient, name: str, address: str) -> Findi
             f"Start it: nocwatch run, or nocwatch {name}.",
         )
     if answer.status_code == 200:
+        remarks = "; ".join(map(str, answer.json().get("remarks", [])))
+        if remarks:
+            return Finding("warning", name, f"runs; {remarks}", "The console's System page has the figures.")
         return Finding("good", name, "runs and is able to do its job")
     reasons = "; ".join(map(str, answer.json().get("reasons", []))) or f"it answers {answer.status_code}"
     return Finding("bad", name, reasons, "The console's System page has the figures.")

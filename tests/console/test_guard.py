@@ -255,7 +255,8 @@ async def test_hostile_names_frames_and_errors_are_text_everywhere(tmp_path: Pat
         )
     )
     network.keep()
-    network.problems.append(EVIL)
+    network.reasons.append(EVIL)
+    network.remarks.append(EVIL)
     async with served(network) as address, httpx2.AsyncClient(base_url=address) as client:
         fleet = (await client.get("/fleet")).text
         (station,) = re.findall(r'data-href="(/stations/[^"]*)"', fleet)

@@ -164,7 +164,7 @@ async def address(network: Network) -> AsyncIterator[str]:
 async def test_changes_arrive_over_the_wire_as_whole_documents(address: str, network: Network) -> None:
     async with Feed(address, "?kind=station,flag") as feed:
         name, hello = await feed.next()
-        assert (name, hello["problems"]) == ("hello", [])
+        assert (name, hello["reasons"], hello["remarks"]) == ("hello", [], [])
         network.hub.publish(msgspec.structs.replace(network.stations["CP-HAF-001"], online=False))
         name, document = await feed.next()
         assert (name, document["id"], document["online"], document["site"]) == (
@@ -197,11 +197,16 @@ async def test_heartbeat_tells_that_nocwatch_is_in_trouble(
     monkeypatch.setattr(events, "HEARTBEAT_S", 0.05)
     async with Feed(address, "?kind=heartbeat") as feed:
         assert (await feed.next())[0] == "hello"
-        network.problems.append("The journal lags by 90 s.")
+        network.reasons.append("The journal lags by 90 s.")
+        network.remarks.append("InfluxDB does not answer.")
         seen = [await feed.next() for _ in range(3)]
         assert seen[-1] == (
             "heartbeat",
-            {"now": seen[-1][1]["now"], "problems": ["The journal lags by 90 s."]},
+            {
+                "now": seen[-1][1]["now"],
+                "reasons": ["The journal lags by 90 s."],
+                "remarks": ["InfluxDB does not answer."],
+            },
         )
 
 

@@ -71,7 +71,7 @@ async def test_overview_of_an_empty_network_says_how_stations_appear(
 async def test_trouble_of_nocwatch_itself_stands_on_every_page(
     client: httpx2.AsyncClient, network: Network
 ) -> None:
-    network.problems.append("The relay has written nothing for 41 s.")
+    network.reasons.append("The relay has written nothing for 41 s.")
     for page in PAGES:
         text = (await client.get(page)).text
         assert re.search(r'data-trouble[^>]*role="status">', text), page
@@ -256,12 +256,34 @@ async def test_bad_query_is_a_sentence_and_not_a_traceback(client: httpx2.AsyncC
 
 async def test_health_and_readiness_tell_the_reasons(client: httpx2.AsyncClient, network: Network) -> None:
     assert (await client.get("/healthz")).text == "alive\n"
-    assert (await client.get("/readyz")).json() == {"ready": True, "reasons": []}
-    network.problems.append("The store cannot be written to.")
+    assert (await client.get("/readyz")).json() == {"ready": True, "reasons": [], "remarks": []}
+    network.reasons.append("The store cannot be written to.")
     answer = await client.get("/readyz")
     assert answer.status_code == 503
-    assert answer.json() == {"ready": False, "reasons": ["The store cannot be written to."]}
+    assert answer.json() == {
+        "ready": False,
+        "reasons": ["The store cannot be written to."],
+        "remarks": [],
+    }
     assert (await client.get("/healthz")).status_code == 200
+
+
+async def test_a_console_whose_influxdb_is_away_stays_in_service_and_says_so(
+    client: httpx2.AsyncClient, network: Network
+) -> None:
+    """Whoever takes a console out of service on a 503 would take it away when it is needed."""
+    network.remarks.append("InfluxDB does not answer; 40 s of points wait in the spool.")
+    answer = await client.get("/readyz")
+    assert (answer.status_code, answer.json()) == (
+        200,
+        {"ready": True, "reasons": [], "remarks": network.remarks},
+    )
+    for page in PAGES:
+        text = (await client.get(page)).text
+        assert re.search(r'data-remark[^>]*role="status">', text), page
+        assert re.search(r'data-trouble[^>]*role="status" hidden>', text), page
+    assert "nocwatch itself needs a look" not in (await client.get("/")).text
+    assert "nocwatch works, and needs a look" in (await client.get("/system")).text
 
 
 async def test_an_alert_below_another_is_marked_and_leaves_the_overview(

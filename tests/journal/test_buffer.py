@@ -6,6 +6,7 @@ import msgspec
 
 from nocwatch.journal.buffer import BATCH_BYTES, RECORD_COST, Batch, Buffer
 from nocwatch.journal.writer import COUNTERS
+from nocwatch.moments import SECOND_NS
 from nocwatch.records import Gap, RecordKind
 
 MIB = 1 << 20
@@ -38,6 +39,16 @@ def test_after_an_overflow_nothing_is_taken_until_there_is_a_quarter_of_room() -
     )
     assert last.chunks[-1] == b"again"
     assert counters["journal_dropped_bytes"] == 2 * size
+
+
+def test_when_the_last_observation_was_lost_is_kept_with_how_many() -> None:
+    counters = dict.fromkeys(COUNTERS, 0)
+    buffer = Buffer(MIB, counters)
+    buffer.add(5 * SECOND_NS, RecordKind.CHUNK, 1, 0, b"taken")
+    assert counters["journal_dropped_timestamp_seconds"] == 0
+    buffer.add_chunks(7 * SECOND_NS, [2], [bytes(MIB)])
+    buffer.add(9 * SECOND_NS, RecordKind.TICK, 0, 0, b"taken: the reserve is for ticks")
+    assert counters["journal_dropped_timestamp_seconds"] == 7
 
 
 def test_batches_are_short_enough_for_one_write_each() -> None:

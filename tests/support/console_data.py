@@ -59,7 +59,8 @@ class Network:
         self.now = now_ns
         self.stations: dict[str, Station] = {}
         self.places = places or Places()
-        self.problems: list[str] = []
+        self.reasons: list[str] = []
+        self.remarks: list[str] = []
         self.facts: list[RuleFacts] = []
         self.done: list[tuple[str, ...]] = []
         self.batch = Batch()
@@ -79,7 +80,8 @@ class Network:
 
     def status(self) -> Mapping[str, Any]:
         return {
-            "problems": self.problems,
+            "reasons": self.reasons,
+            "remarks": self.remarks,
             "relay": {
                 "alive": True,
                 "last_tick_age_s": 0.4,

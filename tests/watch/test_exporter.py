@@ -32,8 +32,8 @@ class Watching:
     def place(self, station: str) -> Place:
         return self._told(Place(station=station, site="depot"))
 
-    def problems(self) -> list[str]:
-        return self._told([])
+    def ready(self) -> tuple[list[str], list[str]]:
+        return self._told(([], ["InfluxDB does not answer."]))
 
     def __getattr__(self, name: str) -> Any:
         return lambda: self._told({})
@@ -52,6 +52,9 @@ async def test_figures_are_taken_in_the_loops_own_thread(client: httpx2.AsyncCli
     assert 'nocwatch_station_online{site="depot",station="CP1"} 1.0' in answer.text
 
 
-async def test_a_watch_without_problems_is_ready(client: httpx2.AsyncClient) -> None:
+async def test_a_watch_that_others_fail_is_ready_and_says_what_is_amiss(client: httpx2.AsyncClient) -> None:
     answer = await client.get("/readyz")
-    assert (answer.status_code, answer.json()) == (200, {"ready": True, "reasons": []})
+    assert (answer.status_code, answer.json()) == (
+        200,
+        {"ready": True, "reasons": [], "remarks": ["InfluxDB does not answer."]},
+    )

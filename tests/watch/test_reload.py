@@ -25,9 +25,9 @@ async def rules(deployment: Deployment) -> str:
         return (await client.get(deployment.console("/rules"))).text
 
 
-async def problems(deployment: Deployment) -> list[str]:
+async def remarks(deployment: Deployment) -> list[str]:
     async with httpx2.AsyncClient(timeout=5) as client:
-        return list((await client.get(deployment.metrics("/readyz"))).json()["reasons"])
+        return list((await client.get(deployment.metrics("/readyz"))).json()["remarks"])
 
 
 async def test_a_saved_rule_holds_without_a_restart_and_a_mistake_changes_nothing(
@@ -47,14 +47,14 @@ async def test_a_saved_rule_holds_without_a_restart_and_a_mistake_changes_nothin
     (folder / "mine.yaml").write_text("rule: my_flapping\ndetector: flaping\n")
 
     async def complained() -> bool:
-        return any("mine.yaml:2:detector" in problem for problem in await problems(deployment))
+        return any("mine.yaml:2:detector" in remark for remark in await remarks(deployment))
 
     await until(complained, "the mistake is told with its place")
     assert "faulted" in await rules(deployment)
     (folder / "mine.yaml").unlink()
 
     async def calm() -> bool:
-        return not any("mine.yaml" in problem for problem in await problems(deployment))
+        return not any("mine.yaml" in remark for remark in await remarks(deployment))
 
     await until(calm, "the mistake is gone")
     assert "my_flapping" not in await rules(deployment)

@@ -30,7 +30,7 @@ from nocwatch.console.pages.home import HomePages
 from nocwatch.console.pages.sessions import SessionPages
 from nocwatch.console.pages.station import StationPages
 from nocwatch.console.pages.troubles import TroublePages
-from nocwatch.console.services import Services
+from nocwatch.console.services import Health, Services
 from nocwatch.console.settings import ConsoleSettings
 from nocwatch.console.shell import STATIC, Console
 from nocwatch.errors import NocwatchError
@@ -86,8 +86,9 @@ async def _healthz(_request: Request) -> Response:
 
 def _readiness(services: Services) -> Callable[[Request], Awaitable[Response]]:
     async def readyz(_request: Request) -> Response:
-        problems = [str(problem) for problem in services.status().get("problems", ())]
-        return answer({"ready": not problems, "reasons": problems}, 503 if problems else 200)
+        health = Health.of(services.status())
+        body = {"ready": not health.reasons, "reasons": health.reasons, "remarks": health.remarks}
+        return answer(body, 503 if health.reasons else 200)
 
     return readyz
 

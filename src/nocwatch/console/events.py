@@ -20,6 +20,7 @@ from starlette.types import Receive, Scope, Send
 from nocwatch.alerts.alert import Alert
 from nocwatch.console.api import failure
 from nocwatch.console.live import KINDS, Behind, Closing, Follower, Full, Interest, Thing
+from nocwatch.console.services import Health
 from nocwatch.console.shell import Console
 from nocwatch.console.views import shapes
 from nocwatch.flags import Flag
@@ -94,8 +95,9 @@ class Events:
 
     def _beat(self, name: str) -> bytes:
         services = self.console.services
-        problems = [str(problem) for problem in services.status().get("problems", ())]
-        return _event(name, msgspec.json.encode({"now": rfc3339(services.now_ns()), "problems": problems}))
+        health = Health.of(services.status())
+        beat = {"now": rfc3339(services.now_ns()), "reasons": health.reasons, "remarks": health.remarks}
+        return _event(name, msgspec.json.encode(beat))
 
     async def _document(self, thing: Thing) -> bytes:
         match thing:

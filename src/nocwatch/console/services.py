@@ -7,7 +7,7 @@ what a person does to an alert or a flag goes through the watch, so that it ente
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol, Self
 
 import msgspec
 
@@ -46,6 +46,21 @@ class RuleFacts(msgspec.Struct, frozen=True, kw_only=True):
     file: str = ""
 
 
+class Health(NamedTuple):
+    """How nocwatch itself is: why it cannot do its job (empty: it can), and what an operator should know besides."""
+
+    reasons: list[str]
+    remarks: list[str]
+
+    @classmethod
+    def of(cls, status: Mapping[str, Any]) -> Self:
+        """As ``Services.status`` tells it."""
+        return cls(
+            [str(reason) for reason in status.get("reasons", ())],
+            [str(remark) for remark in status.get("remarks", ())],
+        )
+
+
 class Services(Protocol):
     """The watch, as seen from the console. All of it is called in the watch's trio thread."""
 
@@ -69,7 +84,7 @@ class Services(Protocol):
     def status(self) -> Mapping[str, Any]:
         """How nocwatch itself is, for the System page, ``/readyz`` and the band across the pages.
 
-        ``problems``: sentences, none when all is well. Every other key is a section of the page: a mapping of name →
+        ``reasons`` and ``remarks``: sentences (``Health``), none when all is well. Every other key is a section of the page: a mapping of name →
         number, text, bool or None, or a list of such mappings (one a line, ``name`` first). Units stand last in a name:
         ``lag_s``, ``written_bytes``, ``seen_at_ns``; they are shown as durations, sizes and times.
         """

@@ -21,7 +21,7 @@ from nocwatch.console import addresses, guard
 from nocwatch.console.addresses import Address
 from nocwatch.console.archive import Archive
 from nocwatch.console.guard import Tokens
-from nocwatch.console.services import Services
+from nocwatch.console.services import Health, Services
 from nocwatch.console.settings import ConsoleSettings
 from nocwatch.console.views import looks, sessions, words
 from nocwatch.flags import Blame, Severity
@@ -53,7 +53,7 @@ class Shell(NamedTuple):
     wall: bool
     query: str
     rail: list[Entry]
-    problems: list[str]
+    health: Health
     token: str
     by: str
 
@@ -126,7 +126,6 @@ class Console:
             Entry("Rules", "/rules", "rules"),
             Entry("System", "/system", "system"),
         ]
-        problems = [str(problem) for problem in self.services.status().get("problems", ())]
         theme = request.query_params.get("theme") or request.cookies.get("nocwatch_theme", "auto")
         wall = request.query_params.get("wall") or request.cookies.get("nocwatch_wall", "0")
         return Shell(
@@ -137,7 +136,7 @@ class Console:
             wall == "1",
             request.query_params.get("q", "")[:200] if active == "Search" else "",
             rail,
-            problems,
+            Health.of(self.services.status()),
             self.tokens.token(visit),
             unquote(request.cookies.get("nocwatch_by", ""))[:80],
         )

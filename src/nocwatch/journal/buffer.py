@@ -16,6 +16,7 @@ from threading import Lock
 import msgspec
 
 from nocwatch.journal.blocks import RECORD_DATA_MAX
+from nocwatch.moments import SECOND_NS
 from nocwatch.records import Gap, RecordKind
 
 BATCH_BYTES = 256 << 10
@@ -80,7 +81,7 @@ class Buffer:
         bound = self.size_max + self.size_max // RESERVE_SHARE if important else self._bound
         with self._lock:
             if self.cost + len(data) + RECORD_COST > bound or len(data) > RECORD_DATA_MAX:
-                self._drop(1, len(data))
+                self._drop(at_ns, 1, len(data))
                 return
             if self._lost_records:
                 self._mark_gap(at_ns)
@@ -93,7 +94,7 @@ class Buffer:
         cost = size + count * RECORD_COST
         with self._lock:
             if self.cost + cost > self._bound:
-                self._drop(count, size)
+                self._drop(at_ns, count, size)
                 return
             if self._lost_records:
                 self._mark_gap(at_ns)
@@ -159,12 +160,13 @@ class Buffer:
             self._closed.append(self._open)
             self._open = Batch()
 
-    def _drop(self, records: int, size: int) -> None:
+    def _drop(self, at_ns: int, records: int, size: int) -> None:
         self._bound = self.size_max - self.size_max // 4
         self._lost_records += records
         self._lost_bytes += size
         self._counters["journal_dropped_records"] += records
         self._counters["journal_dropped_bytes"] += size
+        self._counters["journal_dropped_timestamp_seconds"] = at_ns // SECOND_NS
 
     def _mark_gap(self, at_ns: int) -> None:
         gap = Gap(records=self._lost_records, bytes=self._lost_bytes, reason=self.reason)

@@ -242,6 +242,7 @@ class Writer:
     def _count_lost(self, records: int, size: int) -> None:
         self.counters["journal_dropped_records"] += records
         self.counters["journal_dropped_bytes"] += size
+        self.counters["journal_dropped_timestamp_seconds"] = clock.now_ns() // moments.SECOND_NS
 
     def _begin_segment_if_due(self) -> None:
         file = self._file
@@ -330,6 +331,7 @@ COUNTERS = (
     "journal_buffered_bytes",
     "journal_dropped_records",
     "journal_dropped_bytes",
+    "journal_dropped_timestamp_seconds",
     "journal_write_errors",
     "journal_torn_bytes",
     "journal_expired_segments",

@@ -9,6 +9,8 @@ MEANINGS: dict[str, str] = {
     "links_open": "Pairs of station and CSMS, now.",
     "links": "Pairs made.",
     "refused": "Stations refused, by reason.",
+    "refusals_untold": "Refusals that were counted and not journaled, because of too many in that second.",
+    "addresses_forgotten": "Addresses whose rate was given up for want of room.",
     "closed": "Links ended, by whom and how.",
     "bytes_from_station": "Bytes carried from stations, after the heads.",
     "bytes_from_csms": "Bytes carried from the CSMS, after the heads.",
@@ -18,6 +20,13 @@ MEANINGS: dict[str, str] = {
     "recorder_errors": "Chunks that the recorder threw out: seen by nobody, carried all the same.",
     "pump_errors": "Links that ended by a mistake of the relay's own.",
     "draining": "1 while the relay shuts down and waits for its links.",
+    "reloads": "Configurations taken over after SIGHUP.",
+    "reload_failures": "Configurations that had a mistake; the former one stayed in force.",
+    "start_time_seconds": "When the relay started; of several workers, the youngest.",
+    "workers": "Relay processes that the configuration asks for.",
+    "worker_up": "1 while that worker carries bytes; only where there are several.",
+    "worker_links_open": "Pairs of station and CSMS that it has, now.",
+    "worker_restarts": "How often it ended unasked and was started again.",
     "upstream_up": "0 while the last dial of that CSMS failed.",
     "journal_records": "Records written to the journal.",
     "journal_bytes": "Bytes of data in them.",
@@ -28,6 +37,7 @@ MEANINGS: dict[str, str] = {
     "journal_buffered_bytes": "Bytes that wait in memory for the disk, now.",
     "journal_dropped_records": "Observations lost because the disk was full or slow; their bytes were carried all the same.",
     "journal_dropped_bytes": "Bytes of data in them.",
+    "journal_dropped_timestamp_seconds": "When the last of them was lost; 0: none since the start.",
     "journal_write_errors": "Writes, syncs and deletions that the disk refused.",
     "journal_torn_bytes": "Bytes of an unfinished write that were cut off at the start.",
     "journal_expired_segments": "Segments deleted by age or size.",
@@ -46,6 +56,8 @@ class Counters:
         links_open: pairs, now.
         links: pairs since the start.
         refused: how many were refused, by bounded reason (``Flaw``, ``upstream_refused``, ``answer_401`` and so on).
+        refusals_untold: how many of them the journal was not told of.
+        addresses_forgotten: addresses whose rate was given up for want of room.
         closed: how many links ended, by ``<by>_<reason>``.
         bytes_from_station, bytes_from_csms: carried after the heads.
         chunks_from_station, chunks_from_csms: reads that carried them.
@@ -57,6 +69,7 @@ class Counters:
     __slots__ = (
         "accept_errors",
         "accepted",
+        "addresses_forgotten",
         "bytes_from_csms",
         "bytes_from_station",
         "chunks_from_csms",
@@ -67,6 +80,7 @@ class Counters:
         "links_open",
         "pump_errors",
         "recorder_errors",
+        "refusals_untold",
         "refused",
         "stalls",
     )
@@ -77,6 +91,7 @@ class Counters:
         self.accepted = self.accept_errors = self.handshakes_open = self.links_open = self.links = 0
         self.bytes_from_station = self.bytes_from_csms = self.chunks_from_station = self.chunks_from_csms = 0
         self.stalls = self.recorder_errors = self.pump_errors = 0
+        self.refusals_untold = self.addresses_forgotten = 0
         self.refused: dict[str, int] = {}
         self.closed: dict[str, int] = {}
 

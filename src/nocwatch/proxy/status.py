@@ -12,8 +12,9 @@ import h11
 import msgspec
 import trio
 
+from nocwatch import ticks
 from nocwatch.proxy import sockets
-from nocwatch.proxy.counters import MEANINGS, Counters
+from nocwatch.proxy.counters import MEANINGS
 
 REQUEST_S = 5.0
 """For a whole request and its answer."""
@@ -121,17 +122,25 @@ def metrics_text(counters: Mapping[str, int]) -> bytes:
     return "".join(text).encode()
 
 
-_GAUGES = Counters.GAUGES | {"draining", "journal_buffered_bytes"}
+_TABLES = (
+    ("refused_", "refused", "reason"),
+    ("upstream_up_", "upstream_up", "upstream"),
+    ("worker_up_", "worker_up", "worker"),
+    ("worker_links_open_", "worker_links_open", "worker"),
+    ("worker_restarts_", "worker_restarts", "worker"),
+)
+"""Counters of which there is one for each reason, upstream or worker: prefix, family, label."""
 
 
 def _family(name: str) -> tuple[str, str, str]:
-    for prefix, label, kind in (("refused_", "reason", "counter"), ("upstream_up_", "upstream", "gauge")):
+    """Family, labels and kind of a counter."""
+    family, labels = name, ""
+    for prefix, table, label in _TABLES:
         if name.startswith(prefix):
-            family = "refused_total" if kind == "counter" else "upstream_up"
-            return f"nocwatch_relay_{family}", f'{{{label}="{name.removeprefix(prefix)}"}}', kind
+            family, labels = table, f'{{{label}="{name.removeprefix(prefix)}"}}'
     if name.startswith("closed_"):
         by, _, reason = name.removeprefix("closed_").partition("_")
-        return "nocwatch_relay_closed_total", f'{{by="{by}",reason="{reason}"}}', "counter"
-    if name in _GAUGES:
-        return f"nocwatch_relay_{name}", "", "gauge"
-    return f"nocwatch_relay_{name}_total", "", "counter"
+        family, labels = "closed", f'{{by="{by}",reason="{reason}"}}'
+    if ticks.is_gauge(name):
+        return f"nocwatch_relay_{family}", labels, "gauge"
+    return f"nocwatch_relay_{family}_total", labels, "counter"

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from nocwatch import ticks
 from nocwatch.flags import Flag, FlagState, Severity
 from nocwatch.network import ConnectorStatus, Station
 from nocwatch.registry.places import Place
@@ -180,7 +181,6 @@ class FleetCollector:
             yield GaugeMetricFamily(f"nocwatch_watch_{name}", meaning, value=gauges.get(name, 0.0))
 
 
-_RELAY_GAUGES = frozenset({"links_open", "handshakes_open", "draining", "journal_buffered_bytes"})
 _RELAY_TABLES: dict[str, tuple[str, tuple[str, ...]]] = {
     "refused_": ("refused", ("reason",)),
     "closed_": ("closed", ("by", "reason")),
@@ -211,7 +211,7 @@ def _relay(counters: Mapping[str, int]) -> Iterable[Metric]:
             values = name.removeprefix(prefix).split("_", len(labels) - 1)
             tables[prefix].add_metric([*values, *[""] * (len(labels) - len(values))], value)
         elif _METRIC_NAME.fullmatch(name):  # a tick of another version may hold anything
-            family = GaugeMetricFamily if name in _RELAY_GAUGES else CounterMetricFamily
+            family = GaugeMetricFamily if ticks.is_gauge(name) else CounterMetricFamily
             yield family(
                 f"nocwatch_seen_relay_{name}",
                 f"nocwatch_relay_{name} of the relay, as its last tick had it.",

@@ -25,9 +25,10 @@ def make_app(status: Status, tally: Tally) -> Starlette:
         return PlainTextResponse("ok\n")
 
     async def readyz(_: Request) -> Response:
-        problems = status.problems()
+        reasons, remarks = status.ready()
         return JSONResponse(
-            {"ready": not problems, "reasons": problems}, status_code=503 if problems else 200
+            {"ready": not reasons, "reasons": reasons, "remarks": remarks},
+            status_code=503 if reasons else 200,
         )
 
     return Starlette(

@@ -10,6 +10,7 @@ from typing import Any
 
 from nocwatch import clock, moments
 from nocwatch.alerts.dispatcher import Dispatcher
+from nocwatch.journal import drops
 from nocwatch.network import Station
 from nocwatch.registry.places import Place
 from nocwatch.sinks.influx import InfluxSink
@@ -23,6 +24,8 @@ RELAY_SILENT_S = 5.0
 LAG_MAX_S = 60.0
 DISK_FREE_BYTES_MIN = 1024 * 1024
 """Below this the journal's next block may not fit."""
+DROPPED_AT = "journal_dropped_timestamp_seconds"
+"""The one figure of a tick that is a moment: of several lanes the newest counts, where all others are added."""
 
 
 class Status:
@@ -56,7 +59,9 @@ class Status:
     def relay_counters(self) -> Mapping[str, int]:
         total: Counter[str] = Counter()
         for tick in self._follower.relay.values():
+            newest = max(total[DROPPED_AT], tick.counters.get(DROPPED_AT, 0))
             total.update(tick.counters)
+            total[DROPPED_AT] = newest
         return total
 
     def own_counters(self) -> Mapping[str, int]:
@@ -115,24 +120,31 @@ class Status:
 
     # --- sentences ------------------------------------------------------------------------------------------------------
 
-    def problems(self) -> list[str]:
-        """What is wrong with nocwatch itself, worst first; none when all is well."""
-        follower, relay = self._follower, self.relay_counters()
-        found = []
-        if self.reloader is not None and self.reloader.trouble:
-            found.append(self.reloader.trouble)
+    def ready(self) -> tuple[list[str], list[str]]:
+        """Why the watch cannot do its job (empty: it can), and what an operator should know besides; worst first.
+
+        Its job is to see what passes now and to tell people of it. What others cannot do while it goes on (InfluxDB away and
+        its points in the spool, a receiver that refuses, a CSMS that is down) is a remark: a restart of the watch mends none.
+        """
+        follower, reasons = self._follower, list[str]()
         if follower.trouble:
-            found.append(
+            reasons.append(
                 f"The store cannot take anything: {follower.trouble}. The journal keeps what comes meanwhile."
             )
-        found += self._silence()
+        reasons += self._silence()
         if follower.behind_s > LAG_MAX_S:
-            found.append(
+            reasons.append(
                 f"The watch is {follower.behind_s:.0f} s behind the journal; what you see is that old."
             )
-        if dropped := relay.get("journal_dropped_records", 0):
+        elif not follower.caught_up:
+            reasons.append("The watch is still reading the journal; what you see is old.")
+        return reasons, self._remarks()
+
+    def _remarks(self) -> list[str]:
+        relay, now_ns, found = self.relay_counters(), clock.now_ns(), list[str]()
+        if lost := drops.told(relay, now_ns):
             found.append(
-                f"{dropped} observations could not be written to the journal (disk full or slow); what passed then was not seen."
+                f"The relay could not write all to the journal (disk full or slow): {lost}. What passed then was not seen."
             )
         for name, up in sorted(relay.items()):
             if name.startswith("upstream_up_") and not up:
@@ -140,8 +152,14 @@ class Status:
                 found.append(
                     f"The relay cannot reach the CSMS {upstream}; stations that connect are answered 502."
                 )
+        if self.reloader is not None and self.reloader.trouble:
+            found.append(self.reloader.trouble)
+        for receiver, trouble in sorted(self._dispatcher.troubles.items()):
+            found.append(f"The last notification did not reach the receiver {receiver}: {trouble}")
         if self._sink is not None and self._sink.trouble:
             found.append(f"{self._sink.trouble}; {self.sink_behind_s():.0f} s of points wait in the spool.")
+        if self._spool is not None and (lost := drops.told(self._spool.counters, now_ns)):
+            found.append(f"The spool could not take all points for InfluxDB (disk full or slow): {lost}.")
         return found
 
     def _silence(self) -> list[str]:
@@ -175,8 +193,12 @@ class Status:
     def as_sections(self) -> dict[str, Any]:
         """For the System page and ``/readyz``."""
         follower = self._follower
+        reasons, remarks = self.ready()
+        relay = dict(sorted(self.relay_counters().items()))
+        relay["journal_dropped_at_ns"] = relay.pop(DROPPED_AT, 0) * moments.SECOND_NS
         sections: dict[str, Any] = {
-            "problems": self.problems(),
+            "reasons": reasons,
+            "remarks": remarks,
             "watch": {
                 "behind_s": follower.behind_s,
                 "caught_up": follower.caught_up,
@@ -184,7 +206,7 @@ class Status:
                 "stations": len(self.stations),
                 **dict(sorted(follower.counters.items())),
             },
-            "relay": {"silent_s": self.relay_silent_s(), **dict(sorted(self.relay_counters().items()))},
+            "relay": {"silent_s": self.relay_silent_s(), **relay},
             "tap": dict(sorted(self._tap.counters.items())),
         }
         if self._sink is not None:

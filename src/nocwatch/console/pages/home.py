@@ -8,6 +8,7 @@ from starlette.routing import Route
 
 from nocwatch.alerts.alert import AlertState
 from nocwatch.console.addresses import path
+from nocwatch.console.services import Health
 from nocwatch.console.shell import Console
 from nocwatch.console.views import fleet, overview
 from nocwatch.console.views.fleet import FleetFilter
@@ -59,7 +60,7 @@ class HomePages:
             "alerts": alerts,
             "failed": failed,
             "verdict": overview.verdict(
-                fleet.counts(stations.values()), counted, console.services.status().get("problems", ())
+                fleet.counts(stations.values()), counted, Health.of(console.services.status()).reasons
             ),
             "cards": overview.cards(
                 fleet.counts(stations.values()), connectors, counted, days[-1] if days else None
@@ -124,8 +125,10 @@ class HomePages:
 
     async def system(self, request: Request) -> Response:
         status = dict(self.console.services.status())
-        problems = [str(problem) for problem in status.pop("problems", ())]
+        health = Health.of(status)
+        status.pop("reasons", None)
+        status.pop("remarks", None)
         hub = self.console.services.hub
         status.setdefault("console", {"pages_following": len(hub), **hub.counters})
-        context = {"problems": problems, "sections": overview.sections(status)}
+        context = {"health": health, "sections": overview.sections(status)}
         return await self.console.page(request, "system.html", "System", context)

@@ -152,7 +152,8 @@ async function refresh(url = location.href, navigate = false) {
     const fresh = page.querySelector('[data-key="' + CSS.escape(old.dataset.key) + '"]');
     if (fresh) swap(old, document.adoptNode(fresh), old.matches("tr"));
   }
-  for (const band of page.querySelectorAll("[data-trouble]")) trouble(band.hidden ? [] : [band.querySelector("span").textContent]);
+  const told = (band) => (!band || band.hidden ? [] : [band.querySelector("span").textContent]);
+  health(told(page.querySelector("[data-trouble]")), told(page.querySelector("[data-remark]")));
   tick();
   document.dispatchEvent(new Event("nocwatch:fresh"));
 }
@@ -162,15 +163,18 @@ async function refresh(url = location.href, navigate = false) {
 const light = document.querySelector("[data-light]");
 const staleBand = document.querySelector("[data-stale]");
 const troubleBand = document.querySelector("[data-trouble]");
+const remarkBand = document.querySelector("[data-remark]");
 const SILENT_MS = 25000; // two heartbeats and a half
 let heard = Date.now();
-let problems = [];
+let reasons = []; // why nocwatch cannot do its job; what is amiss besides has its own band and leaves the light alone
 let broken = false;
 
-function trouble(found) {
-  problems = found;
-  troubleBand.hidden = found.length === 0;
-  put(troubleBand.querySelector("span"), found.join(" "));
+function health(found, remarks) {
+  reasons = found;
+  for (const [band, sentences] of [[troubleBand, found], [remarkBand, remarks]]) {
+    band.hidden = sentences.length === 0;
+    put(band.querySelector("span"), sentences.join(" "));
+  }
 }
 
 function stale(since) {
@@ -189,8 +193,8 @@ function shine() {
   }
   root.removeAttribute("data-stale");
   staleBand.hidden = true;
-  light.dataset.state = problems.length ? "trouble" : "live";
-  put(light, problems.length ? "live, with trouble" : "live");
+  light.dataset.state = reasons.length ? "trouble" : "live";
+  put(light, reasons.length ? "live, with trouble" : "live");
   light.title = "Changes arrive by themselves; the last sign of life came " + brief(Date.now() - heard) + " ago";
 }
 
@@ -257,7 +261,7 @@ function sign(event) {
   broken = false;
   if (event?.data) {
     const beat = JSON.parse(event.data);
-    if (Array.isArray(beat.problems)) trouble(beat.problems);
+    if (Array.isArray(beat.reasons)) health(beat.reasons, beat.remarks ?? []);
   }
   shine();
 }

@@ -62,9 +62,9 @@ def _plural(count: int, one: str, many: str) -> str:
     return f"{words.number(count)} {one if count == 1 else many}"
 
 
-def verdict(counts: Counts, counted: Overview, problems: Sequence[str]) -> Verdict:
+def verdict(counts: Counts, counted: Overview, reasons: Sequence[str]) -> Verdict:
     """Worst first: ourselves blind, then what fires, then what is down."""
-    if problems:
+    if reasons:
         return Verdict("nocwatch itself needs a look", "faulted", "critical")
     firing = counted.alerts_firing
     critical, others = firing.get(Severity.CRITICAL.value, 0), firing.get(Severity.WARNING.value, 0)
