@@ -8,15 +8,18 @@ import signal
 import subprocess
 import sys
 import textwrap
+from typing import Any
 
+import msgspec
 import pytest
 import trio
+import trio.testing
 from structlog.testing import capture_logs
 from tests.support.alerts import MINUTE, PLACES, SECOND, a_flag, alert_settings, cleared
 from tests.support.hooks import hook
 
 from nocwatch import clock
-from nocwatch.alerts.alert import Alert
+from nocwatch.alerts.alert import Alert, AlertState, Notice
 from nocwatch.alerts.channels import AppriseChannel, Channel, FileChannel
 from nocwatch.alerts.dispatcher import Dispatcher, retry_delay_s
 from nocwatch.alerts.lifecycle import AlertBook
@@ -64,8 +67,11 @@ class Night:
         self.store.apply(batch)
 
 
-def dispatcher(store: Store, channels: dict[str, Channel], first_retry_s: float = 0.05) -> Dispatcher:
-    return Dispatcher(store, channels, Renderer(None, "https://noc.example"), first_retry_s=first_retry_s)
+def dispatcher(
+    store: Store, channels: dict[str, Channel], first_retry_s: float = 0.05, **others: Any
+) -> Dispatcher:
+    renderer = Renderer(None, "https://noc.example")
+    return Dispatcher(store, channels, renderer, first_retry_s=first_retry_s, **others)
 
 
 async def until(condition) -> None:
@@ -206,6 +212,90 @@ async def test_a_backlog_does_not_tell_what_came_and_went_hours_ago(store):
             nursery.cancel_scope.cancel()
     assert len(web.heard) == 1
     assert sending.counters["hook"]["sent"] == 1
+
+
+async def test_nothing_is_said_while_a_backlog_is_read_and_then_what_still_stands(store):
+    """The watch was down for ten minutes: what came and went meanwhile wakes nobody, whoever waited before hears of it."""
+    with hook() as web:
+        night = Night(store)
+        night.now_ns -= 10 * MINUTE
+        night.raised("queued before the kill")
+        settled = False
+        sending = dispatcher(store, {"hook": AppriseChannel([web.url()])}, settled=lambda: settled)
+        async with trio.open_nursery() as nursery:
+            await nursery.start(sending.run)
+            night.cleared(night.raised("came and went"))
+            night.raised("still so")
+            sending.wake()
+            await trio.testing.wait_all_tasks_blocked(0.05)
+            assert status(store) == {"hook": (4, 0, 0, 0)}
+            settled = True
+            sending.wake()
+            await until(lambda: status(store) == {"hook": (0, 2, 0, 2)})
+            nursery.cancel_scope.cancel()
+    assert web.attempts == 2
+
+
+async def test_a_watch_that_never_catches_up_speaks_all_the_same(store):
+    """Silence is the worst that a watch can do: what is old is told after a while."""
+    with hook() as web:
+        Night(store).raised()
+        channels = {"hook": AppriseChannel([web.url()])}
+        sending = dispatcher(store, channels, settled=lambda: False, hold_s_max=0.2)
+        async with trio.open_nursery() as nursery:
+            await nursery.start(sending.run)
+            await until(lambda: web.heard)
+            nursery.cancel_scope.cancel()
+
+
+async def test_who_heard_the_last_end_does_not_hear_of_the_next_that_came_and_went(store):
+    with hook() as web:
+        night = Night(store)
+        sending = dispatcher(store, {"hook": AppriseChannel([web.url()])})
+        async with trio.open_nursery() as nursery:
+            await nursery.start(sending.run)
+            flag = night.raised()
+            alert = night.book.alert(night.book.open[0].id)
+            night.cleared(flag)
+            sending.wake()
+            await until(lambda: status(store) == {"hook": (0, 2, 0, 0)})
+            nursery.cancel_scope.cancel()
+        again = msgspec.structs.replace(
+            alert, revision=3, notice=Notice.REOPENED, at_ns=night.now_ns - 10 * MINUTE
+        )
+        over = msgspec.structs.replace(
+            again, revision=4, state=AlertState.RESOLVED, notice=Notice.RESOLVED, at_ns=night.now_ns
+        )
+        night.keep([], [again, over])
+        async with trio.open_nursery() as nursery:
+            await nursery.start(sending.run)
+            await until(lambda: status(store) == {"hook": (0, 2, 0, 2)})
+            nursery.cancel_scope.cancel()
+    assert len(web.heard) == 2
+
+
+async def test_what_nobody_heard_and_the_watch_forgot_is_told_with_its_beginning(store):
+    """Its end is not known: dropping both words would lose a trouble that may still stand."""
+    with hook() as web:
+        night = Night(store)
+        night.now_ns -= 10 * MINUTE
+        night.raised()
+        (alert,) = night.book.open
+        lost = msgspec.structs.replace(
+            alert,
+            revision=2,
+            state=AlertState.RESOLVED,
+            notice=Notice.RESOLVED,
+            resolved_because="nocwatch has no memory of it.",
+            forgotten=True,
+        )
+        night.keep([], [lost])
+        sending = dispatcher(store, {"hook": AppriseChannel([web.url()])})
+        async with trio.open_nursery() as nursery:
+            await nursery.start(sending.run)
+            await until(lambda: status(store) == {"hook": (0, 2, 0, 0)})
+            nursery.cancel_scope.cancel()
+    assert [heard["title"].split(",")[0] for heard in web.heard] == ["Warning", "Not watched any more"]
 
 
 async def test_retry_goes_only_to_the_address_that_has_not_taken_it(store):

@@ -50,6 +50,18 @@ def test_mistakes_of_rules_and_registry_are_told_together(tmp_path: Path) -> Non
     assert "registry/b.yaml:1:stations.0.site" in done.stderr
 
 
+def test_a_data_folder_that_is_a_file_is_a_mistake(tmp_path: Path) -> None:
+    """The relay would not find out before its first write."""
+    (tmp_path / "here").write_text("")
+    for folder in ("here", "here/below"):
+        done = nocwatch(tmp_path, "check", "--data", folder)
+        assert done.returncode == 2, done.stdout
+        assert done.stderr.splitlines() == [
+            "here:data: this is a file, and must be a folder; name another, or move it away", "1 mistake",
+        ]  # fmt: skip
+    assert nocwatch(tmp_path, "check", "--data", "not/yet").returncode == 0
+
+
 def test_an_environment_variable_that_is_wrong_is_named(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "nocwatch", "check"], capture_output=True, text=True, cwd=tmp_path, check=False, timeout=60,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
-from tests.support.alerts import HOUR, NOON, a_flag, cleared
+from tests.support.alerts import HOUR, NOON, PLACES, a_flag, alert_settings, cleared
 from tests.support.history import a_frame, a_session, batch_of, metered, session_changed, status
 
+from nocwatch.alerts.alert import AlertState
+from nocwatch.alerts.lifecycle import AlertBook
 from nocwatch.network import ConnectorStatus
 from nocwatch.sessions import Outcome
 from nocwatch.store import Batch, FlagFilter, Store, StoreSettings, retention
@@ -82,3 +85,16 @@ def test_thousands_go_in_small_transactions_and_the_disk_gets_its_space_back(sho
     assert retention.forget(short, NOON, lambda: pauses.append(1))["frames"] == 5000
     assert len(pauses) >= 3
     assert short.counts()["bytes"] < full / 2
+
+
+def test_which_alerts_told_of_a_flag_goes_with_the_flag(short):
+    """A group of a thousand names two hundred in its document: the others' rows would stay for ever."""
+    flag = a_flag("f1", at_ns=NOON - 9 * DAY)
+    alert = AlertBook(alert_settings(file=None), PLACES).feed(flag)[0]
+    named = msgspec.structs.replace(alert, flags=("f2",), revision=2, state=AlertState.RESOLVED)
+    batch = Batch()
+    batch.add_step(None, flags=[cleared(flag, NOON - 8 * DAY)], alerts=[alert, named])
+    short.apply(batch)
+    retention.forget(short, NOON)
+    with short.database.reading() as reader:
+        assert reader.execute("SELECT count(*) FROM alert_flags").fetchone() == (0,)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import typer
 
-from nocwatch.errors import ConfigurationError
+from nocwatch.config import Configuration
+from nocwatch.errors import ConfigurationError, Problem
 from nocwatch.options import ConfigOption, DataOption, Format, FormatOption, SetOption, configuration
 
 
@@ -28,17 +29,18 @@ def check(
     from nocwatch.tap.gate import Gate
     from nocwatch.watch.files import load_operators_files
 
-    problems = []
+    problems: list[Problem] = []
     settings = None
     rules: list[object] = []
     stations = 0
     try:
         settings = configuration(config, data, assignments)
+        problems += folder_problems(settings)
         # No key is needed to check, and none is made: a check leaves nothing behind.
         loaded, places = load_operators_files(settings, Gate(bytes(32)))
         rules, stations = list(loaded), len(places.stations())
     except ConfigurationError as error:
-        problems = error.problems
+        problems += error.problems
     if output is Format.JSON:
         told = [
             {"file": each.file, "line": each.line, "key": each.key, "message": each.message}
@@ -54,6 +56,25 @@ def check(
     else:
         typer.echo(f"all is well: {len(rules)} rules, {stations} stations in the registry")
     sys.exit(2 if problems else 0)
+
+
+def folder_problems(settings: Configuration) -> list[Problem]:
+    """A file where a folder must be made or used; that one does not exist yet is no mistake."""
+    from nocwatch.store.settings import sqlite_path
+
+    wanted = {
+        "data": Path(settings.data),
+        "journal.path": settings.journal.path,
+        "store.url": sqlite_path(settings.store.url).parent,
+    }
+    found: dict[Path, Problem] = {}
+    for key, folder in wanted.items():
+        there = next(each for each in (folder, *folder.parents, Path()) if each.exists())
+        if not there.is_dir() and there not in found:
+            found[there] = Problem(
+                str(there), 0, key, "this is a file, and must be a folder; name another, or move it away"
+            )
+    return list(found.values())
 
 
 def doctor(
