@@ -15,6 +15,8 @@ BOUNDS_US = (100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 100_000, 1_000_
 
 DIRECTIONS = ("from_station", "from_csms")
 PREFIX = "delay_"
+FAMILY = "nocwatch_{}_delay_seconds"
+MEANING = "How long the relay kept a chunk at most, from when it could have arrived until it was handed on."
 _INF = "inf"
 
 

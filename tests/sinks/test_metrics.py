@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.conftest import program
 from tests.support.history import a_session
 
+from nocwatch import delays
 from nocwatch.journal.writer import COUNTERS as JOURNAL_COUNTERS
 from nocwatch.network import Connector, ConnectorStatus, Station
 from nocwatch.proxy.counters import MEANINGS, Counters
@@ -75,7 +76,13 @@ def relay_counters() -> dict[str, int]:
     counters.refused["answer_401"] = 4
     counters.closed["station_reset"] = 2
     journal = dict.fromkeys(JOURNAL_COUNTERS, 0)
-    return {**counters.flat(), "draining": 0, "upstream_up_main": 1, **journal}
+    process = dict.fromkeys(("draining", "reloads", "reload_failures", "start_time_seconds", "workers"), 0)
+    kept = delays.counters("from_station", delays.Delay((7, *[0] * 9, 1), 2_000_000))
+    return {**counters.flat(), **process, "upstream_up_main": 1, **journal, **kept}
+
+
+def parent_counters() -> dict[str, int]:
+    return {**relay_counters(), "worker_up_0": 1, "worker_links_open_0": 5, "worker_restarts_0": 2}
 
 
 def scraped(figures: Figures, tally: Tally | None = None) -> dict[str, list[Any]]:
@@ -109,6 +116,14 @@ def test_the_relay_and_the_watch_name_the_same_things_alike() -> None:
     ours = {family.name for family in text_string_to_metric_families(metrics_text(relay_counters()).decode())}
     seen = {name for name in scraped(Figures()) if name.startswith("nocwatch_seen_relay_")}
     assert {name.replace("nocwatch_relay_", "nocwatch_seen_relay_") for name in ours} == seen
+    by_name = {
+        (sample.name, sample.labels.get("le")): sample.value
+        for sample in scraped(Figures())["nocwatch_seen_relay_delay_seconds"]
+    }
+    assert by_name["nocwatch_seen_relay_delay_seconds_bucket", "0.0001"] == 7
+    assert by_name["nocwatch_seen_relay_delay_seconds_bucket", "1"] == 7
+    assert by_name["nocwatch_seen_relay_delay_seconds_bucket", "+Inf"] == 8
+    assert by_name["nocwatch_seen_relay_delay_seconds_sum", None] == 2
     closed = scraped(Figures())["nocwatch_seen_relay_closed"]
     assert [sample.labels for sample in closed] == [{"by": "station", "reason": "reset"}]
 
@@ -155,7 +170,7 @@ def test_promtool_finds_nothing_to_say(side: str) -> None:
     tally = Tally()
     tally.flags["faulted"] = 1
     text = (
-        exposition(Figures(a_station("CP1")), tally)() if side == "watch" else metrics_text(relay_counters())
+        exposition(Figures(a_station("CP1")), tally)() if side == "watch" else metrics_text(parent_counters())
     )
     done = subprocess.run(
         [program("promtool") or "", "check", "metrics"], input=text, capture_output=True, check=False
@@ -167,7 +182,7 @@ def test_the_document_names_each_metric_and_no_other() -> None:
     tally = Tally()
     tally.flags["faulted"] = 1
     tally.sessions["success", ""] = 1
-    text = exposition(Figures(a_station("CP1")), tally)().decode() + metrics_text(relay_counters()).decode()
+    text = exposition(Figures(a_station("CP1")), tally)().decode() + metrics_text(parent_counters()).decode()
     exported = set(re.findall(r"^# TYPE (\S+)", text, re.MULTILINE))
     exported = {name for name in exported if not name.startswith("nocwatch_seen_relay_")}
     documented = set(re.findall(r"^\| `(nocwatch_[a-z_]+)", DOCUMENT.read_text(), re.MULTILINE))
@@ -176,6 +191,8 @@ def test_the_document_names_each_metric_and_no_other() -> None:
 
 def test_each_counter_of_the_relay_has_a_meaning() -> None:
     names = {
-        name for name in relay_counters() if not name.startswith(("refused_", "closed_", "upstream_up_"))
+        name.removesuffix("_0") if name.startswith("worker_") else name
+        for name in parent_counters()
+        if not name.startswith(("refused_", "closed_", "upstream_up_", delays.PREFIX))
     }
     assert names | {"refused", "closed", "upstream_up"} == set(MEANINGS)

@@ -12,7 +12,7 @@ import h11
 import msgspec
 import trio
 
-from nocwatch import ticks
+from nocwatch import delays, ticks
 from nocwatch.proxy import sockets
 from nocwatch.proxy.counters import MEANINGS
 
@@ -112,6 +112,8 @@ def metrics_text(counters: Mapping[str, int]) -> bytes:
     families: dict[str, list[str]] = {}
     kinds: dict[str, str] = {}
     for name, value in sorted(counters.items()):
+        if name.startswith(delays.PREFIX):
+            continue  # together they are one histogram
         family, labels, kind = _family(name)
         kinds[family] = kind
         families.setdefault(family, []).append(f"{family}{labels} {value}\n")
@@ -119,7 +121,21 @@ def metrics_text(counters: Mapping[str, int]) -> bytes:
     for family, samples in families.items():
         meaning = MEANINGS.get(family.removeprefix("nocwatch_relay_").removesuffix("_total"), "")
         text += [f"# HELP {family} {meaning}\n", f"# TYPE {family} {kinds[family]}\n", *samples]
-    return "".join(text).encode()
+    return "".join([*text, *_delay_lines(counters)]).encode()
+
+
+def _delay_lines(counters: Mapping[str, int]) -> list[str]:
+    found = delays.read(counters)
+    family = delays.FAMILY.format("relay")
+    text = [f"# HELP {family} {delays.MEANING}\n", f"# TYPE {family} histogram\n"] if found else []
+    for direction, delay in found.items():
+        label = f'direction="{direction}"'
+        text += [f'{family}_bucket{{{label},le="{le}"}} {count}\n' for le, count in delay.cumulative()]
+        text += [
+            f"{family}_sum{{{label}}} {delay.sum_us / 1e6}\n",
+            f"{family}_count{{{label}}} {delay.count}\n",
+        ]
+    return text
 
 
 _TABLES = (

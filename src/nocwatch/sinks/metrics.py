@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
-from nocwatch import ticks
+from nocwatch import delays, ticks
 from nocwatch.flags import Flag, FlagState, Severity
 from nocwatch.network import ConnectorStatus, Station
 from nocwatch.registry.places import Place
@@ -206,6 +206,8 @@ def _relay(counters: Mapping[str, int]) -> Iterable[Metric]:
     }
     for name, value in sorted(counters.items()):
         prefix = next((each for each in _RELAY_TABLES if name.startswith(each)), None)
+        if name.startswith(delays.PREFIX):
+            continue  # together they are one histogram
         if prefix is not None:
             labels = _RELAY_TABLES[prefix][1]
             values = name.removeprefix(prefix).split("_", len(labels) - 1)
@@ -218,6 +220,11 @@ def _relay(counters: Mapping[str, int]) -> Iterable[Metric]:
                 value=value,
             )
     yield from tables.values()
+    if found := delays.read(counters):
+        kept = HistogramMetricFamily(delays.FAMILY.format("seen_relay"), delays.MEANING, labels=["direction"])
+        for direction, delay in found.items():
+            kept.add_metric([direction], delay.cumulative(), delay.sum_us / 1e6)
+        yield kept
 
 
 def _clean(text: str) -> str:
