@@ -13,21 +13,31 @@ GAUGES = frozenset(
         "draining",
         "handshakes_open",
         "journal_buffered_bytes",
+        "journal_dropped_timestamp_seconds",
         "links_open",
         "start_time_seconds",
         "workers",
     }
 )
-"""What stands for now and not for all that ever was. ``upstream_up_<name>`` is one too."""
-
-_HIGHEST = frozenset({"draining", "reload_failures", "reloads", "start_time_seconds", "workers"})
-"""Each worker is told of the same reload, and knows how many there are of them."""
-
 _UPSTREAM_UP = "upstream_up_"
+_GAUGES_OF_SOME = (_UPSTREAM_UP, "worker_up_", "worker_links_open_")
+"""What stands for now and not for all that ever was; behind the prefixes stands whose it is."""
+
+_HIGHEST = frozenset(
+    {
+        "draining",
+        "journal_dropped_timestamp_seconds",
+        "reload_failures",
+        "reloads",
+        "start_time_seconds",
+        "workers",
+    }
+)
+"""Each worker is told of the same reload, and knows how many there are of them."""
 
 
 def is_gauge(name: str) -> bool:
-    return name in GAUGES or name.startswith(_UPSTREAM_UP)
+    return name in GAUGES or name.startswith(_GAUGES_OF_SOME)
 
 
 def total(each: Iterable[Mapping[str, int]]) -> dict[str, int]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
-from nocwatch.relay.process import Relay, serve
+from nocwatch.relay.process import Relay
+from nocwatch.relay.serving import serve
 
 __all__ = ["Relay", "serve"]

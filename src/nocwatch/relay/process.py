@@ -1,23 +1,22 @@
-"""The relay process: listeners, pump, journal writer, ticks and the status server, put together and taken apart in order.
+"""One relay process: listeners, pump, journal writer, ticks and the status server, put together and taken apart in order.
 
 It decides nothing about bytes (``proxy/``) nor about files (``journal/``). What always holds: the writer is the last to
 end, so that what the pump told it is on disk; whatever the journal does, links go on; the end of the relay closes
-links at TCP level, after the grace that the operator allows.
+links at TCP level, after the grace that the operator allows; a reload touches no link.
 """
 
 from __future__ import annotations
 
-import resource
-import signal
 import socket
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
 import structlog
 import trio
 
-from nocwatch import clock, garbage, notify
+from nocwatch import clock, moments, notify, ticks
+from nocwatch.journal import drops
 from nocwatch.journal.settings import JournalSettings
 from nocwatch.journal.writer import Writer
 from nocwatch.proxy import listener as listening
@@ -29,16 +28,18 @@ from nocwatch.proxy.numbers import connection_numbers
 from nocwatch.proxy.pairing import Pairing
 from nocwatch.proxy.pump import Pump
 from nocwatch.proxy.recorder import Guard, LinkInfo
-from nocwatch.proxy.settings import RelaySettings, UpstreamSettings
+from nocwatch.proxy.settings import RelaySettings
 from nocwatch.proxy.status import Answers, serve_status
 from nocwatch.records import RecordKind
+from nocwatch.relay.descriptors import links_possible
+from nocwatch.relay.reload import Reloading, Reread, carry_over, prepare
+from nocwatch.relay.signals import obey
+from nocwatch.relay.vigil import Vigil
 
 _log = structlog.get_logger(__name__)
 
 TICK_S = 1.0
 GRACE_CHECK_S = 0.1
-DESCRIPTORS_SPARE = 128
-"""Of the process's descriptors, kept for the journal, listeners, the status server and connections being refused."""
 
 
 class JournalWriter(Protocol):
@@ -78,8 +79,10 @@ class Relay:
     Attributes:
         addresses: ``host:port`` of the listeners as bound, in the order of the settings.
         status_address: of the status server; None where there is none.
+        settings: what holds now.
         counters: the relay's own.
         writer: the journal's.
+        draining: the end has begun.
     """
 
     def __init__(
@@ -89,6 +92,9 @@ class Relay:
         *,
         lane: int = 0,
         writer: WriterFactory | None = None,
+        sockets: Sequence[socket.socket | None] = (),
+        status: socket.socket | None = None,
+        former: Mapping[str, int] | None = None,
     ) -> None:
         """Binds everything and opens the journal.
 
@@ -97,26 +103,34 @@ class Relay:
             journal: where the journal lies.
             lane: of the journal; one a worker.
             writer: makes another journal writer from the function that names the live links.
+            sockets: that listen already, one a listener; None where the relay is to bind.
+            status: the same for the status server.
+            former: last figures of the worker in whose place this one comes; they go on from there.
 
         Raises:
             NocwatchError: an address is taken, a certificate or the journal's folder cannot be used.
         """
-        self._settings = settings
-        self._lane = lane
+        self.settings = settings
+        self.draining = False
         self.counters = Counters()
+        self._journal = journal
+        self._former = former or {}
         self._guard = Guard(self.counters)
         self._pump = Pump(self._guard, self.counters, settings.limits)
-        self._draining = False
+        self._vigil = Vigil(self._pump)
         self._stop = trio.CancelScope()
         self._grace = trio.CancelScope()
         self._listeners: list[Listener] = []
-        self._status: socket.socket | None = None
+        self._status = status
+        given = [*sockets, *[None] * (len(settings.listen) - len(sockets))]
         try:
-            for each in settings.listen:
-                self._listeners.append(Listener(each))
-            if settings.status is not None:
+            for each, sock in zip(settings.listen, given, strict=True):
+                self._listeners.append(Listener(each, sock))
+            if self._status is None and settings.status is not None:
                 self._status = listening.bind(settings.status, "relay.status")
-            self._upstreams = self._made(settings.upstreams)
+            upstreams = [
+                Upstream(each, settings.limits, self._upstream_changed) for each in settings.upstreams
+            ]
             make = writer or (lambda live: Writer(journal.path, lane, journal, live))
             self.writer = make(self._live)
         except BaseException:
@@ -125,25 +139,33 @@ class Relay:
         self.addresses = [each.address for each in self._listeners]
         self.status_address = listening.bound_address(self._status) if self._status else None
         self._guard.recorder = _JournalRecorder(self.writer)
+        self._started_ns = clock.now_ns()
+        self._reloading = Reloading(None, settings, journal)
         self._pairing = Pairing(
-            self._upstreams,
+            upstreams,
             settings.limits,
             self._pump,
             self._guard,
             self.counters,
-            connection_numbers(clock.now_ns(), lane),
-            min(settings.limits.links_max, _links_possible()),
+            connection_numbers(self._started_ns, lane),
+            min(settings.limits.links_max, links_possible()),
         )
 
     async def run(
-        self, *, signals: bool = False, task_status: trio.TaskStatus[Relay] = trio.TASK_STATUS_IGNORED
+        self,
+        *,
+        signals: bool = False,
+        reread: Reread | None = None,
+        task_status: trio.TaskStatus[Relay] = trio.TASK_STATUS_IGNORED,
     ) -> None:
-        """Relays until cancelled, or, with ``signals``, until SIGTERM or SIGINT; then returns with the journal flushed.
+        """Relays until cancelled, stopped, or, with ``signals``, SIGTERM or SIGINT; then returns with the journal flushed.
 
         Args:
-            signals: take the process's signals. SIGHUP is taken and answered in the log: routes are not reloaded yet.
+            signals: take the process's signals.
+            reread: what SIGHUP reads the configuration with.
             task_status: told of this relay when it accepts.
         """
+        self._reloading = Reloading(reread, self.settings, self._journal)
         try:
             async with trio.open_nursery() as journal:
                 await journal.start(self._write)
@@ -154,9 +176,9 @@ class Relay:
                         if self._status is not None:
                             nursery.start_soon(serve_status, self._status, Answers(self.ready, self.tick))
                         if signals:
-                            await nursery.start(self._obey)
+                            await nursery.start(obey, self)
                         _log.info("relaying", listen=self.addresses, status=self.status_address)
-                        notify.ready()
+                        notify.ready(self.sentence())
                         task_status.started(self)
                         await self._accept()
                         await self._drain()
@@ -169,30 +191,81 @@ class Relay:
             self._close_sockets()
         _log.info("the relay has ended", links=self.counters.links)
 
+    # What it is asked to do.
+
+    def stop(self) -> None:
+        """Accept nothing more, give the links their grace, then end. What SIGTERM does."""
+        self.draining = True
+        self._stop.cancel()
+
+    def hurry(self) -> None:
+        """The links' grace ends now. What a second SIGTERM does."""
+        self._grace.cancel()
+
+    async def reload(self) -> None:
+        """Reads the configuration again and takes it over. What SIGHUP does. Never raises for a mistake in it."""
+        await self._reloading.reload(self.take_over, self.sentence())
+
+    async def take_over(self, settings: RelaySettings) -> None:
+        """Goes on with other routes, lists and certificates; links and handshakes under way keep what they have.
+
+        Raises:
+            NocwatchError: something of it cannot be used; nothing has changed.
+        """
+        fresh = await trio.to_thread.run_sync(prepare, self.settings, settings, self._upstream_changed)
+        carry_over(self._pairing.upstreams, fresh.upstreams)
+        self._pairing.upstreams = fresh.upstreams
+        for listener, new, context in zip(
+            self._listeners, fresh.settings.listen, fresh.contexts, strict=True
+        ):
+            listener.take_over(new, context)
+        self.settings = fresh.settings
+
+    # How it is.
+
     def ready(self) -> tuple[list[str], list[str]]:
         """Why the relay cannot take a station (empty: it can), and what an operator should know besides."""
         reasons: list[str] = []
-        remarks: list[str] = []
-        if self._draining:
+        remarks: list[str] = self._reloading.remarks()
+        upstreams = self._pairing.upstreams
+        if self.draining:
             reasons.append("shutting down: no new connections are accepted")
-        if not self._upstreams:
+        if not upstreams:
             reasons.append("no upstream is configured (relay.upstreams)")
-        down = [each.name for each in self._upstreams if each.up is False]
+        down = [each.name for each in upstreams if each.up is False]
         if down:
             said = f"not reachable: {', '.join(down)}"
-            (reasons if len(down) == len(self._upstreams) else remarks).append(said)
-        if dropped := self.writer.counters.get("journal_dropped_records", 0):
-            remarks.append(
-                f"the journal has dropped {dropped} records since the start; links are not affected"
-            )
+            (reasons if len(down) == len(upstreams) else remarks).append(said)
+        if lost := drops.told(self.writer.counters, clock.now_ns()):
+            remarks.append(f"the journal has dropped {lost}; links are not affected")
         if self.counters.recorder_errors:
             remarks.append("the journal's writer fails; links are not affected")
         return reasons, remarks
 
     def tick(self) -> dict[str, int]:
         """The counters of relay, upstreams and journal, as a TICK record holds them."""
-        ups = {f"upstream_up_{each.name}": int(each.up is not False) for each in self._upstreams}
-        return {**self.counters.flat(), "draining": int(self._draining), **ups, **self.writer.counters}
+        ups = {f"upstream_up_{each.name}": int(each.up is not False) for each in self._pairing.upstreams}
+        now = {
+            **self.counters.flat(),
+            **self._reloading.counters,
+            "draining": int(self.draining),
+            "start_time_seconds": self._started_ns // moments.SECOND_NS,
+            "workers": self.settings.workers,
+            **ups,
+            **self.writer.counters,
+        }
+        return ticks.going_on(now, self._former)
+
+    def lives(self) -> bool:
+        """Whether bytes are carried. To be asked once a tick."""
+        return self._vigil.lives()
+
+    def sentence(self) -> str:
+        """For ``systemctl status``."""
+        doing = "shutting down" if self.draining else f"listening on {', '.join(self.addresses)}"
+        return f"{self.counters.links_open} links, {doing}"
+
+    # Its parts.
 
     async def _accept(self) -> None:
         # A handshake under way when the end comes is cut: its station has no link yet, and will dial again.
@@ -201,16 +274,26 @@ class Relay:
                 async with trio.open_nursery() as handshakes:
 
                     def welcome(sock: socket.socket, address: object, listener: Listener) -> None:
-                        handshakes.start_soon(self._pairing.welcome, sock, address, listener)
+                        handshakes.start_soon(self._welcome, sock, address, listener)
 
                     for each in self._listeners:
                         loops.start_soon(each.accept, self.counters, welcome)
                     await trio.sleep_forever()
 
+    async def _welcome(self, sock: socket.socket, address: object, listener: Listener) -> None:
+        """One handshake. What goes wrong in it, memory that is not there included, costs that one station its try."""
+        try:
+            await self._pairing.welcome(sock, address, listener)
+        except Exception as error:  # noqa: BLE001 - one station's handshake may never end the others' links
+            refused = self.counters.refused
+            refused["relay_fault"] = refused.get("relay_fault", 0) + 1
+            _log.exception("a handshake ended by a fault of the relay", error=repr(error))
+
     async def _drain(self) -> None:
         for each in self._listeners:
             each.close()
-        self._grace.deadline = trio.current_time() + self._settings.grace
+        notify.stopping(self.sentence())
+        self._grace.deadline = trio.current_time() + self.settings.grace
         with self._grace:
             while self.counters.links_open:  # noqa: ASYNC110 - the pump counts for many; it need not tell anyone
                 await trio.sleep(GRACE_CHECK_S)
@@ -224,37 +307,16 @@ class Relay:
             _log.error("the journal's writer has failed; links go on unobserved", error=repr(error))
 
     async def _tick(self) -> None:
+        watched = notify.watchdog_s() is not None
         while True:
             await trio.sleep(TICK_S)
             self._pump.sweep()
             self._record_tick()
+            if watched and self.lives():
+                notify.alive(self.sentence())
 
     def _record_tick(self) -> None:
         self._guard.tick(clock.now_ns(), msgspec.json.encode(self.tick()))
-
-    async def _obey(self, *, task_status: trio.TaskStatus[None]) -> None:
-        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as received:
-            task_status.started()
-            async for number in received:
-                if number == signal.SIGHUP:
-                    _log.warning(
-                        "SIGHUP: this version reloads nothing; restart the relay for a new configuration"
-                    )
-                    continue
-                if self._draining:
-                    _log.warning("second signal: the links' grace ends now")
-                    self._grace.cancel()
-                    continue
-                _log.info("shutting down", signal=signal.Signals(number).name, links=self.counters.links_open)
-                self.stop()
-
-    def stop(self) -> None:
-        """Accept nothing more, give the links their grace, then end. What SIGTERM does."""
-        self._draining = True
-        self._stop.cancel()
-
-    def _made(self, upstreams: Sequence[UpstreamSettings]) -> list[Upstream]:
-        return [Upstream(each, self._settings.limits, self._upstream_changed) for each in upstreams]
 
     def _upstream_changed(self, upstream: Upstream, failure: Failure | None) -> None:
         event, reason = ("upstream_up", "") if failure is None else ("upstream_down", failure.reason)
@@ -263,7 +325,7 @@ class Relay:
         self._guard.link(clock.now_ns(), 0, info.event(event, by="relay", reason=reason))
 
     def _live(self) -> list[tuple[int, bytes]]:
-        return self._pump.live()
+        return self._pump.links.live()
 
     def _close_sockets(self) -> None:
         for each in self._listeners:
@@ -271,32 +333,3 @@ class Relay:
         if self._status is not None:
             self._status.close()
         self._pump.close()
-
-
-async def serve(
-    settings: RelaySettings,
-    journal: JournalSettings,
-    *,
-    signals: bool = True,
-    task_status: trio.TaskStatus[Relay] = trio.TASK_STATUS_IGNORED,
-) -> None:
-    """A relay from its settings to its end; what ``nocwatch relay`` runs, and where it takes the process's signals.
-
-    Raises:
-        NocwatchError: it cannot start; one clear line.
-    """
-    relay = Relay(settings, journal)
-    garbage.tune()
-    await relay.run(signals=signals, task_status=task_status)
-
-
-def _links_possible() -> int:
-    """Two descriptors a link. The soft limit is raised to the hard one, which the operator set."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        try:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-            soft = hard
-        except (OSError, ValueError):
-            _log.warning("the limit of open files cannot be raised", limit=soft)
-    return max(1, (soft - DESCRIPTORS_SPARE) // 2)
