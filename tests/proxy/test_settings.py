@@ -52,9 +52,8 @@ def test_an_upstream_that_cannot_be_dialled_is_refused(url: str, says: str) -> N
 
 def test_an_upstreams_url_is_taken_apart() -> None:
     upstream = UpstreamSettings(name="main", url="wss://csms.example/steve/ws/")
-    assert (upstream.host, upstream.port, upstream.prefix) == ("csms.example", 443, b"/steve/ws")
-    assert upstream.host_header == b"csms.example"
-    assert UpstreamSettings(name="x", url="ws://[::1]:81").host_header == b"[::1]:81"
+    assert upstream.targets == [("csms.example", 443, b"csms.example", b"/steve/ws")]
+    assert UpstreamSettings(name="x", url="ws://[::1]:81").targets == [("::1", 81, b"[::1]:81", b"")]
 
 
 def test_two_workers_are_refused_in_plain_words() -> None:

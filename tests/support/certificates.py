@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
+import hashlib
 import ipaddress
 import ssl
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 _DAY = dt.timedelta(days=1)
@@ -42,19 +44,40 @@ class Authority:
         )
         self.certificate.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
 
-    def issue(self, name: str) -> tuple[Path, Path]:
-        """PEM files of a certificate for that name (and 127.0.0.1), and of its key."""
-        key = ec.generate_private_key(ec.SECP256R1())
+    def issue(
+        self,
+        name: str,
+        *,
+        file: str = "",
+        dns: str | None = None,
+        kind: str = "EC",
+        days: tuple[float, float] = (-1, 1),
+    ) -> tuple[Path, Path]:
+        """PEM files of a certificate for that name (and 127.0.0.1), and of its key.
+
+        Args:
+            name: its common name.
+            file: of both files' names; that of the certificate where empty.
+            dns: its DNS name, where that is another.
+            kind: of key, ``EC`` or ``RSA``.
+            days: from now, between which it is valid.
+        """
+        key = (
+            ec.generate_private_key(ec.SECP256R1())
+            if kind == "EC"
+            else rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        )
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        names = [x509.DNSName(name), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+        names = [x509.DNSName(dns or name), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
         authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
         signed = (
-            self._builder(subject, key.public_key())
+            self._builder(subject, key.public_key(), days)
             .add_extension(x509.SubjectAlternativeName(names), critical=False)
             .add_extension(authority, critical=False)
             .sign(self._key, hashes.SHA256())
         )
-        certificate_file, key_file = self._folder / f"{name}.crt", self._folder / f"{name}.key"
+        certificate_file = self._folder / f"{file or name}.crt"
+        key_file = self._folder / f"{file or name}.key"
         certificate_file.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
         key_file.write_bytes(
             key.private_bytes(
@@ -62,6 +85,19 @@ class Authority:
             )
         )
         return certificate_file, key_file
+
+    def revocations(self, *revoked: Path, days: tuple[float, float] = (-1, 1)) -> Path:
+        """PEM file of a list of what this authority has revoked."""
+        since, until = _moments(days)
+        builder = x509.CertificateRevocationListBuilder().issuer_name(self._name)
+        builder = builder.last_update(since).next_update(until)
+        for path in revoked:
+            serial = x509.load_pem_x509_certificate(path.read_bytes()).serial_number
+            entry = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(since)
+            builder = builder.add_revoked_certificate(entry.build())
+        file = self._folder / "revoked.crl"
+        file.write_bytes(builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+        return file
 
     def server_context(self, name: str = "localhost") -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -71,14 +107,36 @@ class Authority:
     def client_context(self) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=self.certificate)
 
-    def _builder(self, subject: x509.Name, public: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
-        now = dt.datetime.now(dt.UTC)  # noqa: TID251 - a certificate is valid by the real clock
+    def _builder(
+        self,
+        subject: x509.Name,
+        public: ec.EllipticCurvePublicKey | rsa.RSAPublicKey,
+        days: tuple[float, float] = (-1, 1),
+    ) -> x509.CertificateBuilder:
+        since, until = _moments(days)
         return (
             x509.CertificateBuilder()
             .subject_name(subject)
             .issuer_name(self._name)
             .public_key(public)
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - _DAY)
-            .not_valid_after(now + _DAY)
+            .not_valid_before(since)
+            .not_valid_after(until)
         )
+
+
+def fingerprint(certificate: Path) -> str:
+    """SHA-256 of a PEM file's certificate."""
+    return x509.load_pem_x509_certificate(certificate.read_bytes()).fingerprint(hashes.SHA256()).hex()
+
+
+def key_pin(certificate: Path) -> str:
+    """SHA-256 of its public key, as a pin."""
+    public = x509.load_pem_x509_certificate(certificate.read_bytes()).public_key()
+    der = public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return f"sha256/{base64.b64encode(hashlib.sha256(der).digest()).decode()}"
+
+
+def _moments(days: tuple[float, float]) -> tuple[dt.datetime, dt.datetime]:
+    now = dt.datetime.now(dt.UTC)  # noqa: TID251 - a certificate is valid by the real clock
+    return now + days[0] * _DAY, now + days[1] * _DAY

@@ -1,7 +1,7 @@
-"""The way to the CSMS: names to addresses, one connection after another, TLS, and whether the upstream is up.
+"""The way to the CSMS: one address after another, TLS and its pins, and whether the upstream is up.
 
 A failed dial is a value: a status for the station and a bounded reason. An upstream counts as down when no connection
-to it comes about; what it answers is its own affair.
+to any of its addresses comes about; what it answers is its own affair. Which address comes first is ``addresses.py``.
 """
 
 from __future__ import annotations
@@ -11,21 +11,34 @@ import socket
 import ssl
 from collections.abc import Callable
 from fnmatch import fnmatchcase
+from typing import NamedTuple
 
+import structlog
 import trio
 
-from nocwatch.errors import NocwatchError
-from nocwatch.proxy import sockets
+from nocwatch.proxy import sockets, tls
+from nocwatch.proxy.addresses import Address, Place, in_order
 from nocwatch.proxy.failure import Failure
 from nocwatch.proxy.handshake import RequestHead
-from nocwatch.proxy.settings import Limits, UpstreamSettings
+from nocwatch.proxy.settings import Limits, Target, UpstreamSettings
+from nocwatch.proxy.x509 import Certificate, read_certificate
 
-ADDRESSES_FRESH_S = 5.0
-"""How long a resolved name is used again: ten thousand stations that reconnect at once ask the resolver once, and a
-CSMS that moves is followed within seconds."""
+_log = structlog.get_logger(__name__)
 
 _OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
-_Address = tuple[int, object]
+
+
+class Reached(NamedTuple):
+    """A connection to the CSMS, TLS included.
+
+    Attributes:
+        host_header: what a request's Host becomes; None leaves the station's.
+        prefix: path that goes before the request's own.
+    """
+
+    sock: socket.socket
+    host_header: bytes | None
+    prefix: bytes
 
 
 class Upstream:
@@ -33,8 +46,9 @@ class Upstream:
 
     Attributes:
         up: None until the first dial.
-        host_header: what a request's Host becomes; None leaves the station's.
-        prefix: path that goes before the request's own.
+        on_fallback: the last dial that succeeded went to a fallback.
+        context: of TLS; None for ``ws``.
+        certificate: of the CSMS, as the last dial saw it.
     """
 
     def __init__(
@@ -42,26 +56,34 @@ class Upstream:
     ) -> None:
         self.settings = settings
         self.up: bool | None = None
+        self.on_fallback = False
         self.name = settings.name
-        self.host_header = None if settings.keep_host else settings.host_header
-        self.prefix = settings.prefix
+        self.context = context_of(settings)
+        self.certificate: Certificate | None = None
+        self._seen = b""
+        self._places = [Place(each) for each in settings.targets]
         self._matches = _patterns(settings)
         self._limits = limits
         self._changed = changed
-        self._context = _context(settings) if settings.tls else None
-        self._addresses: list[_Address] = []
-        self._resolved_at = float("-inf")
-        self._resolving = trio.Lock()
+
+    def refresh(self) -> bool:
+        """Reads its files anew where they have changed; links and dials under way keep what they have.
+
+        Raises:
+            NocwatchError: one of them is of no use; what there was stays.
+        """
+        if self.context is None or self.context.stamp == tls.stamp(self.settings.tls):
+            return False
+        self.context = context_of(self.settings)
+        return True
 
     def takes(self, request: RequestHead, listener: str) -> bool:
         values = (request.path, listener, request.station)
         return all(fnmatchcase(values[index], pattern) for index, pattern in self._matches)
 
-    async def dial(self) -> socket.socket | Failure:
-        """A connected socket, TLS included, or why there is none. Never raises OSError."""
-        result: socket.socket | Failure = Failure(
-            504, "upstream_timeout", f"the central system {self.name} cannot be reached in time"
-        )
+    async def dial(self) -> Reached | Failure:
+        """A connection, TLS included, or why there is none. Never raises OSError."""
+        result: Reached | Failure = self._too_late()
         with trio.move_on_after(self._limits.dial_timeout):
             result = await self._dial()
         if isinstance(result, Failure):
@@ -78,53 +100,82 @@ class Upstream:
         if up != (was is not False):
             self._changed(self, failure)
 
-    async def _dial(self) -> socket.socket | Failure:
-        try:
-            addresses = await self._resolved()
-        except OSError:
-            return Failure(502, "upstream_unknown_host", f"the central system {self.name} has no address")
-        failure = Failure(502, "upstream_unreachable", f"the central system {self.name} has no address")
-        for left in range(len(addresses), 0, -1):
-            family, address = addresses[len(addresses) - left]
-            # Each address gets its share of the time that remains, so that a dead first one leaves some to the rest.
-            with trio.move_on_after((trio.current_effective_deadline() - trio.current_time()) / left):
-                connected = await self._connect(family, address)
-                if not isinstance(connected, Failure):
-                    return connected
-                failure = connected
+    async def _dial(self) -> Reached | Failure:
+        failure = self._too_late()
+        places = in_order(self._places)
+        for index, place in enumerate(places):
+            # Each gets its share of the time that remains, so that a dead first one leaves some to the rest.
+            with trio.move_on_after(_share(len(places) - index)):
+                outcome = await self._try(place)
+                if not isinstance(outcome, Failure):
+                    self._came_to(place)
+                    keep = self.settings.keep_host
+                    return Reached(outcome, None if keep else place.target.host_header, place.target.prefix)
+                failure = outcome
+                if failure.reason != "relay_out_of_resources":
+                    place.failed()
                 continue
-            failure = Failure(
-                504, "upstream_timeout", f"the central system {self.name} does not answer a connection"
-            )
-        self._resolved_at = float("-inf")
+            place.failed()
+            failure = self._too_late()
         return failure
 
-    async def _resolved(self) -> list[_Address]:
-        async with self._resolving:
-            if trio.current_time() - self._resolved_at > ADDRESSES_FRESH_S:
-                found = await trio.socket.getaddrinfo(
-                    self.settings.host, self.settings.port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
-                )
-                self._addresses = [(int(family), address) for family, _, _, _, address in found]
-                self._resolved_at = trio.current_time()
-            return self._addresses
-
-    async def _connect(self, family: int, address: object) -> socket.socket | Failure:
+    async def _try(self, place: Place) -> socket.socket | Failure:
+        nowhere = Failure(502, "upstream_unknown_host", f"the central system {self.name} has no address")
         try:
-            sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+            addresses = await place.addresses()
+        except OSError:
+            return nowhere
+        failure = nowhere
+        for index, address in enumerate(addresses):
+            with trio.move_on_after(_share(len(addresses) - index)):
+                try:
+                    outcome = await self._connect(address, place.target)
+                except trio.Cancelled:
+                    address.failed()  # its time is up
+                    raise
+                if not isinstance(outcome, Failure):
+                    address.worked()
+                    return outcome
+                failure = outcome
+                if failure.reason != "relay_out_of_resources":
+                    address.failed()
+                continue
+            failure = self._too_late()
+        return failure
+
+    def _came_to(self, place: Place) -> None:
+        place.worked()
+        on_fallback = place is not self._places[0]
+        if on_fallback != self.on_fallback:
+            self.on_fallback = on_fallback
+            tell = _log.warning if on_fallback else _log.info
+            tell("upstream on a fallback" if on_fallback else "upstream no longer on a fallback",
+                 upstream=self.name, address=f"{place.target.host}:{place.target.port}")  # fmt: skip
+
+    async def _connect(self, address: Address, target: Target) -> socket.socket | Failure:
+        try:
+            sock = socket.socket(address.family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
         except OSError:
             return Failure(503, "relay_out_of_resources", "the relay is out of descriptors or memory")
         try:
             sockets.tune(sock, self._limits)
-            number = sock.connect_ex(address)  # type: ignore[arg-type]  # as getaddrinfo gave it
+            number = sock.connect_ex(address.at)  # type: ignore[arg-type]  # as getaddrinfo gave it
             if number == errno.EINPROGRESS:
                 await trio.lowlevel.wait_writable(sock)
                 number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             if number:
                 sock.close()
                 return self._failure(number)
-            if self._context is not None:
-                sock = await sockets.secure(sock, self._context, self.settings.host)
+            if self.context is not None:
+                name = self.settings.tls.server_name or target.host
+                sock = secured = await sockets.secure(sock, self.context, name)
+                if not self._is_who_it_should_be(secured):
+                    sock.close()
+                    return Failure(
+                        502,
+                        "upstream_pin",
+                        f"the certificate of the central system {self.name} is not a pinned one",
+                    )
         except ssl.SSLError as error:
             why = getattr(error, "verify_message", "") or error.reason or "TLS failed"
             return Failure(
@@ -138,13 +189,27 @@ class Upstream:
             raise
         return sock
 
+    def _is_who_it_should_be(self, sock: ssl.SSLSocket) -> bool:
+        seen = sock.getpeercert(binary_form=True) or b""
+        if seen != self._seen or self.certificate is None:
+            try:
+                self.certificate = read_certificate(seen)
+            except ValueError:
+                self.certificate = None
+            self._seen = seen
+        pins = self.settings.tls.pins
+        return not pins or (self.certificate is not None and tls.is_pinned(self.certificate, pins))
+
+    def _too_late(self) -> Failure:
+        return Failure(
+            504, "upstream_timeout", f"the central system {self.name} does not answer a connection"
+        )
+
     def _failure(self, number: int | None) -> Failure:
         if number in _OURS:
             return Failure(503, "relay_out_of_resources", "the relay is out of descriptors, ports or memory")
         if number == errno.ETIMEDOUT:
-            return Failure(
-                504, "upstream_timeout", f"the central system {self.name} does not answer a connection"
-            )
+            return self._too_late()
         reason = "upstream_refused" if number == errno.ECONNREFUSED else "upstream_unreachable"
         return Failure(502, reason, f"the central system {self.name} is not reachable")
 
@@ -158,9 +223,14 @@ def _patterns(settings: UpstreamSettings) -> list[tuple[int, str]]:
     ]
 
 
-def _context(settings: UpstreamSettings) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=settings.ca)
-    except OSError as error:
-        why = error.strerror or "it holds no certificates"
-        raise NocwatchError(f"upstream {settings.name}: {settings.ca} cannot be read: {why}") from None
+def context_of(settings: UpstreamSettings) -> tls.Context | None:
+    """Of TLS, its files read anew; None for ``ws``.
+
+    Raises:
+        NocwatchError: a file cannot be read, or is of no use.
+    """
+    return tls.client_context(settings.tls, f"upstream {settings.name}") if settings.secure else None
+
+
+def _share(left: int) -> float:
+    return (trio.current_effective_deadline() - trio.current_time()) / left

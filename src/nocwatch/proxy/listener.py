@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import errno
 import socket
-import ssl
 from collections.abc import Callable
 
 import structlog
 import trio
 
 from nocwatch.errors import NocwatchError
+from nocwatch.proxy import tls
 from nocwatch.proxy.counters import Counters
-from nocwatch.proxy.settings import ListenerSettings, ListenerTls, split_address
+from nocwatch.proxy.settings import ListenerSettings, split_address
+from nocwatch.proxy.trust import Trust
 
 _log = structlog.get_logger(__name__)
 
@@ -36,6 +37,7 @@ class Listener:
         settings: what it was made from.
         address: ``host:port`` as bound: with the real port where the settings said 0.
         context: of TLS; None where the listener is plain.
+        trust: load balancers whose word about an address is believed; None where there are none.
     """
 
     def __init__(self, settings: ListenerSettings, sock: socket.socket | None = None) -> None:
@@ -45,13 +47,27 @@ class Listener:
             NocwatchError: the address is taken or not ours, or a certificate cannot be read.
         """
         self.settings = settings
+        self.trust = Trust.of(settings)
         self.context = context_of(settings)
         self._sock = sock or bind(settings.address, "relay.listen")
         self.address = bound_address(self._sock)
 
-    def take_over(self, settings: ListenerSettings, context: ssl.SSLContext | None) -> None:
+    def take_over(self, settings: ListenerSettings, context: tls.Context | None) -> None:
         """Greets stations in another way from now on; links and handshakes under way keep what they have."""
-        self.settings, self.context = settings, context
+        self.settings, self.context, self.trust = settings, context, Trust.of(settings)
+
+    def refresh(self) -> bool:
+        """Reads its certificates anew where their files have changed; links and handshakes under way keep what they have.
+
+        Raises:
+            NocwatchError: a file is of no use; what there was stays.
+        """
+        if self.context is None or self.settings.tls is None:
+            return False
+        if self.context.stamp == tls.stamp(self.settings.tls):
+            return False
+        self.context = context_of(self.settings)
+        return True
 
     async def accept(
         self, counters: Counters, welcome: Callable[[socket.socket, object, Listener], None]
@@ -115,37 +131,10 @@ def bound_address(sock: socket.socket) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def context_of(settings: ListenerSettings) -> ssl.SSLContext | None:
+def context_of(settings: ListenerSettings) -> tls.Context | None:
     """Of TLS, its files read anew; None where the listener is plain.
 
     Raises:
         NocwatchError: a file cannot be read, or is of no use.
     """
-    return _context(settings.tls, settings.address) if settings.tls else None
-
-
-def _no_password() -> str:
-    # Without this OpenSSL would ask on the terminal for the password of an encrypted key, and wait.
-    return ""
-
-
-def _context(tls: ListenerTls, address: str) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    reading = str(tls.certificate)
-    try:
-        for path in (tls.certificate, tls.key):
-            reading = str(path)
-            path.open("rb").close()
-        reading = f"{tls.certificate} with {tls.key}"
-        context.load_cert_chain(tls.certificate, tls.key, password=_no_password)
-        if tls.client_ca is not None:
-            reading = str(tls.client_ca)
-            context.load_verify_locations(tls.client_ca)
-            context.verify_mode = ssl.CERT_REQUIRED
-    except ssl.SSLError as error:
-        why = (error.reason or "no PEM").replace("_", " ").lower()
-        raise NocwatchError(f"relay.listen {address}: {reading} is of no use: {why}") from None
-    except OSError as error:
-        raise NocwatchError(f"relay.listen {address}: {reading} cannot be read: {error.strerror}") from None
-    return context
+    return tls.server_context(settings.tls, f"relay.listen {settings.address}") if settings.tls else None

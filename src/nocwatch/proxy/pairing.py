@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 import trio
 
 from nocwatch import clock
-from nocwatch.proxy import negotiation, sockets
+from nocwatch.proxy import negotiation, sockets, tls
 from nocwatch.proxy.answers import AnswerHead, own_answer
 from nocwatch.proxy.counters import Counters
 from nocwatch.proxy.dial import Upstream
@@ -124,8 +124,8 @@ class Pairing:
                     arrival.sock = sock = await sockets.secure(sock, arrival.listener.context)
                     arrival.speaks = True
                 outcome = await self._request(sock)
-        except ssl.SSLError:
-            outcome = Failure(None, "station_tls")
+        except ssl.SSLError as error:
+            outcome = Failure(None, tls.station_reason(error))
         except OSError:
             outcome = _LEFT
         if isinstance(outcome, Failure):
@@ -162,12 +162,13 @@ class Pairing:
             self._refuse(arrival, info, nowhere)
             return
         info.upstream = upstream.name
-        csms = await upstream.dial()
-        if isinstance(csms, Failure):
-            self._refuse(arrival, info, csms)
+        reached = await upstream.dial()
+        if isinstance(reached, Failure):
+            self._refuse(arrival, info, reached)
             return
+        csms = reached.sock
         try:
-            head = request.rewritten(upstream.host_header, upstream.prefix)
+            head = request.rewritten(reached.host_header, reached.prefix)
             outcome = await self._negotiate(station, csms, head, info)
         except BaseException:
             csms.close()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
-from typing import Annotated, Literal
-from urllib.parse import SplitResult, urlsplit
+from typing import Annotated, Literal, NamedTuple
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from nocwatch.proxy.admission import AdmissionSettings, NetworkList
+from nocwatch.proxy.forwarded import HeaderName
+from nocwatch.proxy.proxy_protocol import Version
+from nocwatch.proxy.tls_settings import ListenerTls, UpstreamTls
 from nocwatch.quantities import Duration, Size
 
 _ADDRESS = re.compile(r"(?:\[([0-9A-Fa-f:.%\w]+)\]|([^\[\]:\s]+)):(\d{1,5})")
@@ -38,30 +41,34 @@ class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class ListenerTls(_Model):
-    """How a listener proves itself, and whom it believes. TLS 1.2 and 1.3.
-
-    Attributes:
-        certificate: PEM file, the chain below the certificate.
-        key: PEM file of its private key.
-        client_ca: PEM file; when given, a station must show a certificate of it (security profile 3).
-    """
-
-    certificate: Path
-    key: Path
-    client_ca: Path | None = None
-
-
 class ListenerSettings(_Model):
     """One address on which stations connect.
 
     Attributes:
         name: what ``match.listener`` of an upstream compares with; the address where none is given.
+        trusted: networks of load balancers that may say whose connection they hand on. By one of the two ways below, or
+            both; a connection from anywhere else is a station's own.
+        proxy_protocol: which PROXY header opens each connection from ``trusted``, before TLS; it must then be there.
+        address_header: header of the request in which ``trusted`` hands on the station's address.
     """
 
     address: Address
     name: str = ""
     tls: ListenerTls | None = None
+    trusted: NetworkList = ()
+    proxy_protocol: Version | None = None
+    address_header: HeaderName | None = None
+
+    @model_validator(mode="after")
+    def _someone_is_trusted(self) -> ListenerSettings:
+        ways = self.proxy_protocol or self.address_header
+        if ways and not self.trusted:
+            raise ValueError(
+                "proxy_protocol and address_header are believed from load balancers only: name their networks in trusted"
+            )
+        if self.trusted and not ways:
+            raise ValueError("trusted needs proxy_protocol or address_header: in which way do they speak?")
+        return self
 
     @property
     def label(self) -> str:
@@ -82,63 +89,87 @@ class Match(_Model):
     station: str | None = None
 
 
+class Target(NamedTuple):
+    """Where one of an upstream's URLs points.
+
+    Attributes:
+        host_header: what a request's Host becomes.
+        prefix: path that goes before the request's own, without a slash at its end.
+    """
+
+    host: str
+    port: int
+    host_header: bytes
+    prefix: bytes
+
+
+def _checked_url(url: str) -> str:
+    if re.search(r"[\x00-\x20\x7f-\U0010ffff]", url):
+        raise ValueError("an upstream's URL is ASCII without spaces; write others percent-encoded")
+    parts = urlsplit(url)
+    if parts.scheme not in ("ws", "wss") or not parts.hostname:
+        raise ValueError("an upstream's URL reads ws://host[:port][/path] or wss://…")
+    if "@" in parts.netloc:
+        raise ValueError(
+            "credentials belong to the stations; the relay hands theirs on and has none of its own"
+        )
+    if parts.query or parts.fragment:
+        raise ValueError("an upstream's URL has no query and no fragment: the station's own go upstream")
+    _ = parts.port  # raises ValueError where it is no number below 65536
+    return url
+
+
+UpstreamUrl = Annotated[str, AfterValidator(_checked_url)]
+
+
 class UpstreamSettings(_Model):
     """One CSMS.
 
     Attributes:
         name: in events, logs and metrics; unique.
-        url: ws:// or wss://. A path in it is put before the station's own, which goes upstream unchanged.
+        url: ws:// or wss://. A path in it is put before the station's own, which goes upstream unchanged. All addresses
+            that its name has are tried, in the resolver's order.
+        fallbacks: URLs of the same CSMS elsewhere, each tried when none before it can be reached. A station that came
+            to one stays there until it dials again.
         match: which stations it takes; the first upstream that matches gets the station.
         keep_host: leave the station's Host header as it came, instead of putting the upstream's there.
-        ca: PEM file of the authorities that may vouch for the CSMS; the system's where None. Of wss only.
+        address_header: header in which the CSMS is told where the station comes from; added to one that is there.
+        address_header: tell it in this header where the station comes from.
+        tls: how it is checked, and what we show it. Of wss only.
     """
 
     name: str = Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
-    url: str
+    url: UpstreamUrl
+    fallbacks: tuple[UpstreamUrl, ...] = Field(default=(), max_length=8)
     match: Match = Match()
     keep_host: bool = False
-    ca: Path | None = None
+    address_header: HeaderName | None = None
+    tls: UpstreamTls = UpstreamTls()
 
-    @field_validator("url")
-    @classmethod
-    def _usable(cls, url: str) -> str:
-        if re.search(r"[\x00-\x20\x7f-\U0010ffff]", url):
-            raise ValueError("an upstream's URL is ASCII without spaces; write others percent-encoded")
-        parts = urlsplit(url)
-        if parts.scheme not in ("ws", "wss") or not parts.hostname:
-            raise ValueError("an upstream's URL reads ws://host[:port][/path] or wss://…")
-        if "@" in parts.netloc:
+    @model_validator(mode="after")
+    def _one_scheme(self) -> UpstreamSettings:
+        if any(urlsplit(each).scheme != urlsplit(self.url).scheme for each in self.fallbacks):
             raise ValueError(
-                "credentials belong to the stations; the relay hands theirs on and has none of its own"
+                "url and fallbacks are all ws:// or all wss://: what is secret stays so when one is down"
             )
-        if parts.query or parts.fragment:
-            raise ValueError("an upstream's URL has no query and no fragment: the station's own go upstream")
-        _ = parts.port  # raises ValueError where it is no number below 65536
-        return url
+        if self.tls != UpstreamTls() and not self.secure:
+            raise ValueError("tls is of wss:// upstreams")
+        return self
 
     @property
-    def split(self) -> SplitResult:
-        return urlsplit(self.url)
+    def secure(self) -> bool:
+        return urlsplit(self.url).scheme == "wss"
 
     @property
-    def tls(self) -> bool:
-        return self.split.scheme == "wss"
-
-    @property
-    def host(self) -> str:
-        return self.split.hostname or ""
-
-    @property
-    def port(self) -> int:
-        return self.split.port or (443 if self.tls else 80)
-
-    @property
-    def host_header(self) -> bytes:
-        return self.split.netloc.encode("ascii")
-
-    @property
-    def prefix(self) -> bytes:
-        return self.split.path.rstrip("/").encode("ascii")
+    def targets(self) -> list[Target]:
+        """The URL and then its fallbacks."""
+        found = []
+        for url in (self.url, *self.fallbacks):
+            parts = urlsplit(url)
+            port = parts.port or (443 if self.secure else 80)
+            prefix = parts.path.rstrip("/").encode("ascii")
+            found.append(Target(parts.hostname or "", port, parts.netloc.encode("ascii"), prefix))
+        return found
 
 
 class Limits(_Model):
@@ -187,6 +218,7 @@ class RelaySettings(_Model):
         status: address of /healthz, /readyz and /metrics of the relay; None for none.
         grace: how long links may live on after SIGTERM, while nothing new is accepted.
         limits: what one peer may cost.
+        admission: who may come.
     """
 
     listen: tuple[ListenerSettings, ...] = Field(
@@ -197,6 +229,7 @@ class RelaySettings(_Model):
     status: Address | None = "127.0.0.1:9465"
     grace: Duration = 0.0
     limits: Limits = Limits()
+    admission: AdmissionSettings = AdmissionSettings()
 
     @field_validator("workers")
     @classmethod

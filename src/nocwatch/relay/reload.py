@@ -6,7 +6,6 @@ log, in a counter and on ``/readyz`` until a reload goes well. What a running re
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
@@ -20,6 +19,7 @@ from nocwatch.proxy.dial import Upstream
 from nocwatch.proxy.failure import Failure
 from nocwatch.proxy.listener import context_of
 from nocwatch.proxy.settings import ListenerSettings, RelaySettings
+from nocwatch.proxy.tls import Context
 
 _log = structlog.get_logger("nocwatch.relay")
 
@@ -107,7 +107,7 @@ class Prepared(NamedTuple):
 
     settings: RelaySettings
     upstreams: list[Upstream]
-    contexts: list[ssl.SSLContext | None]
+    contexts: list[Context | None]
 
 
 def prepare(old: RelaySettings, new: RelaySettings, changed: UpstreamChanged) -> Prepared:
