@@ -200,8 +200,8 @@ async def test_a_slow_reader_holds_its_sender_back_and_loses_nothing(slow: str) 
         sent = await fill(sender, relay)
         assert relay.counters.stalls >= 1
         held = sum(len(end.out or b"") for end in relay._pump.links.ends.values())
-        assert 0 < held <= relay._settings.limits.chunk_size
-        assert journal.chunk_longest <= relay._settings.limits.chunk_size
+        assert 0 < held <= relay.settings.limits.chunk_size
+        assert journal.chunk_longest <= relay.settings.limits.chunk_size
         # The other direction is not held up meanwhile.
         await reader.send_all(b"still here")
         assert await read_exactly(sender, 10) == b"still here"

@@ -77,12 +77,8 @@ def relay_counters() -> dict[str, int]:
     counters.closed["station_reset"] = 2
     journal = dict.fromkeys(JOURNAL_COUNTERS, 0)
     process = dict.fromkeys(("draining", "reloads", "reload_failures", "start_time_seconds", "workers"), 0)
-<<<<<<< /tmp/process/m/a
-    return {**counters.flat(), **process, "upstream_up_main": 1, **journal}
-=======
     kept = delays.counters("from_station", delays.Delay((7, *[0] * 9, 1), 2_000_000))
     return {**counters.flat(), **process, "upstream_up_main": 1, **journal, **kept}
->>>>>>> /tmp/process/m/c
 
 
 def parent_counters() -> dict[str, int]:
@@ -197,10 +193,6 @@ def test_each_counter_of_the_relay_has_a_meaning() -> None:
     names = {
         name.removesuffix("_0") if name.startswith("worker_") else name
         for name in parent_counters()
-<<<<<<< /tmp/process/m/a
-        if not name.startswith(("refused_", "closed_", "upstream_up_"))
-=======
         if not name.startswith(("refused_", "closed_", "upstream_up_", delays.PREFIX))
->>>>>>> /tmp/process/m/c
     }
     assert names | {"refused", "closed", "upstream_up"} == set(MEANINGS)
