@@ -2,7 +2,7 @@
 
 Each process is a plain ``nocwatch`` command of its own, so that whoever prefers systemd or containers starts the same ones.
 A process that ends unasked is started again after a pause that doubles up to a limit; one that cannot start at all (exit
-status 2 at its first start: configuration) ends the whole. Relay and watch never wait for one another: the journal is their only seam.
+status 2 at its first start: configuration) ends the whole. However this process ends, the parts end too (``lifeline.py``). Relay and watch never wait for one another: the journal is their only seam.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import trio
 
 from nocwatch import notify
 from nocwatch.errors import NocwatchError
+from nocwatch.lifeline import Lifeline
 
 PAUSE_FIRST_S = 1.0
 PAUSE_MAX_S = 30.0
@@ -68,10 +69,10 @@ async def supervise(
 
     if not waiting and started:
         started()
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+    with Lifeline() as lifeline, trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with trio.open_nursery() as nursery:
             for part in parts:
-                nursery.start_soon(_keep, part, partial(ready, part.name))
+                nursery.start_soon(_keep, part, lifeline, partial(ready, part.name))
             nursery.start_soon(_stop_at_signal, signals, nursery.cancel_scope)
 
 
@@ -82,13 +83,13 @@ async def _stop_at_signal(signals: AsyncIterator[int], scope: trio.CancelScope) 
         return
 
 
-async def _keep(part: Part, ready: Callable[[], None]) -> None:
+async def _keep(part: Part, lifeline: Lifeline, ready: Callable[[], None]) -> None:
     pause_s = PAUSE_FIRST_S
     first = True
     while True:
         since = trio.current_time()
         try:
-            status: int | None = await _run(part, ready)
+            status: int | None = await _run(part, lifeline, ready)
         except OSError as error:
             # No memory or descriptors for a new process: that must not take the others along.
             log.error("process could not be made", process=part.name, error=str(error))
@@ -108,7 +109,7 @@ async def _keep(part: Part, ready: Callable[[], None]) -> None:
         pause_s = min(pause_s * 2, PAUSE_MAX_S)
 
 
-async def _run(part: Part, ready: Callable[[], None]) -> int:
+async def _run(part: Part, lifeline: Lifeline, ready: Callable[[], None]) -> int:
     """The part's process from its start to its end; its exit status."""
     unnamed = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     unnamed.bind("")  # an abstract name of the kernel's choice: nothing is left behind on disk
@@ -116,7 +117,10 @@ async def _run(part: Part, ready: Callable[[], None]) -> int:
         name = listener.getsockname()
         address = "@" + (name[1:].decode() if isinstance(name, bytes) else name[1:])
         process = await trio.lowlevel.open_process(
-            part.command, start_new_session=True, env={**os.environ, notify.VARIABLE: address}
+            part.command,
+            start_new_session=True,
+            pass_fds=(lifeline.reader,),
+            env={**notify.for_children(os.environ), **lifeline.environment, notify.VARIABLE: address},
         )
         try:
             async with trio.open_nursery() as nursery:

@@ -9,10 +9,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx2
 import pytest
 import trio
 from tests.support.deployment import Deployment, answers, until
 
+from nocwatch import lifeline
 from nocwatch.supervisor import Part, supervise, told
 
 
@@ -21,7 +23,9 @@ def deployment(tmp_path: Path) -> Iterator[Deployment]:
     (tmp_path / "rules").mkdir()
     made = Deployment(tmp_path, f"rules={tmp_path / 'rules'}")
     yield made
-    if "run" in made.running:  # its parts are its own to end: a killed supervisor would leave them behind
+    if (
+        "run" in made.running
+    ):  # asked, so that it is the supervisor's own way of ending its parts that is tried
         made.running["run"].terminate()
         made.running.pop("run").wait(timeout=60)
     made.end()
@@ -81,6 +85,73 @@ async def test_what_is_kept_is_its_owners_alone(deployment: Deployment) -> None:
         if stat.S_IMODE(path.stat().st_mode) & (stat.S_IRWXG | stat.S_IRWXO)
     ]
     assert open_to_others == []
+
+
+async def gone(processes: list[int]) -> None:
+    await until(
+        lambda: not [pid for pid in processes if Path(f"/proc/{pid}").exists()],
+        lambda: str([Path(f"/proc/{pid}/cmdline").read_bytes() for pid in processes]),
+    )
+
+
+async def test_a_killed_supervisor_leaves_nobody_behind_who_holds_the_ports(deployment: Deployment) -> None:
+    await run(deployment)
+    parts = [*children(deployment, "relay"), *children(deployment, "watch")]
+    assert len(parts) == 2
+    deployment.kill("run")
+    await gone(parts)
+    assert "the watch has ended" in deployment.log("run")  # as by SIGTERM: store closed, snapshot taken
+    deployment.start("run", "run", *deployment.options())
+    await until(lambda: answers(deployment.status("/healthz")), lambda: deployment.log("run"))
+
+
+async def test_a_killed_demo_takes_its_stations_and_its_csms_along(deployment: Deployment) -> None:
+    deployment.start("run", "demo", "--stations", "2", *deployment.options())
+    await until(
+        lambda: "console   http" in deployment.log("run") and len(children(deployment, "stations")) == 1,
+        lambda: deployment.log("run"),
+    )
+    parts = [pid for word in ("csms", "relay", "watch", "stations") for pid in children(deployment, word)]
+    assert len(parts) == 4
+    deployment.kill("run")
+    await gone(parts)
+
+
+async def test_links_keep_their_grace_when_the_supervisor_is_killed(deployment: Deployment) -> None:
+    """The relay ends as by SIGTERM, not as by SIGKILL."""
+    deployment.settings.append("relay.grace=10m")
+    await deployment.csms()
+    await run(deployment)
+    deployment.stations(1, "ordinary")
+
+    async def linked() -> bool:
+        return "nocwatch_relay_links_open 1" in await metrics(deployment)
+
+    async def draining() -> bool:
+        return "nocwatch_relay_draining 1" in await metrics(deployment)
+
+    await until(linked, lambda: deployment.log("run"))
+    (relay,) = children(deployment, "relay")
+    deployment.kill("run")
+    try:
+        await until(draining, "the relay takes no more stations")
+        assert await linked()
+    finally:
+        os.kill(relay, signal.SIGKILL)  # it would wait for its link
+
+
+async def metrics(deployment: Deployment) -> str:
+    async with httpx2.AsyncClient(timeout=5) as client:
+        return (await client.get(deployment.status("/metrics"))).text
+
+
+@pytest.mark.parametrize("named", ["", "no number", "-1", "0", "999999999999999999999", "99"])
+async def test_a_process_started_alone_takes_nothing_for_a_lifeline(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch, named: str
+) -> None:
+    monkeypatch.setenv(lifeline.VARIABLE, named)
+    await deployment.relay()
+    assert deployment.running["relay"].poll() is None
 
 
 class Scarce(Part):

@@ -127,11 +127,12 @@ def demo(
 
 
 def _begin(process: str, verbose: bool) -> None:
-    from nocwatch import logs
+    from nocwatch import lifeline, logs
 
     # Frames and names of drivers pass through these files: they are their owner's alone.
     os.umask(0o077)
     logs.configure(process, verbose=verbose)
+    lifeline.heed()
 
 
 def _options(listen: str | None, upstream: str | None) -> Overrides:

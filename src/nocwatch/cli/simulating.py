@@ -35,10 +35,11 @@ def stations(
     """A fleet that charges, fails and comes back, over real sockets."""
     import trio
 
-    from nocwatch import logs
+    from nocwatch import lifeline, logs
     from nocwatch.sim.fleet import run_stations
 
     logs.configure("stations", verbose=verbose)
+    lifeline.heed()
     try:
         trio.run(run_stations, url, count, scenario, seed, speed)
     except ValueError as error:
@@ -60,11 +61,12 @@ def csms(
     """A CSMS for OCPP 1.6 and 2.0.1 that accepts any station."""
     import trio
 
-    from nocwatch import logs
+    from nocwatch import lifeline, logs
     from nocwatch.sim.backoffice import run_csms
     from nocwatch.sim.scenario import load
 
     logs.configure("csms", verbose=verbose)
+    lifeline.heed()
     host, _, port = listen.rpartition(":")
     if not host or not port.isdigit():
         raise NocwatchError(f"--listen {listen}: write host:port, such as 127.0.0.1:9180")
