@@ -315,6 +315,8 @@ async def test_the_open_event_says_who_and_how_and_nothing_secret() -> None:
             "extensions": "permessage-deflate",
             "tls": None,
             "security_profile": 1,
+            "authorization": "basic",
+            "user": "",
             "http_status": 101,
             "by": "",
             "reason": "",

@@ -23,7 +23,9 @@ _CHUNK_LINE_MAX = 4096
 
 _REASONS = {
     400: "Bad Request",
+    403: "Forbidden",
     408: "Request Timeout",
+    429: "Too Many Requests",
     431: "Request Header Fields Too Large",
     502: "Bad Gateway",
     503: "Service Unavailable",
@@ -185,12 +187,14 @@ class Body:
             self.done = True
 
 
-def own_answer(status: int, sentence: str) -> bytes:
+def own_answer(status: int, sentence: str, retry_after_s: int | None = None) -> bytes:
     """An answer of the relay's own: plain text that says who speaks, and the end of the connection."""
     body = f"nocwatch relay: {sentence}\n".encode()
+    later = "" if retry_after_s is None else f"Retry-After: {retry_after_s}\r\n"
     return (
         f"HTTP/1.1 {status} {_REASONS[status]}\r\n"
         f"Content-Type: text/plain; charset=utf-8\r\n"
         f"Content-Length: {len(body)}\r\n"
+        f"{later}"
         f"Connection: close\r\n\r\n"
     ).encode() + body

@@ -18,6 +18,8 @@ from urllib.parse import unquote_to_bytes
 
 import msgspec
 
+from nocwatch.proxy.credentials import scheme_of
+
 STATION_LENGTH_MAX = 255
 """Characters of an identity. OCPP 2.x allows 48; a longer one than this is shortened with its hash, so that no path of
 64 KiB gets into every record, label and page."""
@@ -53,7 +55,8 @@ class RequestHead(msgspec.Struct, frozen=True, kw_only=True):
         path: the target without authority and query, each byte one character (Latin-1), as it came.
         station: the identity, see ``identity_of``.
         host_at: where the Host value stands in ``raw``; None where there is no Host.
-        authorization: the scheme in lower case, without the credentials; empty where there is none.
+        authorization: the scheme (``credentials.py``), without the credentials; empty where there is none.
+        credentials_at: where the Authorization value stands in ``raw``; None where there is none.
     """
 
     raw: bytes
@@ -62,6 +65,12 @@ class RequestHead(msgspec.Struct, frozen=True, kw_only=True):
     station: str
     host_at: tuple[int, int] | None
     authorization: str = ""
+    credentials_at: tuple[int, int] | None = None
+
+    @property
+    def credentials(self) -> bytes:
+        """The Authorization value. For ``credentials.py`` alone."""
+        return b"" if self.credentials_at is None else self.raw[slice(*self.credentials_at)]
 
     def rewritten(self, host: bytes | None, prefix: bytes = b"") -> bytes:
         """The head for the upstream.
@@ -125,6 +134,7 @@ def parse_request(raw: bytes) -> RequestHead | Flaw:  # noqa: C901, PLR0912 - th
     lengths: list[bytes] = []
     encoded = False
     authorization = ""
+    credentials_at: tuple[int, int] | None = None
     for header in headers:
         if header[:1] in (b" ", b"\t"):
             return Flaw.FOLDED
@@ -135,14 +145,14 @@ def parse_request(raw: bytes) -> RequestHead | Flaw:  # noqa: C901, PLR0912 - th
         if name == b"host":
             if host_at is not None:
                 return Flaw.HOSTS
-            begins = at + match.end(2) - len(match[2].lstrip(b" \t"))
-            host_at = (begins, begins + len(value))
+            host_at = _value_at(at, match)
         elif name == b"content-length":
             lengths.append(value)
         elif name == b"transfer-encoding":
             encoded = True
         elif name == b"authorization":
-            authorization = value.split(b" ", 1)[0].decode("latin-1").lower()[:16]
+            authorization = scheme_of(value)
+            credentials_at = _value_at(at, match)
         at += len(header) + 2
     if encoded:
         return Flaw.SMUGGLING if lengths else Flaw.BODY
@@ -156,7 +166,15 @@ def parse_request(raw: bytes) -> RequestHead | Flaw:  # noqa: C901, PLR0912 - th
         station=identity_of(path),
         host_at=host_at,
         authorization=authorization,
+        credentials_at=credentials_at,
     )
+
+
+def _value_at(line_at: int, header: re.Match[bytes]) -> tuple[int, int]:
+    """Where the value of a header line stands in the head, without the blanks around it."""
+    value = header[2]
+    begins = line_at + header.end(2) - len(value.lstrip(b" \t"))
+    return begins, begins + len(value.strip(b" \t"))
 
 
 def path_of(target: bytes) -> str:

@@ -17,16 +17,22 @@ from collections.abc import Iterator, Sequence
 import trio
 
 from nocwatch import clock
-from nocwatch.proxy import negotiation, sockets, tls
+from nocwatch.proxy import clients, negotiation, sockets, tls
+from nocwatch.proxy.admission import BUSY_RETRY_S
 from nocwatch.proxy.answers import AnswerHead, own_answer
 from nocwatch.proxy.counters import Counters
+from nocwatch.proxy.credentials import hashed_user
 from nocwatch.proxy.dial import Upstream
+from nocwatch.proxy.door import Arrival, Door
 from nocwatch.proxy.ends import Link
 from nocwatch.proxy.failure import Failure
+from nocwatch.proxy.forwarded import told
 from nocwatch.proxy.handshake import Flaw, RequestHead, find_head, parse_request
 from nocwatch.proxy.listener import Listener
+from nocwatch.proxy.proxy_protocol import HeaderFlaw, looks_like_header
 from nocwatch.proxy.pump import Pump
 from nocwatch.proxy.recorder import Guard, LinkInfo
+from nocwatch.proxy.refusals import Allowance
 from nocwatch.proxy.settings import Limits
 
 PARTINGS_MAX = 64
@@ -35,6 +41,11 @@ were refused cannot keep others out; beyond this many, the rest is closed withou
 
 _LATE = Failure(408, "handshake_timeout", "the request's head did not arrive in time")
 _LEFT = negotiation.LEFT
+_FULL = Failure(503, "links_max", "the relay is full", BUSY_RETRY_S)
+_STRAY_HEADER = Failure(
+    400, "proxy_header_unexpected", "a PROXY header came where none is expected (relay.listen: trusted)"
+)
+_OF_HEADERS = frozenset(HeaderFlaw)
 _SENTENCES = {
     Flaw.TOO_LARGE: "the request's head is too large",
     Flaw.NOT_HTTP: "this is no HTTP request",
@@ -48,30 +59,13 @@ _SENTENCES = {
 }
 
 
-class _Arrival:
-    """One accepted connection.
-
-    Attributes:
-        sock: the plain socket, then the TLS one in its place; None once the pump has it.
-        speaks: something can be said on it: there is no TLS, or its handshake is done.
-        last: what to say before closing, when it gets no link; None for nothing at all.
-    """
-
-    __slots__ = ("address", "last", "listener", "sock", "speaks")
-
-    def __init__(self, sock: socket.socket, address: object, listener: Listener) -> None:
-        self.sock: socket.socket | None = sock
-        self.address = address
-        self.listener = listener
-        self.speaks = listener.context is None
-        self.last: bytes | None = None
-
-
 class Pairing:
     """Makes pairs for one relay process.
 
     Attributes:
         upstreams: in the order in which they are asked; may be replaced at any time (reload).
+        admission: who may come; changed by its ``change``, at any time.
+        privacy_key: what user names are hashed with for the journal; without it they are not recorded at all.
     """
 
     def __init__(
@@ -92,10 +86,14 @@ class Pairing:
         self._numbers = numbers
         self._links_max = links_max
         self._partings = 0
+        self._door = Door(counters)
+        self._allowance = Allowance()
+        self.admission = self._door.admission
+        self.privacy_key = b""
 
     async def welcome(self, sock: socket.socket, address: object, listener: Listener) -> None:
         """Sees one connection through its handshake. Never raises OSError."""
-        arrival = _Arrival(sock, address, listener)
+        arrival = Arrival(sock, address, listener)
         try:
             self._counters.handshakes_open += 1
             try:
@@ -111,15 +109,22 @@ class Pairing:
         finally:
             if arrival.sock is not None:
                 arrival.sock.close()
+            if arrival.leave is not None:
+                arrival.leave()
 
-    async def _meet(self, arrival: _Arrival, sock: socket.socket) -> None:
+    async def _meet(self, arrival: Arrival, sock: socket.socket) -> None:
         outcome: tuple[RequestHead, bytes] | Failure = _LATE
         try:
             sockets.tune(sock, self._limits)
             if self._counters.handshakes_open + self._counters.links_open > self._links_max:
-                self._unheard(arrival, Failure(503, "links_max", "the relay is full"))
+                self._turn_away(arrival, _FULL)
                 return
             with trio.move_on_after(self._limits.handshake_timeout):
+                if self._door.waits(arrival.listener):
+                    failure = await self._door.arrive(arrival, sock)
+                    if failure is not None:
+                        self._turn_away(arrival, failure)
+                        return
                 if arrival.listener.context is not None:
                     arrival.sock = sock = await sockets.secure(sock, arrival.listener.context)
                     arrival.speaks = True
@@ -147,14 +152,22 @@ class Pairing:
                 continue
             request = found if isinstance(found, Flaw) else parse_request(bytes(received[:found]))
             if isinstance(request, Flaw):
+                if looks_like_header(received):
+                    return _STRAY_HEADER
                 status = 431 if request is Flaw.TOO_LARGE else 400
                 return Failure(status, request.value, _SENTENCES[request])
             return request, bytes(received[len(request.raw) :])
 
     async def _pair(
-        self, arrival: _Arrival, station: socket.socket, request: RequestHead, rest: bytes
+        self, arrival: Arrival, station: socket.socket, request: RequestHead, rest: bytes
     ) -> None:
-        info = _info(station, arrival.address, request)
+        refusal = self._door.read(arrival, request)
+        info = self._info(station, arrival.remote_address, request)
+        if refusal is None:
+            refusal = clients.refusal(arrival.listener.settings.tls, info.certificate, request.station)
+        if refusal is not None:
+            self._refuse(arrival, info, refusal)
+            return
         label = arrival.listener.settings.label
         upstream = next((each for each in self.upstreams if each.takes(request, label)), None)
         if upstream is None:
@@ -169,6 +182,8 @@ class Pairing:
         csms = reached.sock
         try:
             head = request.rewritten(reached.host_header, reached.prefix)
+            if (header := upstream.settings.address_header) is not None:
+                head = told(head, header, arrival.hop)
             outcome = await self._negotiate(station, csms, head, info)
         except BaseException:
             csms.close()
@@ -179,8 +194,10 @@ class Pairing:
             return
         answer, glued = outcome
         if answer.status == 101:
+            link = Link(next(self._numbers), info)
+            link.let_go, arrival.leave = arrival.leave, None
             arrival.sock = None
-            self._pump.adopt(Link(next(self._numbers), info), station, csms, rest, glued)
+            self._pump.adopt(link, station, csms, rest, glued)
             return
         csms.close()
         arrival.last = b""
@@ -210,37 +227,53 @@ class Pairing:
             return _LEFT  # it did not even take the answer's head
         return outcome
 
-    def _refuse(self, arrival: _Arrival, info: LinkInfo, failure: Failure) -> None:
+    def _refuse(self, arrival: Arrival, info: LinkInfo, failure: Failure) -> None:
         info.http_status = failure.status
         self._refused(info, "station" if failure is _LEFT else "relay", failure.reason, failure.reason)
         self._last_words(arrival, failure)
 
-    def _unheard(self, arrival: _Arrival, failure: Failure) -> None:
+    def _turn_away(self, arrival: Arrival, failure: Failure) -> None:
+        """Refuses a connection by where it comes from: told, though nobody knows whose it is."""
+        if failure.status is None and failure.reason not in _OF_HEADERS:
+            self._unheard(arrival, failure)
+            return
+        info = LinkInfo(remote_address=arrival.remote_address)
+        info.http_status = failure.status if arrival.speaks else None
+        self._refused(info, "relay", failure.reason, failure.reason)
+        self._last_words(arrival, failure)
+
+    def _unheard(self, arrival: Arrival, failure: Failure) -> None:
         """Refuses a connection without an identity: counted, but no link event, which would be one of nobody."""
         self._count(failure.reason)
         self._last_words(arrival, failure)
 
-    def _last_words(self, arrival: _Arrival, failure: Failure) -> None:
+    def _last_words(self, arrival: Arrival, failure: Failure) -> None:
         if failure.status is not None and arrival.speaks:
-            arrival.last = own_answer(failure.status, failure.sentence)
+            arrival.last = own_answer(failure.status, failure.sentence, failure.retry_after_s)
 
     def _refused(self, info: LinkInfo, by: str, reason: str, counted: str) -> None:
         self._count(counted)
+        if not self._allowance.tell(counted, bool(info.station), trio.current_time()):
+            self._counters.refusals_untold += 1
+            return
         self._guard.link(clock.now_ns(), next(self._numbers), info.event("refused", by=by, reason=reason))
 
     def _count(self, reason: str) -> None:
         refused = self._counters.refused
         refused[reason] = refused.get(reason, 0) + 1
 
-
-def _info(station: socket.socket, address: object, request: RequestHead) -> LinkInfo:
-    """What is known before the CSMS has spoken. The security profile as OCPP counts them: 0 to 3, None for TLS alone."""
-    info = LinkInfo(station=request.station, remote_address=sockets.address_text(address))
-    basic = request.authorization == "basic"
-    if isinstance(station, ssl.SSLSocket):
-        info.tls = station.version()
-        certificate = station.getpeercert(binary_form=True)
-        info.security_profile = 3 if certificate else 2 if basic else None
-    else:
-        info.security_profile = 1 if basic else 0
-    return info
+    def _info(self, station: socket.socket, remote_address: str, request: RequestHead) -> LinkInfo:
+        """What is known before the CSMS has spoken. The security profile as OCPP counts them: 0 to 3, None for TLS alone."""
+        info = LinkInfo(
+            station=request.station, remote_address=remote_address, authorization=request.authorization
+        )
+        basic = request.authorization == "basic"
+        if basic:
+            info.user = hashed_user(request.credentials, self.privacy_key)
+        if isinstance(station, ssl.SSLSocket):
+            info.tls = station.version()
+            info.certificate = clients.shown_by(station)
+            info.security_profile = 3 if info.certificate else 2 if basic else None
+        else:
+            info.security_profile = 1 if basic else 0
+        return info

@@ -10,6 +10,7 @@ from typing import Protocol
 import msgspec
 import structlog
 
+from nocwatch.proxy.clients import ShownCertificate
 from nocwatch.proxy.counters import Counters
 
 _log = structlog.get_logger(__name__)
@@ -29,7 +30,12 @@ class Recorder(Protocol):
 
 
 class LinkInfo(msgspec.Struct, kw_only=True):
-    """What is known of a connection when it opens or is refused: the fields of ``frames.Link``."""
+    """What is known of a connection when it opens or is refused: the fields of a LINK record.
+
+    Attributes:
+        authorization: the scheme of the request's Authorization; empty where it has none.
+        user: key-hash of the user name in it; the credentials themselves are nowhere.
+    """
 
     station: str = ""
     upstream: str = ""
@@ -38,6 +44,9 @@ class LinkInfo(msgspec.Struct, kw_only=True):
     extensions: str = ""
     tls: str | None = None
     security_profile: int | None = None
+    certificate: ShownCertificate | None = None
+    authorization: str = ""
+    user: str = ""
     http_status: int | None = None
 
     def event(self, name: str, *, by: str = "", reason: str = "") -> bytes:

@@ -188,9 +188,7 @@ def reset(sock: socket.socket) -> None:
         sock.close()
 
 
-def address_text(address: object) -> str:
-    """``203.0.113.7:51234`` or ``[2001:db8::1]:51234``."""
-    if isinstance(address, tuple) and len(address) >= 2:
-        host, port = address[0], address[1]
-        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    return ""
+def address_text(host: str, port: int) -> str:
+    """``203.0.113.7:51234`` or ``[2001:db8::1]:51234``; without the port where that is 0: nobody told it."""
+    host = f"[{host}]" if ":" in host else host
+    return f"{host}:{port}" if port else host
