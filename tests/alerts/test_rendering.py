@@ -70,6 +70,17 @@ def test_end_says_why_and_how_long():
     assert "What to do" not in told.text
 
 
+def test_what_the_watch_forgot_is_not_said_to_be_over():
+    alert = msgspec.structs.replace(
+        samples()[0][0], state=AlertState.RESOLVED, resolved_because="It may not be over.", forgotten=True
+    )
+    told = Renderer().render(alert, [])
+    assert told.subject.startswith("Not watched any more, Depot 1")
+    assert "It may not be over.\n" in told.text
+    assert "lasted" not in told.text
+    assert "after" not in told.html
+
+
 def test_station_with_a_hostile_name_breaks_neither_subject_nor_page():
     name = "CP1\r\nBcc: all@example.org <script>alert(1)</script>"
     alert, flags = samples()[0]

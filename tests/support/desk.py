@@ -44,9 +44,10 @@ class Disturbed(Store):
 class Desk:
     """A data folder with a story in its journal, and followers over it, one after the other."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *stories: Path) -> None:
         self.folder, self.rules = folder, "flapping"
-        import_traces([REPOSITORY / "rules" / "tests" / "flapping_fires.jsonl"], folder / "journal")
+        told = stories or (REPOSITORY / "rules" / "tests" / "flapping_fires.jsonl",)
+        import_traces(list(told), folder / "journal")
         self.store = Disturbed(Database(folder / "nocwatch.db", 1.0), StoreSettings())
 
     def follower(self, pipeline: type[Pipeline] = Pipeline) -> Follower:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -11,8 +13,12 @@ import trio
 from tests.support.deployment import REPOSITORY, until
 from tests.support.desk import Desk
 
+from nocwatch import clock
 from nocwatch.alerts.acts import Act, ActKind
 from nocwatch.alerts.alert import Alert, AlertState, Notice
+from nocwatch.alerts.channels import FileChannel
+from nocwatch.alerts.dispatcher import Dispatcher
+from nocwatch.alerts.rendering import Renderer
 from nocwatch.flags import FlagState
 from nocwatch.journal.cursor import Cursor
 from nocwatch.store.batch import Batch
@@ -20,6 +26,7 @@ from nocwatch.store.values import FlagFilter
 from nocwatch.trace.writing import import_traces
 from nocwatch.watch.aligning import BECAUSE, reached
 
+FAULTED = REPOSITORY / "rules" / "tests" / "faulted_fires.jsonl"
 OTHER_STORY = REPOSITORY / "rules" / "tests" / "faulted_quiet.jsonl"
 
 
@@ -197,3 +204,45 @@ async def test_nobody_is_told_of_a_backlog_before_its_end(desk: Desk) -> None:
         nursery.cancel_scope.cancel()
     assert settled
     assert not any(settled)
+
+
+def faults(folder: Path, ended_s_ago: int) -> Path:
+    """The shipped story of a faulted connector, of two stations; the first is well again after a minute."""
+    lines = [json.loads(line) for line in FAULTED.read_text().splitlines()]
+    fault = next(line for line in lines if '"Faulted"' in line.get("raw", ""))
+    other = [json.loads(json.dumps(line).replace("CP1", "CP2")) for line in lines]
+    well = dict(fault, raw=fault["raw"].replace("Faulted", "Available").replace(fault["messageId"], "m1"))
+    well |= {"messageId": "m1", "timestamp": "2026-09-21T14:15:30.000000Z"}
+    ended = datetime.fromisoformat(well["timestamp"])
+    shift = datetime.fromtimestamp(clock.now_ns() / 1e9, UTC) - timedelta(seconds=ended_s_ago) - ended
+    story = sorted([*lines, *other, well], key=lambda line: line["timestamp"])
+    for line in story:
+        line["timestamp"] = (datetime.fromisoformat(line["timestamp"]) + shift).isoformat()
+    path = folder / "faults.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in story))
+    return path
+
+
+async def test_a_watch_that_was_down_tells_what_still_stands_and_not_what_came_and_went(
+    tmp_path: Path,
+) -> None:
+    desk = Desk(tmp_path, faults(tmp_path, ended_s_ago=600))
+    desk.rules = "faulted"
+    follower = desk.follower()
+    file = tmp_path / "alerts.jsonl"
+    sending = Dispatcher(
+        desk.store, {"file": FileChannel(str(file))}, Renderer(), settled=lambda: follower.settled
+    )
+
+    def all_is_said() -> bool:
+        return all(not each.waiting for each in desk.store.outbox_counts())
+
+    async with trio.open_nursery() as nursery:
+        await nursery.start(sending.run)
+        nursery.start_soon(follower.run)
+        await until(lambda: follower.settled and all_is_said(), "all is said")
+        nursery.cancel_scope.cancel()
+    states = {alert.station: alert.state for alert in desk.store.alerts().items}
+    assert states == {"CP1": AlertState.RESOLVED, "CP2": AlertState.FIRING}
+    told = [json.loads(line) for line in file.read_text().splitlines()]
+    assert [(each["station"], each["state"]) for each in told] == [("CP2", "firing")]

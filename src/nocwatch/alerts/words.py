@@ -60,6 +60,7 @@ def words(alert: Alert, flags: Sequence[Flag], console_url: str = "") -> dict[st
         "state": alert.state.value,
         "notice": alert.notice.value,
         "over": over,
+        "forgotten": alert.forgotten,
         "what": alert.summary,
         "where": where(alert),
         "place": place(alert),
