@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from candidates.afternoon import TRIO_WEBSOCKET, WEBSOCKETS
 from candidates.base import Candidate
 from candidates.floor import Direct, Floor
 from candidates.haproxy import Haproxy
+from candidates.mitmproxy import Mitmproxy
 from candidates.nginx import Nginx
 from candidates.nocwatch import Nocwatch
-from candidates.websockets_json import WebsocketsJson
 
-ALL: tuple[Candidate, ...] = (Nocwatch(), Nginx(), Haproxy(), WebsocketsJson(), Floor(), Direct())
+ALL: tuple[Candidate, ...] = (
+    Nocwatch(),
+    Nginx(),
+    Haproxy(),
+    WEBSOCKETS,
+    TRIO_WEBSOCKET,
+    Mitmproxy(),
+    Floor(),
+    Direct(),
+)
 REFERENCE = "nginx"
 """What the others are compared with, where it is there."""

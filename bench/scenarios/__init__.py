@@ -5,6 +5,7 @@ from __future__ import annotations
 from scenarios.base import Scenario
 from scenarios.latency import LATENCY
 from scenarios.memory import MEMORY, MEMORY_AFTER
+from scenarios.storm import STORM
 from scenarios.throughput import THROUGHPUT
 
-ALL: tuple[Scenario, ...] = (MEMORY, THROUGHPUT, LATENCY, MEMORY_AFTER)
+ALL: tuple[Scenario, ...] = (MEMORY, THROUGHPUT, LATENCY, MEMORY_AFTER, STORM)
