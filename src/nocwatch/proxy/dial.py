@@ -66,16 +66,19 @@ class Upstream:
         self._limits = limits
         self._changed = changed
 
-    def refresh(self) -> bool:
-        """Reads its files anew where they have changed; links and dials under way keep what they have.
+    @property
+    def label(self) -> str:
+        return f"upstream {self.name}"
+
+    def renewed(self) -> tls.Context | None:
+        """What ``context`` should become, its files having changed; None where they have not. For a thread.
 
         Raises:
-            NocwatchError: one of them is of no use; what there was stays.
+            NocwatchError: a file is of no use.
         """
         if self.context is None or self.context.stamp == tls.stamp(self.settings.tls):
-            return False
-        self.context = context_of(self.settings)
-        return True
+            return None
+        return context_of(self.settings)
 
     def takes(self, request: RequestHead, listener: str) -> bool:
         values = (request.path, listener, request.station)

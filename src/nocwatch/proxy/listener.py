@@ -56,18 +56,20 @@ class Listener:
         """Greets stations in another way from now on; links and handshakes under way keep what they have."""
         self.settings, self.context, self.trust = settings, context, Trust.of(settings)
 
-    def refresh(self) -> bool:
-        """Reads its certificates anew where their files have changed; links and handshakes under way keep what they have.
+    @property
+    def label(self) -> str:
+        return f"listener {self.settings.label}"
+
+    def renewed(self) -> tls.Context | None:
+        """What ``context`` should become, its files having changed; None where they have not. For a thread.
 
         Raises:
-            NocwatchError: a file is of no use; what there was stays.
+            NocwatchError: a file is of no use.
         """
-        if self.context is None or self.settings.tls is None:
-            return False
-        if self.context.stamp == tls.stamp(self.settings.tls):
-            return False
-        self.context = context_of(self.settings)
-        return True
+        settings, context = self.settings, self.context
+        if context is None or settings.tls is None or context.stamp == tls.stamp(settings.tls):
+            return None
+        return context_of(settings)
 
     async def accept(
         self, counters: Counters, welcome: Callable[[socket.socket, object, Listener], None]

@@ -127,12 +127,6 @@ def is_pinned(certificate: Certificate, pins: tuple[str, ...]) -> bool:
     return certificate.sha256 in pins or f"sha256/{certificate.spki}" in pins
 
 
-def answers_to(certificate: Certificate, name: str) -> bool:
-    """Whether it bears that name, as common name or DNS name. Upper and lower case are the same, in ASCII."""
-    wanted = _folded(name)
-    return any(_folded(each) == wanted for each in (certificate.name, *certificate.names))
-
-
 def station_reason(error: ssl.SSLError) -> str:
     """Why TLS with a station did not come about: a bounded word for counters."""
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
@@ -147,10 +141,6 @@ def station_reason(error: ssl.SSLError) -> str:
     if "_ALERT_" in reason and reason.endswith(_UNTRUSTED):
         return "station_tls_distrusts_us"
     return _REASONS.get(reason, "station_tls")
-
-
-def _folded(name: str) -> bytes:
-    return name.encode("utf-8", "surrogatepass").lower()
 
 
 def _context(protocol: int, made_of: Stamp) -> Context:
