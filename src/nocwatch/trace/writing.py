@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import fnmatch
 import struct
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -23,9 +22,9 @@ from nocwatch.records import RecordKind
 from nocwatch.tap.gate import Gate
 from nocwatch.tap.tap import Tap
 from nocwatch.trace.lines import Json, frame_line, link_line
+from nocwatch.trace.naming import Namer
 from nocwatch.trace.reading import read_traces
 
-VERSIONS = {"ocpp1.6": "1.6", "ocpp2.0": "2.0.1", "ocpp2.0.1": "2.0.1", "ocpp2.1": "2.1"}
 _OF_UPSTREAMS = (LinkEvent.UPSTREAM_DOWN, LinkEvent.UPSTREAM_UP)
 _OPCODES = {Kind.TEXT: 0x1, Kind.BINARY: 0x2, Kind.CLOSE: 0x8, Kind.PING: 0x9, Kind.PONG: 0xA}
 FLUSH_EVERY_RECORDS = 4096
@@ -53,7 +52,7 @@ def export_journal(
     Raises:
         JournalError: the folder is no journal.
     """
-    namer = _Namer()
+    namer = Namer()
     reader, tap = Reader(journal), Tap(gate)
     while records := reader.read():
         for record in records:
@@ -71,7 +70,7 @@ def _wanted(line: Json, station: str | None) -> bool:
     return station is None or fnmatch.fnmatchcase(str(line.get("chargePointId", "")), station)
 
 
-def _line(sighting: Sighting, namer: _Namer, links: bool) -> Json | None:
+def _line(sighting: Sighting, namer: Namer, links: bool) -> Json | None:
     if isinstance(sighting, Frame):
         if sighting.kind is not Kind.TEXT and not links:
             return None
@@ -81,35 +80,6 @@ def _line(sighting: Sighting, namer: _Namer, links: bool) -> Json | None:
             return None  # a scanner that asked for ``/``: a link line of nobody is no line of a trace
         return link_line(sighting, namer.name(sighting.connection) if sighting.connection else None)
     return None
-
-
-class _Namer:
-    """Names connections where a station has more than one live, and knows which version each negotiated."""
-
-    def __init__(self) -> None:
-        self._versions: dict[int, str] = {}
-        self._live: dict[str, list[int]] = {}
-        self._named: dict[int, str] = {}
-        self._count: Counter[str] = Counter()
-
-    def note(self, sighting: Sighting) -> None:
-        if not isinstance(sighting, Link) or not sighting.connection:
-            return
-        live = self._live.setdefault(sighting.station, [])
-        if sighting.event is LinkEvent.OPEN:
-            live.append(sighting.connection)
-            self._versions[sighting.connection] = VERSIONS.get(sighting.subprotocol or "", "")
-            self._count[sighting.station] += 1
-            if len(live) > 1:
-                self._named[sighting.connection] = str(self._count[sighting.station])
-        elif sighting.event is LinkEvent.CLOSED and sighting.connection in live:
-            live.remove(sighting.connection)
-
-    def version(self, connection: int) -> str:
-        return self._versions.get(connection, "")
-
-    def name(self, connection: int) -> str | None:
-        return self._named.get(connection)
 
 
 def import_traces(files: Sequence[Path], journal: Path) -> int:
