@@ -1,4 +1,4 @@
-"""The ``nocwatch`` command. Exit status: 0 good, 1 findings, 2 wrong usage or configuration.
+"""The ``nocwatch`` command. Exit status: 0 good, 1 findings, 2 wrong usage or configuration, 130 interrupted, 141 unread.
 
 Commands import what they need when they run, so that ``nocwatch --help`` stays quick.
 """
@@ -11,11 +11,12 @@ from typing import Annotated
 import typer
 
 from nocwatch import __version__
-from nocwatch.cli import checking, journal, processes, replaying, rules, simulating, tracing
+from nocwatch.cli import checking, journal, processes, replaying, rules, simulating, tracing, unread
 from nocwatch.errors import NocwatchError
 
 app = typer.Typer(
     name="nocwatch",
+    cls=unread.Commands,
     help="A network operation centre for EV charging, inline between chargers and any CSMS.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -50,18 +51,23 @@ app.add_typer(journal.app, name="journal")
 def main() -> None:
     """The entry point: an error that is meant for a person is printed as such, without a traceback, with its status."""
     try:
-        app()
+        with unread.noticed():
+            try:
+                app()
+            except SystemExit:
+                sys.stdout.flush()  # here, and not at the interpreter's end, where a reader that left would be an error
+                raise
     except* NocwatchError as group:
         errors = _leaves(group)
         for line in dict.fromkeys(map(str, errors)):
             print(f"nocwatch: {line}" if "\n" not in line else line, file=sys.stderr)
+        unread.let_go()
         sys.exit(max(error.status for error in errors))
     except* KeyboardInterrupt:
         sys.exit(130)
-    except* BrokenPipeError:
-        # ``nocwatch journal tail | head``: the reader has seen enough.
-        sys.stderr.close()
-        sys.exit(0)
+    except* unread.NobodyReads:
+        unread.let_go()
+        sys.exit(unread.STATUS)
 
 
 def _leaves(group: BaseExceptionGroup[NocwatchError]) -> list[NocwatchError]:

@@ -1,0 +1,107 @@
+"""``nocwatch … | head -1``: whoever reads has seen enough, and the command ends without a word."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer.main
+from tests.support.deployment import REPOSITORY
+
+from nocwatch.cli import app
+from nocwatch.cli.unread import STATUS
+from nocwatch.trace.writing import import_traces
+
+TRACE = REPOSITORY / "rules" / "tests" / "flapping_fires.jsonl"
+LISTING = {
+    "check": [],
+    "doctor": [],
+    "replay": [str(TRACE)],
+    "rules list": [],
+    "rules check": [],
+    "rules test": [],
+    "trace export": ["--links"],
+    "trace import": [str(TRACE), "--journal", "fresh"],
+    "trace anonymise": [str(TRACE)],
+    "journal stat": [],
+    "journal verify": [],
+    "journal tail": [],
+}
+LASTING = {"run", "relay", "watch", "demo", "sim stations", "sim csms"}
+"""These say what they have to say on standard error."""
+FORMATS = [
+    (command, form)
+    for command in LISTING
+    for form in {"replay": ("text", "jsonl"), "check": ("",)}.get(command, ("text", "json"))
+    if form != "json" or not command.startswith("trace")
+]
+
+
+def nocwatch(
+    folder: Path, *arguments: str, stdout: int, stderr: int = subprocess.PIPE
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "nocwatch", *arguments],
+        stdout=stdout, stderr=stderr, text=True, cwd=folder, timeout=60, check=False,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def unread() -> int:
+    """A pipe whose reader has left."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    return writer
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("deployment")
+    import_traces([TRACE], made / "data" / "journal")
+    (made / "data" / "privacy.key").write_bytes(bytes(32))
+    (made / "data" / "privacy.key").chmod(0o600)
+    return made
+
+
+@pytest.mark.parametrize(("command", "form"), FORMATS)
+def test_a_command_whose_reader_has_left_ends_quietly(
+    folder: Path, unread: int, command: str, form: str
+) -> None:
+    options = [] if form in ("", "text") or "trace" in command else ["--format", form]
+    done = nocwatch(folder, *command.split(), *LISTING[command], *options, stdout=unread)
+    os.close(unread)
+    assert (done.returncode, done.stderr) == (STATUS, "")
+
+
+def test_of_a_long_trace_the_first_line_is_had_and_the_rest_is_not_made(folder: Path, tmp_path: Path) -> None:
+    long = tmp_path / "long.jsonl"
+    long.write_text(TRACE.read_text() * 2000)
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; '{sys.executable}' -m nocwatch trace anonymise '{long}' | head -1"],
+        capture_output=True, text=True, cwd=folder, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr, len(done.stdout.splitlines())) == (STATUS, "", 1)
+
+
+def test_where_nobody_hears_its_complaint_either_the_status_is_the_same(folder: Path, unread: int) -> None:
+    done = nocwatch(folder, "journal", "tail", stdout=unread, stderr=unread)
+    os.close(unread)
+    assert done.returncode == STATUS
+
+
+def test_a_mistake_is_told_also_where_nobody_reads_the_results(folder: Path, unread: int) -> None:
+    done = nocwatch(folder, "journal", "tail", "--set", "journal.keep_for=long", stdout=unread)
+    os.close(unread)
+    assert done.returncode == 2
+    assert "journal.keep_for" in done.stderr
+
+
+def test_no_command_is_left_out_here() -> None:
+    commands = set()
+    for name, command in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]
+        inner = getattr(command, "commands", None)
+        commands |= {f"{name} {each}" for each in inner} if inner else {name}
+    assert commands == LISTING.keys() | LASTING
