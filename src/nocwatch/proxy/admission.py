@@ -18,7 +18,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from nocwatch.proxy.failure import Failure
-from nocwatch.proxy.networks import NETWORKS_MAX, IpNumber, Network, Networks, number_of
+from nocwatch.proxy.networks import IpNumber, NetworkList, Networks, number_of
 from nocwatch.proxy.rates import Rate, Rates
 
 ADDRESSES_MAX = 65_536
@@ -38,7 +38,6 @@ _IS_GLOB = re.compile(r"[*?\[]")
 Globs = Annotated[
     tuple[Annotated[str, Field(min_length=1, max_length=255)], ...], Field(max_length=STATIONS_MAX)
 ]
-NetworkList = Annotated[tuple[Network, ...], Field(max_length=NETWORKS_MAX)]
 
 
 class AdmissionSettings(BaseModel):
@@ -80,6 +79,23 @@ _FULL = Failure(
 )
 
 
+class Lists:
+    """The lists of some settings, ready to be asked.
+
+    Long ones take a second to make: where links are carried, make them in a thread, and hand them to ``Admission.change``.
+    """
+
+    __slots__ = ("allow", "deny", "settings", "stations_allow", "stations_deny", "uncapped")
+
+    def __init__(self, settings: AdmissionSettings) -> None:
+        self.settings = settings
+        self.allow = Networks(settings.networks_allow)
+        self.deny = Networks(settings.networks_deny)
+        self.uncapped = Networks(settings.uncapped)
+        self.stations_allow = _Names(settings.stations_allow)
+        self.stations_deny = _Names(settings.stations_deny)
+
+
 class Admission:
     """The door of one relay process.
 
@@ -89,46 +105,39 @@ class Admission:
     """
 
     def __init__(self, settings: AdmissionSettings | None = None) -> None:
-        self._settings = AdmissionSettings()
+        self._lists = Lists(AdmissionSettings())
         self._connections: dict[int, int] = {}
         self._rate: Rate | None = None
         self._rates: Rates | None = None
         self._forgotten = 0
-        self.change(settings or self._settings)
+        self.guards_addresses = self.guards_stations = False
+        if settings is not None:
+            self.change(Lists(settings))
 
-    def change(self, settings: AdmissionSettings) -> None:
+    def change(self, lists: Lists) -> None:
         """Other lists and caps from now on. Who is there stays, and counts; a rate that stays goes on where it was."""
-        before, self._settings = self._settings, settings
-        self._allow = Networks(settings.networks_allow)
-        self._deny = Networks(settings.networks_deny)
-        self._uncapped = Networks(settings.uncapped)
-        self._stations_allow = _Names(settings.stations_allow)
-        self._stations_deny = _Names(settings.stations_deny)
+        before, settings = self._lists.settings, lists.settings
+        self._lists = lists
         rate, burst = settings.handshakes_per_second, settings.burst
-        if (
-            rate is None
-            or self._rate is None
-            or (rate, burst) != (before.handshakes_per_second, before.burst)
-        ):
+        if (rate, burst) != (before.handshakes_per_second, before.burst):
             self._rate = Rate(rate, burst) if rate is not None else None
         rate, burst = settings.address_handshakes_per_second, settings.address_burst
-        was = (before.address_handshakes_per_second, before.address_burst)
-        if rate is None or self._rates is None or (rate, burst) != was:
+        if (rate, burst) != (before.address_handshakes_per_second, before.address_burst):
             self._forgotten = self.forgotten
             self._rates = Rates(rate, burst, ADDRESSES_MAX) if rate is not None else None
-        capped = self._rate or self._rates or settings.address_connections_max is not None
-        self.guards_addresses = bool(self._allow or self._deny or capped)
-        self.guards_stations = bool(self._stations_allow or self._stations_deny)
+        capped = self._rate or self._rates is not None or settings.address_connections_max is not None
+        self.guards_addresses = bool(lists.allow or lists.deny or capped)
+        self.guards_stations = bool(lists.stations_allow or lists.stations_deny)
 
     @property
     def forgotten(self) -> int:
         """Addresses whose rate was given up for want of room, since the start."""
-        return self._forgotten + (self._rates.forgotten if self._rates else 0)
+        return self._forgotten + (self._rates.forgotten if self._rates is not None else 0)
 
     @property
     def addresses(self) -> int:
         """Addresses of which something is remembered now."""
-        return len(self._connections) + (len(self._rates) if self._rates else 0)
+        return len(self._connections) + (len(self._rates) if self._rates is not None else 0)
 
     def enter(self, host: str, now: float) -> Callable[[], None] | Failure | None:
         """Asked once for each connection, as soon as its true address is known.
@@ -138,17 +147,17 @@ class Admission:
         Returns:
             Why not; or what to call when the connection has ended; None where nothing is to be called.
         """
-        number = number_of(host)
-        if number in self._deny:
+        number, lists = number_of(host), self._lists
+        if number in lists.deny:
             return _DENIED
-        if self._allow and number not in self._allow:
+        if lists.allow and number not in lists.allow:
             return _NOT_ALLOWED
         key, most = 0, None
-        if number is not None and number not in self._uncapped:
-            key, most = _customer(number), self._settings.address_connections_max
+        if number is not None and number not in lists.uncapped:
+            key, most = _customer(number), lists.settings.address_connections_max
             if most is not None and self._connections.get(key, 0) >= most:
                 return _FULL
-            wait_s = self._rates.wait_s(key, now) if self._rates else None
+            wait_s = self._rates.wait_s(key, now) if self._rates is not None else None
             if wait_s is not None:
                 sentence = "there are too many connections from this address in a short time"
                 return Failure(429, "address_rate", sentence, wait_s)
@@ -162,9 +171,10 @@ class Admission:
 
     def station(self, identity: str) -> Failure | None:
         """Whether this identity may come; asked once its request is read."""
-        if identity in self._stations_deny:
+        lists = self._lists
+        if identity in lists.stations_deny:
             return _STATION_DENIED
-        if self._stations_allow and identity not in self._stations_allow:
+        if lists.stations_allow and identity not in lists.stations_allow:
             return _STATION_NOT_ALLOWED
         return None
 

@@ -10,10 +10,13 @@ import ipaddress
 from collections.abc import Iterable
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
-NETWORKS_MAX = 100_000
+NETWORKS_MAX = 50_000
 """Of one list. A list of all networks of a country has some ten thousand; what is longer is the wrong file."""
+
+TRUSTED_MAX = 256
+"""Networks of load balancers. Nobody has so many; a whole cloud's list of addresses does not belong there."""
 
 _MAPPED = "::ffff:"
 _MAPPED_FROM = 0xFFFF << 32
@@ -50,11 +53,11 @@ def _parsed(text: str) -> tuple[int, int, int]:
         ValueError: with what would be right.
     """
     try:
-        network = ipaddress.ip_network(text, strict=False)
-        address = ipaddress.ip_interface(text).ip
+        interface = ipaddress.ip_interface(text)
     except ValueError:
         raise ValueError(f"{text!r} is no network; write 10.0.0.0/8, 2001:db8::/32 or one address") from None
-    if address != network.network_address:
+    network = interface.network
+    if interface.ip != network.network_address:
         raise ValueError(f"{text!r} has bits behind its prefix; {network} is the network that it lies in")
     first, length = int(network.network_address), network.prefixlen
     if network.version == 6 and length >= 96 and first & ~0xFFFFFFFF == _MAPPED_FROM:
@@ -69,6 +72,9 @@ def _checked(text: str) -> str:
 
 Network = Annotated[str, AfterValidator(_checked)]
 """A network or a single address, as an operator writes it."""
+
+NetworkList = Annotated[tuple[Network, ...], Field(max_length=NETWORKS_MAX)]
+TrustedList = Annotated[tuple[Network, ...], Field(max_length=TRUSTED_MAX)]
 
 
 class Networks:

@@ -8,8 +8,9 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from nocwatch.proxy.admission import AdmissionSettings, NetworkList
+from nocwatch.proxy.admission import AdmissionSettings
 from nocwatch.proxy.forwarded import HeaderName
+from nocwatch.proxy.networks import TrustedList
 from nocwatch.proxy.proxy_protocol import Version
 from nocwatch.proxy.tls_settings import ListenerTls, UpstreamTls
 from nocwatch.quantities import Duration, Size
@@ -55,7 +56,7 @@ class ListenerSettings(_Model):
     address: Address
     name: str = ""
     tls: ListenerTls | None = None
-    trusted: NetworkList = ()
+    trusted: TrustedList = ()
     proxy_protocol: Version | None = None
     address_header: HeaderName | None = None
 
