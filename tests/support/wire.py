@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import zlib
 
+from websockets.utils import apply_mask
+
 KEY = b"\x11\x22\x33\x44"
 
 
@@ -21,7 +23,7 @@ def frame(
         head += bytes([mask | 127]) + len(payload).to_bytes(8, "big")
     if not masked:
         return head + payload
-    return head + KEY + bytes(byte ^ KEY[index % 4] for index, byte in enumerate(payload))
+    return head + KEY + apply_mask(payload, KEY)
 
 
 class Deflater:

@@ -235,6 +235,25 @@ def test_it_never_raises_and_json_stays_json(payload):
     msgspec.json.decode(out)
 
 
+@pytest.mark.parametrize(
+    "payload",
+    ['{"idTag":"Geheim7Qx","idTag":""}', '{"password":"Geheim7Qx","password":null}', '{"idToken":{"idToken":"Geheim7Qx"},"idToken":{}}'],
+)  # fmt: skip
+def test_a_name_that_an_object_has_twice_does_not_hide_its_first_value(payload):
+    """What was looked at is its last value alone: so that alone may pass."""
+    text = b'[2,"1","Authorize",%s]' % payload.encode()
+    out = GATE.text(text)
+    assert SECRET.encode() not in out
+    assert json.loads(out) == json.loads(text)
+
+
+@pytest.mark.parametrize(
+    "text", [b'[4,"1","x","a\\":{\\"b","key:"]', b'[2,"1","A",{"key":{"a:":[{"b":":"}]},"idTag":""}]']
+)
+def test_colons_inside_texts_are_no_names(text):
+    assert GATE.text(text) == text
+
+
 @given(st.dictionaries(st.text(string.ascii_letters, max_size=8), st.text(max_size=8), max_size=5))
 @settings(deadline=None)
 def test_one_message_with_a_secret_never_makes_its_shape_harmless(extra):

@@ -138,6 +138,15 @@ def test_a_journal_that_begins_in_the_middle_is_understood_once_the_link_is_name
     assert journal.says(frame(CALL))[0].station == "CP1"
 
 
+def test_a_connection_to_no_station_is_counted_and_is_nobodys_link(journal):
+    """``GET / HTTP/1.1``: an opening without a name once came out, and its end never did."""
+    assert journal.link("open", station="") == []
+    assert journal.says(frame(CALL)) == []
+    assert journal.link("closed") == []
+    assert journal.tap.counters["connections_without_station"] == 1
+    assert journal.tap.connections == 0
+
+
 def test_connections_nobody_names_are_bounded(journal):
     for number in range(NAMELESS_MAX + 5):
         journal.says(b"?", RELAY | number)

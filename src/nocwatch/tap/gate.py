@@ -91,6 +91,8 @@ _INLINE = re.compile(
 )
 """A secret named inside a text: an error description that echoes the request it is about."""
 
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"')
+
 _PLAIN, _TOKEN, _SECRET, _CONTENT, _VPN = range(5)
 
 _decode = msgspec.json.Decoder().decode
@@ -170,7 +172,7 @@ class Gate:
         # Type 6 (SEND, 2.1) streams numbers under the key ``data``; anywhere else ``data`` is anybody's.
         streams = isinstance(message, list) and message[:1] == [6]
         walked = self._walk(message, _PLAIN, streams)
-        return payload if walked == message else _encode(walked)
+        return payload if walked == message and not _hides(payload, message) else _encode(walked)
 
     def _walk(self, value: Json, mode: int, streams: bool = False) -> Json:
         """A copy of ``value`` without what must not pass; ``mode`` is what its key says about it."""
@@ -245,6 +247,18 @@ class Gate:
                 self._names.clear()
             mode = self._names[key] = _mode_of(_normal(key))
         return mode
+
+
+def _hides(payload: bytes, message: Json) -> bool:
+    """Whether the text says more than was read: of a name that an object has twice, only the last value was looked at."""
+    colons = _STRING.sub(b"", payload).count(b":")
+    return colons != _names_in(message)
+
+
+def _names_in(value: Json) -> int:
+    if isinstance(value, dict):
+        return len(value) + sum(map(_names_in, value.values()))
+    return sum(map(_names_in, value)) if isinstance(value, list) else 0
 
 
 def _normal(name: str) -> str:

@@ -23,6 +23,9 @@ FINAL_BLOCKS_MAX = 64
 TAIL = b"\x00\x00\xff\xff"
 """What a sender leaves out at the end of each message (RFC 7692, 7.2.1)."""
 
+_LAST_BLOCK = b"\x01\x00\x00\xff\xff"
+"""An empty block marked final: only where blocks end is it one."""
+
 DEFLATE_ERROR = "deflate_error"
 TOO_LONG = "too_long"
 LOST_CONTEXT = "lost_context"
@@ -58,7 +61,7 @@ def _terms(given: dict[str, str], side: str) -> Terms:
     known = bits.isdecimal() and 8 <= int(bits) <= 15
     return Terms(
         takeover=f"{side}_no_context_takeover" not in given,
-        window_bytes=1 << int(bits) if known else WINDOW_BYTES_MAX,
+        window_bytes=1 << max(9, int(bits)) if known else WINDOW_BYTES_MAX,  # zlib, asked for 8, takes 9
     )
 
 
@@ -82,7 +85,7 @@ class Inflater(msgspec.Struct):
 
     def inflate(self, data: bytes, output_max: int) -> tuple[bytes, str]:
         """One message's compressed payload → (output, empty), or (what there is of it, the reason why not all)."""
-        output, reason = _inflate(data + TAIL, self.window, output_max)
+        output, reason = _inflate(data, self.window, output_max)
         if reason:
             self.lose()
             return output, reason
@@ -102,17 +105,30 @@ class Inflater(msgspec.Struct):
 def _inflate(data: bytes, window: bytes, output_max: int) -> tuple[bytes, str]:
     output = b""
     for _ in range(FINAL_BLOCKS_MAX):
+        if data in {b"", TAIL}:
+            return output, ""
         history = (window + output)[-WINDOW_BYTES_MAX:] if output else window
         stream = (
             zlib.decompressobj(-zlib.MAX_WBITS, history) if history else zlib.decompressobj(-zlib.MAX_WBITS)
         )
         try:
             output += stream.decompress(data, output_max + 1 - len(output))
+            if len(output) > output_max or stream.unconsumed_tail:
+                return output[:output_max], TOO_LONG
+            if not stream.eof:
+                return output, "" if _ends_well(stream, data) else DEFLATE_ERROR
         except zlib.error:
             return output, DEFLATE_ERROR
-        if len(output) > output_max or stream.unconsumed_tail:
-            return output[:output_max], TOO_LONG
-        if not stream.eof or stream.unused_data in {b"", TAIL}:
-            return output, ""
         data = stream.unused_data
     return output, DEFLATE_ERROR
+
+
+def _ends_well(stream: zlib._Decompress, data: bytes) -> bool:
+    """Whether a message's blocks end where it ends.
+
+    A message cut short would otherwise be taken for a whole one, and what is put behind it even for a part of it. A
+    proper one never ends in 0xFF, so one that does in the tail is from a sender that did not take it off.
+    """
+    if not data.endswith(TAIL) and stream.decompress(TAIL, 1):
+        return False
+    return not stream.eof and not stream.decompress(_LAST_BLOCK, 1) and stream.eof

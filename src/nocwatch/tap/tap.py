@@ -197,7 +197,10 @@ class Tap:
         opened.upstream = link.upstream or ""
         opened.subprotocol = link.subprotocol
         self._connections[record.connection] = opened
-        out.append(link_event(record, link, LinkEvent.OPEN, None))
+        if opened.station:
+            out.append(link_event(record, link, LinkEvent.OPEN, None))
+        elif link.event == "open":
+            self._count("connections_without_station")
         return out
 
     def _left_by_former_relay(self, record: Record) -> Iterable[Sighting]:
