@@ -19,12 +19,16 @@ GAUGES = frozenset(
         "workers",
     }
 )
-_UPSTREAM_UP = "upstream_up_"
-_GAUGES_OF_SOME = (_UPSTREAM_UP, "worker_up_", "worker_links_open_")
+_LOWEST = ("upstream_up_", "certificate_expires_")
+"""What counts is the worker that is worst off."""
+
+_GAUGES_OF_SOME = (*_LOWEST, "worker_up_", "worker_links_open_")
 """What stands for now and not for all that ever was; behind the prefixes stands whose it is."""
 
 _HIGHEST = frozenset(
     {
+        "certificate_failures",
+        "certificate_renewals",
         "draining",
         "journal_dropped_timestamp_seconds",
         "reload_failures",
@@ -49,7 +53,7 @@ def total(each: Iterable[Mapping[str, int]]) -> dict[str, int]:
                 result[name] = value
             elif name in _HIGHEST:
                 result[name] = max(result[name], value)
-            elif name.startswith(_UPSTREAM_UP):
+            elif name.startswith(_LOWEST):
                 result[name] = min(result[name], value)
             else:
                 result[name] += value

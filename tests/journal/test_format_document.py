@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from tests.support.certificates import Authority
 from tests.support.relaying import running, settings_for
 
 import nocwatch.journal
 from nocwatch.journal import blocks, lane, reader, writer
+from nocwatch.proxy.x509 import first_of_pem
 from nocwatch.records import RecordKind
 
 TEXT = Path(nocwatch.journal.__file__).with_name("FORMAT.md").read_text(encoding="utf-8")
@@ -26,14 +28,17 @@ def test_no_counter_is_documented_that_is_not_there() -> None:
     assert set(re.findall(r"\n\| (journal_\w+) \|", TEXT)) == {*writer.COUNTERS, *reader.COUNTERS}
 
 
-async def test_the_relays_counters_are_those_that_a_tick_holds() -> None:
+async def test_the_relays_counters_are_those_that_a_tick_holds(tmp_path: Path) -> None:
     async with running(settings_for(1)) as (relay, _):
+        seen = first_of_pem(Authority(tmp_path).certificate.read_bytes())
+        relay._pairing.upstreams[0].certificate = seen
         relay.counters.refused["timeout"] = relay.counters.closed["csms_fin"] = 1
         ticked = {name for name in relay.tick() if not name.startswith("journal_")}
     kinds = {
         "refused_timeout": "refused_<reason>",
         "closed_csms_fin": "closed_<by>_<reason>",
         "upstream_up_main": "upstream_up_<name>",
+        "certificate_expires_csms_main": "certificate_expires_<of>_<name>",
     }
     table = TEXT.split("The relay's own, in TICK:")[1]
     assert set(re.findall(r"\n\| `?(\w[\w<>]*)`? \|", table)) - {"name"} == {

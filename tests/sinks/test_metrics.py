@@ -77,8 +77,13 @@ def relay_counters() -> dict[str, int]:
     counters.closed["station_reset"] = 2
     journal = dict.fromkeys(JOURNAL_COUNTERS, 0)
     process = dict.fromkeys(("draining", "reloads", "reload_failures", "start_time_seconds", "workers"), 0)
+    certificates = {
+        "certificate_renewals": 1,
+        "certificate_failures": 0,
+        "certificate_expires_listener_[::]:9443": 9,
+    }
     kept = delays.counters("from_station", delays.Delay((7, *[0] * 9, 1), 2_000_000))
-    return {**counters.flat(), **process, "upstream_up_main": 1, **journal, **kept}
+    return {**counters.flat(), **process, **certificates, "upstream_up_main": 1, **journal, **kept}
 
 
 def parent_counters() -> dict[str, int]:
@@ -104,11 +109,20 @@ def test_whatever_an_upstream_is_called(upstream: str) -> None:
     assert (sample.labels, sample.value) == ({"upstream": upstream}, 0)
 
 
+@pytest.mark.parametrize("listener", ["0.0.0.0:9443", "depot_1", 'the "old" one', "a\\b"])
+def test_whatever_a_listener_is_called_its_certificates_end_is_told_under_that_name(listener: str) -> None:
+    ticked = {f"certificate_expires_listener_{listener}": 1_800_000_000}
+    seen = scraped(Figures(relay=ticked))["nocwatch_seen_relay_certificate_expires_timestamp_seconds"]
+    own = next(text_string_to_metric_families(metrics_text(ticked).decode())).samples
+    for (sample,) in (seen, own):
+        assert (sample.labels, sample.value) == ({"of": "listener", "name": listener}, 1_800_000_000)
+
+
 def test_a_tick_of_another_version_makes_no_invalid_metric() -> None:
     families = scraped(Figures(relay={"odd name": 1, "9lives": 2, "": 3, "closed_": 1, "fine": 4}))
     assert all(re.fullmatch(r"[a-z_][a-z0-9_]*", name) for name in families)
     seen = {name.removeprefix("nocwatch_seen_relay_") for name in families if "_seen_relay_" in name}
-    assert seen == {"fine", "refused", "closed", "upstream_up"}
+    assert seen == {"fine", "refused", "closed", "upstream_up", "certificate_expires_timestamp_seconds"}
     assert families["nocwatch_seen_relay_fine"][0].value == 4
 
 
@@ -193,6 +207,7 @@ def test_each_counter_of_the_relay_has_a_meaning() -> None:
     names = {
         name.removesuffix("_0") if name.startswith("worker_") else name
         for name in parent_counters()
-        if not name.startswith(("refused_", "closed_", "upstream_up_", delays.PREFIX))
+        if not name.startswith(("refused_", "closed_", "upstream_up_", "certificate_expires_", delays.PREFIX))
     }
-    assert names | {"refused", "closed", "upstream_up"} == set(MEANINGS)
+    tables = {"refused", "closed", "upstream_up", "certificate_expires_timestamp_seconds"}
+    assert names | tables == set(MEANINGS)

@@ -148,6 +148,11 @@ _TABLES = (
 """Counters of which there is one for each reason, upstream or worker: prefix, family, label."""
 
 
+def _escaped(label: str) -> str:
+    """A listener may be called anything."""
+    return label.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
 def _family(name: str) -> tuple[str, str, str]:
     """Family, labels and kind of a counter."""
     family, labels = name, ""
@@ -157,6 +162,9 @@ def _family(name: str) -> tuple[str, str, str]:
     if name.startswith("closed_"):
         by, _, reason = name.removeprefix("closed_").partition("_")
         family, labels = "closed", f'{{by="{by}",reason="{reason}"}}'
+    if name.startswith("certificate_expires_"):
+        of, _, whose = name.removeprefix("certificate_expires_").partition("_")
+        family, labels = "certificate_expires_timestamp_seconds", f'{{of="{of}",name="{_escaped(whose)}"}}'
     if ticks.is_gauge(name):
         return f"nocwatch_relay_{family}", labels, "gauge"
     return f"nocwatch_relay_{family}_total", labels, "counter"

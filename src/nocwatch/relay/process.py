@@ -8,8 +8,7 @@ links at TCP level, after the grace that the operator allows; a reload touches n
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import structlog
@@ -19,6 +18,7 @@ from nocwatch import clock, moments, notify, ticks
 from nocwatch.journal import drops
 from nocwatch.journal.settings import JournalSettings
 from nocwatch.journal.writer import Writer
+from nocwatch.proxy import certificates
 from nocwatch.proxy import listener as listening
 from nocwatch.proxy.counters import Counters
 from nocwatch.proxy.dial import Upstream
@@ -30,8 +30,8 @@ from nocwatch.proxy.pump import Pump
 from nocwatch.proxy.recorder import Guard, LinkInfo
 from nocwatch.proxy.settings import RelaySettings
 from nocwatch.proxy.status import Answers, serve_status
-from nocwatch.records import RecordKind
 from nocwatch.relay.descriptors import links_possible
+from nocwatch.relay.recorder import JournalRecorder, WriterFactory
 from nocwatch.relay.reload import Reloading, Reread, carry_over, prepare
 from nocwatch.relay.signals import obey
 from nocwatch.relay.vigil import Vigil
@@ -40,37 +40,6 @@ _log = structlog.get_logger(__name__)
 
 TICK_S = 1.0
 GRACE_CHECK_S = 0.1
-
-
-class JournalWriter(Protocol):
-    """What the relay needs of a journal: ``journal.writer.Writer``, or a test's own."""
-
-    counters: dict[str, int]
-
-    def add(self, at_ns: int, kind: RecordKind, connection: int, direction: int, data: bytes) -> None: ...
-
-    def add_chunks(self, at_ns: int, keys: list[int], chunks: list[bytes]) -> None: ...
-
-    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None: ...
-
-
-WriterFactory = Callable[[Callable[[], Iterable[tuple[int, bytes]]]], JournalWriter]
-
-
-class _JournalRecorder:
-    """The journal's writer as the pump's recorder."""
-
-    __slots__ = ("_add", "add_chunks")
-
-    def __init__(self, writer: JournalWriter) -> None:
-        self._add = writer.add
-        self.add_chunks = writer.add_chunks
-
-    def add_link(self, at_ns: int, connection: int, event: bytes) -> None:
-        self._add(at_ns, RecordKind.LINK, connection, 0, event)
-
-    def add_tick(self, at_ns: int, counters: bytes) -> None:
-        self._add(at_ns, RecordKind.TICK, 0, 0, counters)
 
 
 class Relay:
@@ -138,9 +107,10 @@ class Relay:
             raise
         self.addresses = [each.address for each in self._listeners]
         self.status_address = listening.bound_address(self._status) if self._status else None
-        self._guard.recorder = _JournalRecorder(self.writer)
+        self._guard.recorder = JournalRecorder(self.writer)
         self._started_ns = clock.now_ns()
         self._reloading = Reloading(None, settings, journal)
+        self._renewals = certificates.Renewals(lambda: [*self._listeners, *self._pairing.upstreams])
         self._pairing = Pairing(
             upstreams,
             settings.limits,
@@ -172,6 +142,7 @@ class Relay:
                 try:
                     async with trio.open_nursery() as nursery:
                         nursery.start_soon(self._pump.run)
+                        nursery.start_soon(self._renewals.run)
                         nursery.start_soon(self._tick)
                         if self._status is not None:
                             nursery.start_soon(serve_status, self._status, Answers(self.ready, self.tick))
@@ -226,8 +197,9 @@ class Relay:
     def ready(self) -> tuple[list[str], list[str]]:
         """Why the relay cannot take a station (empty: it can), and what an operator should know besides."""
         reasons: list[str] = []
-        remarks: list[str] = self._reloading.remarks()
         upstreams = self._pairing.upstreams
+        remarks: list[str] = [*self._reloading.remarks(), *self._renewals.remarks()]
+        remarks += certificates.running_out(self._listeners, upstreams)
         if self.draining:
             reasons.append("shutting down: no new connections are accepted")
         if not upstreams:
@@ -247,7 +219,10 @@ class Relay:
         ups = {f"upstream_up_{each.name}": int(each.up is not False) for each in self._pairing.upstreams}
         now = {
             **self.counters.flat(),
+            **self._pump.delays(),
             **self._reloading.counters,
+            **self._renewals.counters,
+            **certificates.expiries(self._listeners, self._pairing.upstreams),
             "draining": int(self.draining),
             "start_time_seconds": self._started_ns // moments.SECOND_NS,
             "workers": self.settings.workers,

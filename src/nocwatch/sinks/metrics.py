@@ -185,6 +185,7 @@ _RELAY_TABLES: dict[str, tuple[str, tuple[str, ...]]] = {
     "refused_": ("refused", ("reason",)),
     "closed_": ("closed", ("by", "reason")),
     "upstream_up_": ("upstream_up", ("upstream",)),
+    "certificate_expires_": ("certificate_expires", ("of", "name")),
 }
 """Counters that stand for a table: what follows the prefix is labels, not part of the name. As the relay's own /metrics."""
 _METRIC_NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -202,6 +203,11 @@ def _relay(counters: Mapping[str, int]) -> Iterable[Metric]:
             "nocwatch_seen_relay_upstream_up",
             "0 while the last dial of that CSMS failed.",
             labels=["upstream"],
+        ),
+        "certificate_expires_": GaugeMetricFamily(
+            "nocwatch_seen_relay_certificate_expires_timestamp_seconds",
+            "When a certificate of the relay's listeners or upstreams runs out.",
+            labels=["of", "name"],
         ),
     }
     for name, value in sorted(counters.items()):
