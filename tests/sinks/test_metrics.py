@@ -113,7 +113,7 @@ def test_whatever_an_upstream_is_called(upstream: str) -> None:
 def test_whatever_a_listener_is_called_its_certificates_end_is_told_under_that_name(listener: str) -> None:
     ticked = {f"certificate_expires_listener_{listener}": 1_800_000_000}
     seen = scraped(Figures(relay=ticked))["nocwatch_seen_relay_certificate_expires_timestamp_seconds"]
-    own = next(text_string_to_metric_families(metrics_text(ticked).decode())).samples
+    own = next(iter(text_string_to_metric_families(metrics_text(ticked).decode()))).samples
     for (sample,) in (seen, own):
         assert (sample.labels, sample.value) == ({"of": "listener", "name": listener}, 1_800_000_000)
 
