@@ -64,6 +64,16 @@ def say_close_and_break(csms: socket.socket) -> None:
     csms.close()
 
 
+def read_to_reset(sock: socket.socket) -> bytes:
+    heard = b""
+    try:
+        while data := sock.recv(100):
+            heard += data
+    except ConnectionResetError:
+        return heard
+    raise AssertionError(f"a FIN, and no RST, after {heard!r}")
+
+
 def test_the_close_frame_of_a_csms_that_broke_is_heard_although_a_send_to_it_failed_first(
     link: tuple[Pump, ListRecorder, socket.socket, socket.socket],
 ) -> None:
@@ -89,3 +99,23 @@ def test_it_is_heard_too_when_what_failed_were_bytes_that_had_waited_for_it(
     assert station.recv(10) == CLOSE_FRAME
     with pytest.raises(ConnectionResetError):
         station.recv(10)
+
+
+@pytest.mark.parametrize("gone", ["csms", "station"])
+def test_what_came_with_the_head_of_one_that_broke_is_heard_before_its_last_words(gone: str) -> None:
+    recorder, counters = ListRecorder(), Counters()
+    guard = Guard(counters)
+    guard.recorder = recorder
+    pump = Pump(guard, counters, Limits())
+    near, station = tcp_pair()
+    far, csms = tcp_pair()
+    broken, hears = (csms, station) if gone == "csms" else (station, csms)
+    say_close_and_break(broken)
+    pump.adopt(Link(1, LinkInfo()), near, far, b"with the request", b"with the answer")
+    first = b"with the answer" if gone == "csms" else b"with the request"
+    with hears:
+        heard = read_to_reset(hears)
+    assert heard == first + CLOSE_FRAME
+    key = 3 if gone == "csms" else 2
+    assert b"".join(data for each, data in recorder.chunks if each == key) == heard
+    pump.close()

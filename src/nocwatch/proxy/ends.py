@@ -98,6 +98,16 @@ class End:
             self.plain = self.calm = False
             self.recv, self.send = sockets.plain_calls(sock)
 
+    def read_first(self, glued: bytes) -> None:
+        """What came with the head is what this end reads next, before all that its socket still has."""
+        recv = self.recv
+
+        def receive_glued(_: int) -> bytes:
+            self.recv = recv
+            return glued
+
+        self.recv = receive_glued
+
     def settle(self) -> None:
         self.calm = self.plain and self.out is None and not (self.eof or self.stopped or self.queued)
 

@@ -93,7 +93,11 @@ class Pump:
             self.links.broke(near, error)
         for end, glued in ((near, from_station), (far, from_csms)):
             if glued and end.peer is not None:
-                self._pass_on(end, end.peer, glued)
+                end.read_first(glued)
+        # Carried only now: should one end turn out to be gone, what came with its head are the first of its last words.
+        for end, glued in ((near, from_station), (far, from_csms)):
+            if glued:
+                self._carry(end)
         self._notes.tell(at_ns)
 
     async def run(self) -> None:
