@@ -5,14 +5,14 @@ BIN := $(VENV)/bin
 SERVERS := $(or $(NOCWATCH_SERVERS),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/nocwatch/servers)
 STAMP := $(VENV)/.installed
 
-.PHONY: help run setup test servers lint bench soak docs lock clean
+.PHONY: help run setup test servers lint bench soak autobahn fuzz docs lock clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make run                        the demo: a charging network works, breaks and is noticed; console on http://127.0.0.1:8480"
 	@echo "make run UPSTREAM=ws://csms:80  nocwatch before a real CSMS; point the chargers at port 9000"
 	@echo "make test                       all tests; those of real servers where they are installed (make servers)"
-	@echo "make setup | lint | servers | bench | soak | docs | lock"
+	@echo "make setup | lint | servers | bench | soak | autobahn | fuzz | docs | lock"
 
 setup: $(STAMP)
 
@@ -50,6 +50,13 @@ bench: setup
 
 soak: setup
 	NOCWATCH_SERVERS=$(SERVERS) $(BIN)/pytest -m soak -s tests/soak
+
+autobahn: setup
+	$(BIN)/pytest -m autobahn -s tests/integration/test_autobahn.py
+
+fuzz: setup
+	@test -d $(VENV)/fuzz/atheris || $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --target $(VENV)/fuzz -r tests/fuzz/requirements.txt
+	PYTHONPATH=$(VENV)/fuzz $(BIN)/python -m tests.fuzz.run
 
 docs: setup
 	$(BIN)/python -m nocwatch.detectors.manual > docs/detectors.md
