@@ -29,8 +29,14 @@ class Rate:
         if self._empty_at - now <= self._burst_s:
             self._empty_at = max(self._empty_at, now) + self._interval_s
             return None
-        self._promised_at = max(self._promised_at, self._empty_at - self._burst_s) + self._interval_s
-        return min(RETRY_AFTER_MAX_S, max(1, math.ceil(self._promised_at - now)))
+        first_at = self._empty_at - self._burst_s
+        place_at = max(self._promised_at, first_at)
+        if (
+            place_at > now + RETRY_AFTER_MAX_S
+        ):  # the queue is longer than anyone is asked to wait: the rest share its places
+            place_at = first_at
+        self._promised_at = place_at + self._interval_s
+        return min(RETRY_AFTER_MAX_S, max(1, math.ceil(place_at - now)))
 
 
 class Rates:

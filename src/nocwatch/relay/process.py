@@ -20,6 +20,7 @@ from nocwatch.journal.settings import JournalSettings
 from nocwatch.journal.writer import Writer
 from nocwatch.proxy import certificates
 from nocwatch.proxy import listener as listening
+from nocwatch.proxy.admission import Lists
 from nocwatch.proxy.counters import Counters
 from nocwatch.proxy.dial import Upstream
 from nocwatch.proxy.failure import Failure
@@ -120,6 +121,11 @@ class Relay:
             connection_numbers(self._started_ns, lane),
             min(settings.limits.links_max, links_possible()),
         )
+        self._pairing.admission.change(Lists(settings.admission))
+
+    def hash_users_with(self, key: bytes) -> None:
+        """What user names of handshakes become key-hashes with; without it none is recorded."""
+        self._pairing.privacy_key = key
 
     async def run(
         self,
@@ -184,6 +190,7 @@ class Relay:
             NocwatchError: something of it cannot be used; nothing has changed.
         """
         fresh = await trio.to_thread.run_sync(prepare, self.settings, settings, self._upstream_changed)
+        self._pairing.admission.change(fresh.lists)
         carry_over(self._pairing.upstreams, fresh.upstreams)
         self._pairing.upstreams = fresh.upstreams
         for listener, new, context in zip(

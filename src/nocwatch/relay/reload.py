@@ -15,6 +15,7 @@ import trio
 from nocwatch import notify
 from nocwatch.errors import ConfigurationError, NocwatchError
 from nocwatch.journal.settings import JournalSettings
+from nocwatch.proxy.admission import Lists
 from nocwatch.proxy.dial import Upstream
 from nocwatch.proxy.failure import Failure
 from nocwatch.proxy.listener import context_of
@@ -103,11 +104,13 @@ class Prepared(NamedTuple):
         settings: the new ones, with the old ones in place of what must wait.
         upstreams: the new ones; what the last dials showed is carried over where the URL is the same.
         contexts: of TLS, one a listener.
+        lists: who may come.
     """
 
     settings: RelaySettings
     upstreams: list[Upstream]
     contexts: list[Context | None]
+    lists: Lists
 
 
 def prepare(old: RelaySettings, new: RelaySettings, changed: UpstreamChanged) -> Prepared:
@@ -123,6 +126,7 @@ def prepare(old: RelaySettings, new: RelaySettings, changed: UpstreamChanged) ->
         settings,
         [Upstream(each, settings.limits, changed) for each in settings.upstreams],
         [context_of(each) for each in listen],
+        Lists(settings.admission),
     )
 
 
