@@ -17,6 +17,7 @@ from nocwatch.frames import Frame, Sighting
 from nocwatch.pipeline import Pipeline, Step
 from nocwatch.registry.places import Places
 from nocwatch.store.errors import StoreUnavailableError
+from nocwatch.watch import follow
 
 
 class Fragile(Pipeline):
@@ -36,9 +37,75 @@ def desk(tmp_path: Path) -> Desk:
 async def test_what_the_store_cannot_keep_is_not_done(desk: Desk) -> None:
     async with desk.following() as follower:
         desk.store.before = refused("keep_act")
-        with pytest.raises(StoreUnavailableError):
+        with pytest.raises(StoreUnavailableError, match="nothing was done"):
             await follower.do(desk.acknowledgement())
         assert [alert.state for alert in follower.pipeline.book.open] == [AlertState.FIRING]
+
+
+async def test_a_person_is_told_in_time_that_the_store_does_not_take_the_batch_before_theirs(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The button was pressed just before the disk was full: a page that hangs says less than one that says why."""
+    async with desk.following():
+        act = desk.acknowledgement()
+    desk.snapshot.unlink()
+    monkeypatch.setattr(follow, "ACT_PATIENCE_S", 0.05)
+    follower = desk.follower()
+    told: list[str] = []
+
+    async def press() -> None:
+        with pytest.raises(StoreUnavailableError) as caught:
+            await follower.do(act)
+        told.append(str(caught.value))
+
+    async with trio.open_nursery() as nursery:
+
+        def before(name: str) -> None:
+            if follower.trouble or name != "apply":
+                raise StoreUnavailableError("full", "the disk is full")
+            trio.from_thread.run_sync(nursery.start_soon, press)
+            trio.from_thread.run(trio.testing.wait_all_tasks_blocked, 0.01)
+            raise StoreUnavailableError("full", "the disk is full")
+
+        desk.store.before = before
+        nursery.start_soon(follower.run)
+        await until(lambda: told, "the person has an answer")
+        nursery.cancel_scope.cancel()
+    assert "nothing was done" in told[0]
+    assert desk.alert_state() is AlertState.FIRING
+
+
+async def test_an_act_that_was_kept_when_the_disk_filled_is_shown_once_there_is_room(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow, "ACT_PATIENCE_S", 0.05)
+    async with desk.following() as follower:
+        desk.store.before = refused("apply")
+        with pytest.raises(StoreUnavailableError, match="is kept"):
+            await follower.do(desk.acknowledgement())
+        with pytest.raises(StoreUnavailableError, match="nothing was done"):
+            await follower.do(desk.acknowledgement("a2"))
+        assert desk.alert_state() is AlertState.FIRING
+        desk.store.before = lambda _: None
+        await until(lambda: desk.alert_state() is AlertState.ACKNOWLEDGED, "it shows")
+        await until(lambda: not follower.trouble, "the store works again")
+    async with desk.following():
+        assert desk.alert_state() is AlertState.ACKNOWLEDGED
+
+
+async def test_a_watch_is_stopped_while_an_act_waits_for_the_disk(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow, "ACT_PATIENCE_S", 0.05)
+    with trio.fail_after(20):
+        async with desk.following() as follower:
+            desk.store.before = refused("apply")
+            with pytest.raises(StoreUnavailableError, match="is kept"):
+                await follower.do(desk.acknowledgement())
+    assert not desk.snapshot.exists()
+    desk.store.before = lambda _: None
+    async with desk.following():
+        await until(lambda: desk.alert_state() is AlertState.ACKNOWLEDGED, "done again after the restart")
 
 
 async def test_an_act_whose_person_closes_the_browser_is_done_whole(desk: Desk) -> None:

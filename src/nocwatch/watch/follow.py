@@ -38,6 +38,7 @@ from nocwatch.store.store import Store
 from nocwatch.tap.tap import Tap
 from nocwatch.watch import aligning
 from nocwatch.watch import snapshot as snapshots
+from nocwatch.watch.keeping import Keeping, refused
 from nocwatch.watch.news import News
 from nocwatch.watch.points import Points
 
@@ -48,7 +49,8 @@ SLICE_S = 0.02
 """How long the pipeline may work before others get their turn: a page that waits this long is not noticed."""
 IDLE_S = 0.05
 """Rest where the journal has nothing new; with the writer's 20 ms this is most of the way from frame to alert."""
-STORE_PAUSE_S = 1.0
+ACT_PATIENCE_S = 5.0
+"""How long a person's act waits for the batch at hand, half a second of work: after this the store is to blame, and they are told so."""
 SNAPSHOT_EVERY_S = 30.0
 FRESH_NS = 30 * moments.SECOND_NS
 """Followers are told of what is younger than this; a backlog is not news, and the pages are read anew at its end."""
@@ -63,7 +65,6 @@ class Follower:
         counters: what passed, since the start.
         behind_s: age of the newest record that has been taken in, at the time when it was; 0 while all is read.
         relay: the last tick of each lane.
-        trouble: a sentence while the store cannot take anything, empty while it can.
     """
 
     def __init__(
@@ -87,7 +88,6 @@ class Follower:
         self.behind_s = 0.0
         self.read_at_ns = 0
         self.relay: dict[int, Tick] = {}
-        self.trouble = ""
         self.caught_up = False
         self._aligned = False
         self._goal = store.cursor()
@@ -96,7 +96,13 @@ class Follower:
         self._last: tuple[int, int] | None = None
         self._saved_s = -math.inf
         self._turn = trio.Lock()
-        self._kept = True
+        self._owed: deque[Step] = deque()
+        self._keeping = Keeping(store, wake_dispatcher, self.counters)
+
+    @property
+    def trouble(self) -> str:
+        """A sentence while the store cannot take anything, empty while it can."""
+        return self._keeping.trouble
 
     @property
     def journal_counters(self) -> Mapping[str, int]:
@@ -148,10 +154,11 @@ class Follower:
                 records = await trio.to_thread.run_sync(self._reader.read, RECORDS_MAX)
                 with trio.CancelScope(shield=True) as shield:  # a batch is whole or not begun
                     async with self._turn:
+                        await self._pay(shield)
                         if records:
                             await self._take(records, shield)
                         elif self._acts:
-                            await self._catch_up_acts()
+                            await self._catch_up_acts(shield)
                         if not records:
                             self.behind_s, self.caught_up = 0.0, True
                         if not self._aligned and self.caught_up and len(records) < RECORDS_MAX:
@@ -161,7 +168,7 @@ class Follower:
                 if trio.current_time() - self._saved_s > SNAPSHOT_EVERY_S:
                     await self.save()
         except trio.Cancelled:
-            if self._kept:
+            if self._keeping.whole:
                 with trio.CancelScope(shield=True):
                     await self.save()
             raise
@@ -170,18 +177,38 @@ class Follower:
         """What a person did, now: kept, so that a restart does it again at the same place, and then done.
 
         Raises:
-            StoreUnavailableError: nothing was kept, nothing is done.
+            StoreUnavailableError: nothing was kept, nothing is done; or it was kept, and shows later, and the sentence says so.
             NocwatchError: it cannot be done, with a sentence why.
         """
-        if self.trouble:
-            raise StoreUnavailableError("io", self.trouble)
-        async with self._turn:
-            with trio.CancelScope(shield=True):  # whoever asked may be gone; what was begun is done
-                act = msgspec.structs.replace(act, at_ns=self.pipeline.now_ns, after=self._last)
-                await trio.to_thread.run_sync(self._store.keep_act, act)
-                step = self.pipeline.act(act)
-                await self._told(step)
+        if not self.trouble:
+            with trio.move_on_after(ACT_PATIENCE_S):
+                async with self._turn:
+                    with trio.CancelScope(shield=True):  # whoever asked may be gone; what was begun is done
+                        return await self._done(act)
+        raise refused(self.trouble or "it takes very long over what came before")
+
+    async def _done(self, act: Act) -> Step:
+        act = msgspec.structs.replace(act, at_ns=self.pipeline.now_ns, after=self._last)
+        try:
+            await trio.to_thread.run_sync(self._store.keep_act, act)
+        except StoreUnavailableError as error:
+            raise refused(str(error)) from None
+        step = self.pipeline.act(act)
+        self._owed.append(step)
+        with trio.move_on_after(ACT_PATIENCE_S):
+            await self._pay()
+        if self._owed:
+            raise StoreUnavailableError(
+                "io",
+                f"The store failed just now ({self.trouble}). What you did is kept, and shows as soon as the store can be written to.",
+            )
         return step
+
+    async def _pay(self, shield: trio.CancelScope | None = None) -> None:
+        """Acts that were done while the store stopped taking anything come into it before all that follows them."""
+        while self._owed:
+            await self._told(self._owed[0], shield=shield)
+            self._owed.popleft()
 
     def take_over(self, rules: Sequence[Rule], places: Places) -> None:
         """Changed rules and registry, from the next record on.
@@ -192,10 +219,10 @@ class Follower:
         self.pipeline.set_places(places)
         self._saved_s = -math.inf
 
-    async def _catch_up_acts(self) -> None:
+    async def _catch_up_acts(self, shield: trio.CancelScope) -> None:
         while self._acts:
             if step := self._again(self._acts.popleft()):
-                await self._told(step)
+                await self._told(step, shield=shield)
 
     def _again(self, act: Act) -> Step | None:
         try:
@@ -208,7 +235,7 @@ class Follower:
         """Ends in the store what the pipeline has no memory of, once all is read that the store had seen."""
         if not self.pipeline.now_ns or not aligning.reached(self._reader.cursor, self._goal):
             return
-        await self._catch_up_acts()
+        await self._catch_up_acts(shield)
         try:
             found = await aligning.misaligned(self._store, self.pipeline)
         except StoreUnavailableError:
@@ -228,15 +255,16 @@ class Follower:
         batch, news = batch or Batch(), News(self._hub)
         batch.add_step(None, (), (), step.flags, step.alerts)
         news.add(step)
-        self._count(step)
-        await self._apply(batch, shield)
+        await self._keeping.keep(batch, shield)
         self.counters["points_total"] += await self._points.keep(self._points.of(step), step.at_ns)
+        self._count(step)
         news.publish(self.pipeline.stations)
 
     async def save(self) -> None:
         """Takes a snapshot; a disk that refuses is told and counted, and the former snapshot stays."""
         async with self._turn:
-            await self._save()
+            if not self._owed:  # a snapshot never passes what the store lacks
+                await self._save()
 
     async def _save(self) -> None:
         self._saved_s = trio.current_time()
@@ -278,7 +306,7 @@ class Follower:
         batch.cursor = msgspec.json.encode(self._reader.cursor)
         # Before its alerts are in the store: of a backlog nobody is told until its end.
         self.caught_up &= clock.now_ns() - records[-1].at_ns < FRESH_NS
-        await self._apply(batch, shield)
+        await self._keeping.keep(batch, shield)
         self.counters["points_total"] += await self._points.keep(lines, records[-1].at_ns)
         self.read_at_ns = records[-1].at_ns
         age_ns = clock.now_ns() - self.read_at_ns
@@ -320,31 +348,3 @@ class Follower:
         for flag in step.flags:
             self.tally.flag(flag)
         self.counters["alerts_total"] += len(step.alerts)
-
-    async def _apply(self, batch: Batch, shield: trio.CancelScope | None = None) -> None:
-        """Until the store has it, or, where a shield is given, until the watch is being stopped."""
-        while True:
-            try:
-                await trio.to_thread.run_sync(self._store.apply, batch)
-            except StoreUnavailableError as error:
-                self.counters["store_retries_total"] += 1
-                if self.trouble != str(error):
-                    log.error(
-                        "the store cannot take anything; the journal keeps what comes", error=str(error)
-                    )
-                self.trouble = str(error)
-                await self._pause(shield)
-            else:
-                self.trouble = ""
-                if batch.alerts:
-                    self._wake_dispatcher()
-                return
-
-    async def _pause(self, shield: trio.CancelScope | None) -> None:
-        if shield is None:
-            await trio.sleep(STORE_PAUSE_S)
-            return
-        # A watch that is stopped meanwhile must not wait for the disk; what it could not keep is read again.
-        shield.shield = self._kept = False
-        await trio.sleep(STORE_PAUSE_S)
-        shield.shield = self._kept = True
