@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,15 @@ class Backend:
     def __init__(self) -> None:
         self._process = machine.start([machine.BIN / "backend", "0"], machine.LOAD_CORES, pipes=True)
         self.port = int(_line(self._process)["port"])
+
+    @contextmanager
+    def deaf(self) -> Iterator[None]:
+        """Stops reading, as a CSMS does whose database hangs; its kernel still takes what fits its buffers."""
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     def close(self) -> None:
         machine.stop(self._process)
@@ -41,6 +52,12 @@ class Generator:
         self, rate: float, seconds: float, warm: float, measuring: Callable[[], None] | None = None
     ) -> Figures:
         return self._do(f"open {rate} {seconds} {warm}", "open", measuring)
+
+    def flood(self, stations: int) -> Figures:
+        return self._do(f"flood {stations}", "flood")
+
+    def calm(self) -> Figures:
+        return self._do("calm", "calm")
 
     def sleep(self, seconds: float) -> Figures:
         return self._do(f"sleep {seconds}", "sleep")

@@ -6,6 +6,9 @@
  *   connect N CONCURRENT       N more connections, at most so many handshakes in flight
  *   closed SECONDS WARM [ACTIVE]   closed loop: one CALL outstanding on each connection (or on ACTIVE of them)
  *   open RATE SECONDS WARM     open loop: RATE CALLs/s over all connections; latency counts from the intended time
+ *   flood N                    the first N connections send CALL after CALL, as fast as they are taken, until `calm`;
+ *                              `closed` and `open` leave them out
+ *   calm                       no more of it; waits for what is under way
  *   sleep SECONDS              stays, and answers pings
  *   closeall                   resets all connections
  *   quit
@@ -24,12 +27,15 @@
 #define CARRY_MAX 512 /* of a frame or head that has not come whole; answers are below 128 bytes */
 #define CONNECT_PATIENCE_NS 120000000000LL
 #define DRAIN_PATIENCE_NS 5000000000LL
+#define CALM_PATIENCE_NS 60000000000LL /* a flood may have filled megabytes of buffers on the way */
+#define FLOOD_TURN 65536 /* bytes that a flooding connection sends before all others had their turn */
 
 enum state { CONNECTING, SHAKING, OPEN, DEAD };
 enum mode { MIX, METER, HEARTBEAT, MODES };
 
 typedef struct {
     int fd, carry, offset; /* offset: of the CALL that is half sent */
+    int flooding, half;    /* half: the CALL of a flood that is half sent */
     enum state state;
     uint32_t next;             /* which CALL comes next */
     uint16_t head, sent, tail; /* answered <= sent <= made */
@@ -48,7 +54,7 @@ static int pool[MODES][VARIANTS], pool_size[MODES];
 
 static enum mode mode = MIX;
 static conn *conns[CONNS_MAX];
-static int conn_count, ep, ready_count, fail_count;
+static int conn_count, ep, ready_count, fail_count, flooders;
 static long dead_count, errs, answered, answered_measured, sent_count, drops;
 static int in_closed_loop;
 static int64_t measure_from_ns, measure_until_ns;
@@ -150,7 +156,7 @@ static void want(conn *c, int events) {
 
 static void bury(conn *c) {
     if (c->fd >= 0) close(c->fd);
-    if (c->state == OPEN) ready_count--;
+    if (c->state == OPEN) ready_count--, flooders -= c->flooding;
     c->fd = -1, c->state = DEAD;
 }
 
@@ -178,6 +184,28 @@ static void flush(conn *c) {
     }
 }
 
+static int calm;
+static long flood_sent, flood_answered;
+
+/* What a turn allows of a flood. The kernel says again that there is room, so nothing needs to be remembered. */
+static void pour(conn *c) {
+    for (int sent = 0; sent < FLOOD_TURN;) {
+        int v = pool[mode][c->next % pool_size[mode]];
+        if (!c->half && calm) {
+            want(c, EPOLLIN);
+            return;
+        }
+        int n = send(c->fd, calls[v].frame + c->offset, calls[v].size - c->offset, MSG_NOSIGNAL);
+        if (n < 0 && errno == EAGAIN) return;
+        if (n < 0) {
+            died(c);
+            return;
+        }
+        sent += n, c->offset += n, c->half = c->offset < calls[v].size;
+        if (!c->half) c->offset = 0, c->next++, flood_sent++;
+    }
+}
+
 static void call(conn *c, int64_t t) {
     if ((uint16_t)(c->tail - c->head) >= RING) {
         drops++;
@@ -190,6 +218,10 @@ static void call(conn *c, int64_t t) {
 }
 
 static void on_answer(conn *c, const unsigned char *p, int n, int64_t t) {
+    if (c->flooding) {
+        flood_answered++;
+        return;
+    }
     if (c->head == c->sent) { /* nobody asked */
         errs++;
         return;
@@ -330,7 +362,9 @@ static void handle(conn *c, uint32_t events) {
         ask(c);
         return;
     }
-    if (c->state == OPEN && events & EPOLLOUT) {
+    if (c->state == OPEN && c->flooding && events & EPOLLOUT) {
+        pour(c);
+    } else if (c->state == OPEN && events & EPOLLOUT) {
         want(c, EPOLLIN);
         flush(c);
     }
@@ -397,7 +431,7 @@ static void mark_measure(void) {
 static void closed_loop(int active) {
     in_closed_loop = 1;
     for (int i = 0, n = 0; i < conn_count && n < active; i++) {
-        if (conns[i]->state != OPEN) continue;
+        if (conns[i]->state != OPEN || conns[i]->flooding) continue;
         call(conns[i], now_ns());
         if ((++n & 63) == 0) step(0);
     }
@@ -408,6 +442,8 @@ static void closed_loop(int active) {
     in_closed_loop = 0;
 }
 
+static int quiet_count(void) { return ready_count - flooders; }
+
 static void open_loop(double rate, int64_t from) {
     double interval = 1e9 / rate;
     int64_t next = from;
@@ -415,8 +451,8 @@ static void open_loop(double rate, int64_t from) {
     for (long i = 0; now_ns() < measure_until_ns;) {
         mark_measure();
         int64_t t = now_ns();
-        for (int burst = 0; next <= t && burst < 64 && ready_count; burst++) {
-            while (conns[at]->state != OPEN) at = (at + 1) % conn_count;
+        for (int burst = 0; next <= t && burst < 64 && quiet_count(); burst++) {
+            while (conns[at]->state != OPEN || conns[at]->flooding) at = (at + 1) % conn_count;
             call(conns[at], next);
             at = (at + 1) % conn_count;
             next = from + (int64_t)(++i * interval);
@@ -453,6 +489,26 @@ static void do_load(const char *name, double rate, double seconds, double warm, 
            dead_count - dead_before, cpu);
 }
 
+static void do_flood(int n) {
+    calm = 0, flooders = 0, flood_sent = flood_answered = 0;
+    for (int i = 0; i < conn_count && flooders < n; i++) {
+        if (conns[i]->state != OPEN) continue;
+        conns[i]->flooding = 1;
+        flooders++;
+        want(conns[i], EPOLLIN | EPOLLOUT);
+    }
+    printf("{\"ev\":\"flood\",\"n\":%d}\n", flooders);
+}
+
+static void do_calm(void) {
+    calm = 1;
+    int64_t patience = now_ns() + CALM_PATIENCE_NS;
+    while (flood_answered < flood_sent && now_ns() < patience) step(now_ns() + 20000000);
+    for (int i = 0; i < conn_count; i++) conns[i]->flooding = 0;
+    flooders = 0;
+    printf("{\"ev\":\"calm\",\"sent\":%ld,\"answered\":%ld}\n", flood_sent, flood_answered);
+}
+
 static void do_sleep(double seconds) {
     int64_t until = now_ns() + seconds * 1e9;
     while (now_ns() < until) step(until);
@@ -487,6 +543,8 @@ int main(int argc, char **argv) {
         if (!strcmp(word, "quit")) break;
         else if (!strcmp(word, "mode")) do_mode(text);
         else if (!strcmp(word, "connect") && a > 0) do_connect(a, b);
+        else if (!strcmp(word, "flood") && a > 0) do_flood(a);
+        else if (!strcmp(word, "calm")) do_calm();
         else if (!strcmp(word, "sleep")) do_sleep(a);
         else if (!strcmp(word, "closeall")) do_closeall();
         else if (!strcmp(word, "closed") && a > 0) do_load("closed", 0, a, b, given >= 3 && d > 0 ? d : conn_count);

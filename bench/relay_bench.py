@@ -54,20 +54,25 @@ def run(
     """All rounds of all numbers of stations. A candidate that fails is told in ``faults``, and the others go on."""
     backend = Backend()
     try:
-        return [_compare(chosen, count, rounds, options, reference, backend.port) for count in counts]
+        return [_compare(chosen, count, rounds, options, reference, backend) for count in counts]
     finally:
         backend.close()
 
 
 def _compare(
-    chosen: Sequence[Candidate], stations: int, rounds: int, options: Options, reference: str, upstream: int
+    chosen: Sequence[Candidate],
+    stations: int,
+    rounds: int,
+    options: Options,
+    reference: str,
+    backend: Backend,
 ) -> Result:
     result = Result(stations, reference)
     for number in range(rounds):
         turn = number % len(chosen)
         for candidate in (*chosen[turn:], *chosen[:turn]):  # nobody is always the first
             try:
-                figures, visit = _visit(candidate, stations, options, upstream)
+                figures, visit = _visit(candidate, stations, options, backend)
             except (RuntimeError, OSError) as error:
                 result.faults.append(f"{candidate.name}, round {number + 1}: {error}")
                 tell(f"  {candidate.name}: {error}")
@@ -85,13 +90,13 @@ def _compare(
 
 
 def _visit(
-    candidate: Candidate, stations: int, options: Options, upstream: int
+    candidate: Candidate, stations: int, options: Options, backend: Backend
 ) -> tuple[dict[str, float], Visit]:
-    running = candidate.start(upstream)
+    running = candidate.start(backend.port)
     try:
         generator = Generator(running.port)
         try:
-            visit = Visit(running, generator, stations, options)
+            visit = Visit(running, generator, backend, stations, options)
             figures: dict[str, float] = {}
             for scenario in scenarios.ALL:
                 figures |= scenario.run(visit)

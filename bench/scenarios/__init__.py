@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from scenarios.base import Scenario
+from scenarios.flood import FLOOD
 from scenarios.latency import LATENCY
 from scenarios.memory import MEMORY, MEMORY_AFTER
+from scenarios.stall import STALL
 from scenarios.storm import STORM
 from scenarios.throughput import THROUGHPUT
 
-ALL: tuple[Scenario, ...] = (MEMORY, THROUGHPUT, LATENCY, MEMORY_AFTER, STORM)
+ALL: tuple[Scenario, ...] = (MEMORY, THROUGHPUT, LATENCY, MEMORY_AFTER, FLOOD, STALL, STORM)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import machine
 from candidates.base import Running
-from load import Figures, Generator, lost
+from load import Backend, Figures, Generator, lost
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,7 @@ class Visit:
 
     running: Running
     generator: Generator
+    backend: Backend
     stations: int
     options: Options
     faults: list[str] = field(default_factory=list)
