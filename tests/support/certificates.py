@@ -125,6 +125,16 @@ class Authority:
         )
 
 
+def locked(key: Path) -> bytes:
+    """The PEM of a key, under a password."""
+    private = serialization.load_pem_private_key(key.read_bytes(), None)
+    return private.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.BestAvailableEncryption(b"secret"),
+    )
+
+
 def fingerprint(certificate: Path) -> str:
     """SHA-256 of a PEM file's certificate."""
     return x509.load_pem_x509_certificate(certificate.read_bytes()).fingerprint(hashes.SHA256()).hex()
