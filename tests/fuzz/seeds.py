@@ -17,6 +17,20 @@ SEEDS: dict[str, tuple[bytes, ...]] = {
         b"\x001 101 S\r\nSec-WebSocket-Protocol: ocpp1.6\r\nSec-WebSocket-Extensions: a\r\n\r\nx",
         b"\x000 503 \n\nuntil the end",
     ),
+    "proxy_header": (
+        b"\0\0\0PROXY TCP4 203.0.113.7 10.0.0.1 51234 9000\r\nGET /",
+        b"\1\0\0PROXY TCP6 2001:db8::7 ::ffff:10.0.0.1 51234 9000\r\n",
+        b"\0\0\0PROXY UNKNOWN whatever\r\n",
+        b"\0\0\0\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0f\xcb\0\x71\x07\x0a\0\0\1\xc8\x22\x23\x28\4\0\0GET /",
+        b"\2\1\5\0\r\n\r\n\0\r\nQUIT\n\x21\x21\0\x24" + bytes(36),
+        b"\0\0\0\r\n\r\n\0\r\nQUIT\n\x20\0\0\0",
+    ),
+    "forwarded": (
+        b"\0\0\x011.2.3.4, 10.0.0.2:80, [2001:db8:1::9]:1",
+        b'\1\1\1for=192.0.2.60;proto=http;by="[::1]", for="_h\\",", for=10.0.0.3\r\nForwarded: for="10.0.0.4:1"',
+        b'\1\0\1for="open, for=1.1.1.1',
+    ),
+    "credentials": (b"Basic Q1AxOnNlY3JldA==", b"bEaReR x", b"Basic /////", b"s3cret", b"Digest username=x"),
     "frames": tuple(bytes([way]) + b"\x02\x01\x04" + bytes([step]) + _ALL[:90] for way in range(12) for step in range(9)),
     "tap": tuple(_ALL[start:] + _ALL[:start] for start in range(0, 250, 25)),
     "gate": (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from tests.fuzz.targets_front import credentials, forwarded, proxy_header
 from tests.fuzz.targets_growth import growth
 from tests.fuzz.targets_http import answer, request
 from tests.fuzz.targets_text import envelope, gate, talk
@@ -12,6 +13,9 @@ from tests.fuzz.targets_wire import frames, tap
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "request": request,
     "answer": answer,
+    "proxy_header": proxy_header,
+    "forwarded": forwarded,
+    "credentials": credentials,
     "frames": frames,
     "tap": tap,
     "gate": gate,

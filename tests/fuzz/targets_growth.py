@@ -9,7 +9,11 @@ from tests.fuzz.source import Source
 
 from nocwatch.ocpp import envelope
 from nocwatch.proxy.answers import Body, find_answer, parse_answer
+from nocwatch.proxy.credentials import hashed_user
+from nocwatch.proxy.forwarded import told, true_address
 from nocwatch.proxy.handshake import Flaw, find_head, parse_request
+from nocwatch.proxy.networks import Networks
+from nocwatch.proxy.proxy_protocol import SIGNATURE, V2_BYTES_MAX, read_header
 from nocwatch.tap.gate import Gate
 from nocwatch.tap.inflate import Terms, negotiated
 from nocwatch.tap.websocket import Decoder
@@ -22,6 +26,8 @@ LONG_S = 0.03
 """What takes less than this at the long size is not looked at again: 64 KiB in 30 ms is no harm."""
 RATIO_MAX = 28
 """Of the long one's time to the short one's. Linear is 8, a square 64."""
+_TRUSTED = Networks(["0.0.0.0/0", "::/0"])
+"""So that every hop is looked at."""
 
 
 def _request(data: bytes) -> None:
@@ -53,6 +59,23 @@ def _answer(data: bytes) -> None:
                 body.feed(raw[at : at + 64])
         except ValueError:
             pass
+
+
+def _proxy_header(data: bytes) -> None:
+    for header in (b"PROXY " + data, SIGNATURE + b"\x21\x11" + (V2_BYTES_MAX - 16).to_bytes(2, "big") + data):
+        read_header(header)
+
+
+def _forwarded(data: bytes) -> None:
+    line = data.replace(b"\r", b"").replace(b"\n", b"").replace(b"\0", b"")
+    head = b"GET / HTTP/1.1\r\nX-Forwarded-For: " + line + b"\r\nForwarded: " + line + b"\r\n\r\n"
+    true_address("10.0.0.1", 1, head, "x-forwarded-for", _TRUSTED)
+    true_address("10.0.0.1", 1, head, "forwarded", _TRUSTED)
+    told(head, "forwarded", "203.0.113.7")
+
+
+def _credentials(data: bytes) -> None:
+    hashed_user(b"Basic " + data, b"key")
 
 
 def _chunks(data: bytes) -> None:
@@ -111,7 +134,7 @@ def _in_a_text(data: bytes) -> str:
 
 
 READERS: list[Callable[[bytes], None]] = [
-    _request, _headers, _answer, _chunks, _gate, _value, _key, _envelope, _frames, _from_csms, _extensions,
+    _request, _headers, _proxy_header, _forwarded, _credentials, _answer, _chunks, _gate, _value, _key, _envelope, _frames, _from_csms, _extensions,
 ]  # fmt: skip
 
 
