@@ -56,9 +56,11 @@ def test_an_upstreams_url_is_taken_apart() -> None:
     assert UpstreamSettings(name="x", url="ws://[::1]:81").targets == [("::1", 81, b"[::1]:81", b"")]
 
 
-def test_two_workers_are_refused_in_plain_words() -> None:
-    with pytest.raises(ValidationError, match="one relay worker"):
-        RelaySettings.model_validate({"workers": 2})
+@pytest.mark.parametrize("workers", [0, 17])
+def test_there_are_no_more_workers_than_lanes(workers: int) -> None:
+    assert RelaySettings(workers=16).workers == 16
+    with pytest.raises(ValidationError, match="workers"):
+        RelaySettings.model_validate({"workers": workers})
 
 
 def test_two_upstreams_of_one_name_are_refused() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,12 +12,15 @@ import typer
 from nocwatch.config import Overrides
 from nocwatch.documents import Location
 from nocwatch.errors import NocwatchError
+from nocwatch.journal.settings import JournalSettings
 from nocwatch.options import ConfigOption, DataOption, SetOption, VerboseOption, configuration
+from nocwatch.proxy.settings import RelaySettings
 
 ListenOption = Annotated[
     str | None,
     typer.Option("--listen", metavar="H:P", help="Where chargers connect; 127.0.0.1:9000 by default."),
 ]
+NO_CSMS = "no CSMS is named: say --upstream ws://csms:port, or relay.upstreams in the configuration"
 UpstreamOption = Annotated[
     str | None,
     typer.Option(
@@ -53,9 +57,7 @@ def run(
     passed = _passed(config, listen, upstream, data, assignments, verbose)
     settings = configuration(config, data, assignments, _options(listen, upstream))
     if not settings.relay.upstreams:
-        raise NocwatchError(
-            "no CSMS is named: say --upstream ws://csms:port, or relay.upstreams in the configuration"
-        )
+        raise NocwatchError(NO_CSMS)
     load_operators_files(settings, Gate(bytes(32)))  # a mistake in a rule is told before anything is started
 
     def started() -> None:
@@ -82,12 +84,14 @@ def relay(
     from nocwatch import relay as process
 
     _begin("relay", verbose)
-    settings = configuration(config, data, assignments, _options(listen, upstream))
-    if not settings.relay.upstreams:
-        raise NocwatchError(
-            "no CSMS is named: say --upstream ws://csms:port, or relay.upstreams in the configuration"
-        )
-    trio.run(process.serve, settings.relay, settings.journal)
+
+    def read() -> tuple[RelaySettings, JournalSettings]:
+        settings = configuration(config, data, assignments, _options(listen, upstream))
+        if not settings.relay.upstreams:
+            raise NocwatchError(NO_CSMS)
+        return settings.relay, settings.journal
+
+    trio.run(partial(process.serve, *read(), reread=read, verbose=verbose))
 
 
 def watch(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, NamedTuple
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from nocwatch.proxy.admission import AdmissionSettings
 from nocwatch.proxy.forwarded import HeaderName
@@ -215,7 +215,8 @@ class RelaySettings(_Model):
     Attributes:
         listen: where stations connect.
         upstreams: the CSMSs, the first match wins. A station that none takes gets 502.
-        workers: relay processes. One only for now.
+        workers: relay processes; stations are dealt out to them by the kernel. One carries thousands of stations. At
+            most 16: a connection's number has four bits for its lane.
         status: address of /healthz, /readyz and /metrics of the relay; None for none.
         grace: how long links may live on after SIGTERM, while nothing new is accepted.
         limits: what one peer may cost.
@@ -226,18 +227,11 @@ class RelaySettings(_Model):
         default=(ListenerSettings(address="127.0.0.1:9000"),), min_length=1
     )
     upstreams: tuple[UpstreamSettings, ...] = ()
-    workers: int = 1
+    workers: int = Field(default=1, ge=1, le=16)
     status: Address | None = "127.0.0.1:9465"
     grace: Duration = 0.0
     limits: Limits = Limits()
     admission: AdmissionSettings = AdmissionSettings()
-
-    @field_validator("workers")
-    @classmethod
-    def _one_worker(cls, workers: int) -> Literal[1]:
-        if workers != 1:
-            raise ValueError("this version runs one relay worker: write 1, or leave the key out")
-        return 1
 
     @model_validator(mode="after")
     def _unique_names(self) -> RelaySettings:

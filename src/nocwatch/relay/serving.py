@@ -1,4 +1,4 @@
-"""What ``nocwatch relay`` runs: one relay process, from its settings to its end."""
+"""What ``nocwatch relay`` runs: a relay of one process or of several, from its settings to its end."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import trio
 from nocwatch import garbage
 from nocwatch.journal.settings import JournalSettings
 from nocwatch.proxy.settings import RelaySettings
+from nocwatch.relay.inherited import given
+from nocwatch.relay.parent import Parent
 from nocwatch.relay.process import Relay
 from nocwatch.relay.reload import Reread
 
@@ -17,20 +19,27 @@ async def serve(
     *,
     signals: bool = True,
     reread: Reread | None = None,
-    task_status: trio.TaskStatus[Relay] = trio.TASK_STATUS_IGNORED,
+    verbose: bool = False,
+    task_status: trio.TaskStatus[Relay | Parent] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """A relay from its settings to its end; what ``nocwatch relay`` runs, and where it takes the process's signals.
+    """A relay, or the parent of its workers.
 
     Args:
         settings: of the relay.
         journal: where the journal lies.
         signals: take the process's signals.
         reread: what SIGHUP reads the configuration with.
+        verbose: whether workers log more.
         task_status: told of the relay when it accepts.
 
     Raises:
         NocwatchError: it cannot start; one clear line.
     """
-    relay = Relay(settings, journal)
+    sockets = given(settings)
+    made: Relay | Parent
+    if settings.workers > 1:
+        made = Parent(settings, journal, sockets, verbose=verbose)
+    else:
+        made = Relay(settings, journal, sockets=sockets.listeners, status=sockets.status)
     garbage.tune()
-    await relay.run(signals=signals, reread=reread, task_status=task_status)
+    await made.run(signals=signals, reread=reread, task_status=task_status)
