@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from nocwatch import clock, moments
+from nocwatch import clock, moments, ticks
 from nocwatch.alerts.dispatcher import Dispatcher
 from nocwatch.journal import drops
 from nocwatch.network import Station
@@ -24,8 +24,6 @@ RELAY_SILENT_S = 5.0
 LAG_MAX_S = 60.0
 DISK_FREE_BYTES_MIN = 1024 * 1024
 """Below this the journal's next block may not fit."""
-DROPPED_AT = "journal_dropped_timestamp_seconds"
-"""The one figure of a tick that is a moment: of several lanes the newest counts, where all others are added."""
 
 
 class Status:
@@ -57,12 +55,7 @@ class Status:
         return self._follower.pipeline.place(station)
 
     def relay_counters(self) -> Mapping[str, int]:
-        total: Counter[str] = Counter()
-        for tick in self._follower.relay.values():
-            newest = max(total[DROPPED_AT], tick.counters.get(DROPPED_AT, 0))
-            total.update(tick.counters)
-            total[DROPPED_AT] = newest
-        return total
+        return ticks.total(tick.counters for tick in self._follower.relay.values())
 
     def own_counters(self) -> Mapping[str, int]:
         counters = Counter(self._follower.counters)
@@ -195,7 +188,7 @@ class Status:
         follower = self._follower
         reasons, remarks = self.ready()
         relay = dict(sorted(self.relay_counters().items()))
-        relay["journal_dropped_at_ns"] = relay.pop(DROPPED_AT, 0) * moments.SECOND_NS
+        relay["journal_dropped_at_ns"] = relay.pop("journal_dropped_timestamp_seconds", 0) * moments.SECOND_NS
         sections: dict[str, Any] = {
             "reasons": reasons,
             "remarks": remarks,
