@@ -80,6 +80,17 @@ class Upstream:
             return None
         return context_of(self.settings)
 
+    def remarks(self) -> list[str]:
+        """What an operator should know of it."""
+        told = []
+        if self.on_fallback:
+            told.append(f"the central system {self.name} was last reached on a fallback")
+        if self.context is not None and self.settings.tls.verify == "none":
+            told.append(
+                f"the certificate of the central system {self.name} is not verified (tls.verify: none)"
+            )
+        return told
+
     def takes(self, request: RequestHead, listener: str) -> bool:
         values = (request.path, listener, request.station)
         return all(fnmatchcase(values[index], pattern) for index, pattern in self._matches)

@@ -207,6 +207,7 @@ class Relay:
         upstreams = self._pairing.upstreams
         remarks: list[str] = [*self._reloading.remarks(), *self._renewals.remarks()]
         remarks += certificates.running_out(self._listeners, upstreams)
+        remarks += [remark for each in upstreams for remark in each.remarks()]
         if self.draining:
             reasons.append("shutting down: no new connections are accepted")
         if not upstreams:
