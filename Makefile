@@ -49,7 +49,7 @@ bench: setup
 	$(BIN)/python bench/run.py $(BENCH)
 
 soak: setup
-	NOCWATCH_SERVERS=$(SERVERS) $(BIN)/pytest -m soak -s tests/soak
+	NOCWATCH_SERVERS=$(SERVERS) $(BIN)/pytest -m soak -o faulthandler_timeout=0 -s tests/soak
 
 autobahn: setup
 	$(BIN)/pytest -m autobahn -s tests/integration/test_autobahn.py
