@@ -13,6 +13,8 @@ from nocwatch.alerts.alert import Alert, AlertState, Notice
 from nocwatch.alerts.labels import matchers_like
 from nocwatch.alerts.lifecycle import AlertBook
 from nocwatch.flags import Category, Flag, Severity
+from nocwatch.moments import rfc3339
+from nocwatch.store.apply import moment_text
 
 PHONE = {"phone": {"apprise": "json://127.0.0.1/x"}, "mail": {"apprise": "json://127.0.0.1/y"}}
 
@@ -221,6 +223,50 @@ def test_unsilenced_alert_is_told_at_once():
     )
     alerts.feed(a_flag())
     assert notices(alerts.unsilence("s", NOON + MINUTE)) == [Notice.FIRING]
+
+
+def test_history_says_who_silenced_what_until_when_and_who_ended_it():
+    alerts = book()
+    alerts.feed(a_flag("f1", rule="faulted"))
+    matchers = {"rule": "faulted", "station": "CP1"}
+    (quiet,) = alerts.silence(
+        Silence(id="s", matchers=matchers, from_ns=NOON, until_ns=NOON + HOUR, by="jo", note="fitter on site")
+    )
+    assert quiet.said == f"Silenced by jo until {rfc3339(NOON + HOUR)}: faulted at Depot 1 (fitter on site)"
+    assert moment_text(quiet) == quiet.said
+    (loud,) = alerts.unsilence("s", NOON + MINUTE, "kim", "he left")
+    assert (loud.said, loud.silenced_by) == ("Silence ended by kim: he left", "")
+    alerts.silence(Silence(id="t", matchers=matchers, from_ns=NOON, until_ns=NOON + HOUR, by="jo"))
+    assert "The silence by jo is over." in [each.said for each in alerts.advance(NOON + HOUR)]
+
+
+def test_of_two_silences_the_longer_holds_and_the_same_one_again_gives_way_to_the_newer():
+    alerts = book()
+    alerts.feed(a_flag("f1", rule="faulted"))
+    here = {"rule": "faulted", "station": "CP1"}
+    alerts.silence(
+        Silence(id="all", matchers={"station": "CP1"}, from_ns=NOON, until_ns=NOON + HOUR, by="jo")
+    )
+    (longer,) = alerts.silence(
+        Silence(id="here", matchers=here, from_ns=NOON, until_ns=NOON + 2 * HOUR, by="kim")
+    )
+    assert longer.silenced_by == "here"
+    (shorter,) = alerts.silence(
+        Silence(id="short", matchers=here, from_ns=NOON, until_ns=NOON + MINUTE, by="kim")
+    )
+    assert shorter.silenced_by == "all"
+    assert {each.id for each in alerts.silences} == {"all", "short"}
+    assert alerts.advance(NOON + MINUTE) == []
+    assert [each.id for each in alerts.silences] == ["all"]
+
+
+def test_a_flag_that_outlives_its_resolved_alert_is_still_counted_as_raised():
+    alerts = book()
+    (fired,) = alerts.feed(a_flag())
+    (over,) = alerts.resolve(fired.id, "jo", NOON + MINUTE)
+    assert (over.open_count, over.raised_count, over.flag_count) == (0, 1, 1)
+    (gone,) = alerts.feed(cleared(a_flag(), NOON + HOUR))
+    assert (gone.raised_count, gone.said, gone.notice) == (0, "0 of 1 still raised.", Notice.NONE)
 
 
 def test_person_ends_an_alert_whose_flag_is_still_raised():

@@ -184,6 +184,38 @@ async def test_an_alert_is_acknowledged_and_resolved_by_a_document(
     assert again.json()["error"] == "It is resolved already."
 
 
+async def test_a_silence_is_listed_and_ended_with_a_name(
+    client: httpx2.AsyncClient, network: Network
+) -> None:
+    alert = network.store.alerts(AlertFilter(states=(AlertState.FIRING,))).items[0]
+    await client.post(f"/api/alerts/{alert.id}/silence", json={"by": "jo", "length": "4h", "note": "fitter"})
+    (silence,) = (await client.get("/api/silences")).json()["items"]
+    assert (silence["by"], silence["note"], silence["alert"]) == ("jo", "fitter", alert.id)
+    assert silence["covers"] == f"{alert.rule.replace('_', ' ')} at {alert.station}"
+    assert (await client.delete(f"/api/silences/{silence['id']}")).status_code == 400
+    elsewhere = {"origin": "https://evil.example", "sec-fetch-site": "cross-site"}
+    refused = await client.delete(f"/api/silences/{silence['id']}?by=kim", headers=elsewhere)
+    assert refused.status_code == 403
+    assert len(network.quiet) == 1
+    ended = await client.delete(f"/api/silences/{silence['id']}?by=kim&note=he+left")
+    assert (ended.status_code, ended.json()["id"]) == (200, silence["id"])
+    assert network.done[-1] == ("end_silence", silence["id"], "kim", "he left")
+    assert (await client.get("/api/silences")).json()["items"] == []
+    assert (await client.delete(f"/api/silences/{silence['id']}?by=kim")).status_code == 404
+
+
+async def test_resolving_can_clear_the_flags_and_says_so_where_it_does_not(
+    client: httpx2.AsyncClient, network: Network
+) -> None:
+    first, second = network.store.alerts(AlertFilter(states=(AlertState.FIRING,))).items[:2]
+    left = (await client.post(f"/api/alerts/{first.id}/resolve", json={"by": "jo"})).json()
+    assert (left["open_count"], left["raised_count"]) == (0, 1)
+    gone = {"by": "jo", "note": "new cable", "clear_flags": True}
+    assert (await client.post(f"/api/alerts/{second.id}/resolve", json=gone)).json()["raised_count"] == 0
+    assert network.store.flag(first.flags[0]).state is FlagState.RAISED
+    assert network.store.flag(second.flags[0]).state is FlagState.CLEARED
+
+
 async def test_a_flag_is_cleared_only_with_a_reason(client: httpx2.AsyncClient, network: Network) -> None:
     flag = network.store.flags(FlagFilter(state=FlagState.RAISED)).items[0]
     refused = await client.post(f"/api/flags/{flag.id}/clear", json={"by": "Ana"})

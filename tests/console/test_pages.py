@@ -300,3 +300,46 @@ async def test_an_alert_below_another_is_marked_and_leaves_the_overview(
     assert panel
     assert f"/alerts/{first.id}" not in panel
     assert "below another" in (await client.get("/alerts")).text
+
+
+async def test_a_silenced_alert_says_until_when_by_whom_and_what_and_is_ended_by_a_button(
+    client: httpx2.AsyncClient, network: Network
+) -> None:
+    alert = network.store.alerts(AlertFilter()).items[0]
+    page = (await client.get(f"/alerts/{alert.id}")).text
+    name = network.places.place(alert.station).name
+    assert f"Like this: Connector faulted at {name}." in page
+    token = re.search(r'name="token" value="([^"]+)"', page)
+    form = {"token": token[1], "by": "jo", "note": "fitter", "length": "4h"}
+    assert (await client.post(f"/alerts/{alert.id}/silence", data=form)).status_code == 303
+    page = (await client.get(f"/alerts/{alert.id}")).text
+    banner = re.search(r'data-key="banner".*?</div>', page, re.DOTALL)
+    assert re.search(r"silenced by jo until 2026-11-\d\d \d\d:\d\d:\d\d CET, nobody is told", banner[0])
+    assert re.search(r"Silenced by jo until 2026-11-\d\d \d\d:\d\d:\d\d CET: faulted at", page)
+    assert f"Connector faulted at {name}" in (await client.get("/silences")).text
+    assert "silenced by jo" in (await client.get("/alerts")).text
+    (silence,) = network.quiet
+    ended = await client.post(
+        f"/silences/{silence}/end", data={"token": token[1], "by": "kim", "alert": alert.id}
+    )
+    assert (ended.status_code, ended.headers["location"]) == (303, f"/alerts/{alert.id}")
+    page = (await client.get(f"/alerts/{alert.id}")).text
+    assert "Silence ended by kim." in page
+    assert "silenced by jo" not in page
+    assert "Nothing is silenced." in (await client.get("/silences")).text
+
+
+async def test_a_flag_that_outlives_its_resolved_alert_is_quiet_and_says_why(
+    client: httpx2.AsyncClient, network: Network
+) -> None:
+    alert = network.store.alerts(AlertFilter()).items[0]
+    assert alert.station is not None
+    await network.resolve(alert.id, "jo", "")
+    assert "1 of 1 still raised, quiet: resolved by jo" in (await client.get(f"/alerts/{alert.id}")).text
+    flag = (await client.get(f"/flags/{alert.flags[0]}")).text
+    assert "quiet: resolved by jo" in re.search(r'data-key="banner".*?</div>', flag, re.DOTALL)[0]
+    assert "quiet: resolved by jo" in (await client.get(f"/flags?station={alert.station}")).text
+    fleet = (await client.get("/fleet", params={"q": alert.station})).text
+    (row,) = re.findall(r'<tr data-key="station-.*?</tr>', fleet, re.DOTALL)
+    assert "quiet" in row
+    assert "critical" not in row

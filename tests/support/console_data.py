@@ -14,7 +14,10 @@ from typing import Any
 import msgspec
 import trio
 
+from nocwatch.alerts.acts import Silence
 from nocwatch.alerts.alert import Alert, AlertState
+from nocwatch.alerts.labels import matchers_like
+from nocwatch.alerts.quiet import told_of
 from nocwatch.console.app import serve
 from nocwatch.console.live import Hub
 from nocwatch.console.services import RuleFacts
@@ -63,6 +66,7 @@ class Network:
         self.remarks: list[str] = []
         self.facts: list[RuleFacts] = []
         self.done: list[tuple[str, ...]] = []
+        self.quiet: dict[str, Silence] = {}
         self.batch = Batch()
         self.sequence = 0
         self.random = random.Random(7)  # noqa: S311
@@ -144,17 +148,54 @@ class Network:
             note=note,
         )
 
-    async def resolve(self, alert: str, by: str, note: str) -> Alert | None:
-        return self._change(
+    async def resolve(self, alert: str, by: str, note: str, clear_flags: bool = False) -> Alert | None:
+        done = self._change(
             alert,
             ("resolve", alert, by, note),
             state=AlertState.RESOLVED,
             resolved_by=by,
-            resolved_because=f"resolved by {by}",
+            resolved_because=f"Resolved by {by}.",
+            open_count=0,
+            raised_count=0 if clear_flags else 1,
         )
+        for flag in done.flags if done is not None and clear_flags else ():
+            await self.clear_flag(flag, by, note)
+        return done
 
     async def silence(self, alert: str, by: str, note: str, until_ns: int) -> Alert | None:
-        return self._change(alert, ("silence", alert, by, str(until_ns)), silenced_by="a-silence", note=note)
+        held = self.store.alert(alert)
+        if held is None:
+            return None
+        silence = Silence(
+            id="a-silence",
+            matchers=matchers_like(held),
+            from_ns=self.now,
+            until_ns=until_ns,
+            by=by,
+            note=note,
+            alert=alert,
+        )
+        self.quiet[silence.id] = silence
+        return self._change(
+            alert,
+            ("silence", alert, by, str(until_ns)),
+            silenced_by=silence.id,
+            said=told_of(silence, held),
+        )
+
+    def silences(self) -> Sequence[Silence]:
+        return tuple(self.quiet.values())
+
+    async def end_silence(self, silence: str, by: str, note: str) -> Silence | None:
+        found = self.quiet.pop(silence, None)
+        if found is not None:
+            self._change(
+                found.alert,
+                ("end_silence", silence, by, note),
+                silenced_by="",
+                said=f"Silence ended by {by}.",
+            )
+        return found
 
     async def clear_flag(self, flag: str, by: str, because: str) -> Flag | None:
         held = self.store.flag(flag)
@@ -754,6 +795,7 @@ def _troubles(network: Network, stations: list[str]) -> None:
                 flags=(flag.id,),
                 flag_count=1,
                 open_count=1,
+                raised_count=1,
                 severity=severity,
                 rule=rule,
                 category=category.value,

@@ -60,7 +60,7 @@ class Act(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Silence(msgspec.Struct, frozen=True, kw_only=True):
-    """Alerts that match are kept and shown, and nobody is told until it ends."""
+    """Alerts that match are kept and shown, and nobody is told until it ends. ``alert``: id of the one it was made from."""
 
     id: str
     matchers: dict[str, str]
@@ -68,3 +68,4 @@ class Silence(msgspec.Struct, frozen=True, kw_only=True):
     until_ns: int
     by: str
     note: str = ""
+    alert: str = ""

@@ -50,7 +50,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
         group: what its flags have in common, ``name=value`` joined by commas, such as ``site=depot,rule=station_offline``.
         receivers: names, as the routes gave them.
         flags: ids of flags that joined, the oldest first; of a large group only the first (``entry.LISTED_MAX``).
-        flag_count: how many have joined in all; ``open_count`` how many of them are still raised.
+        flag_count: how many have joined in all; ``raised_count`` how many of them are still raised; ``open_count`` those of them
+            that no person has ended with the alert.
         severity: the worst of its flags so far.
         station: None where its flags are of several stations, or of the fleet; ``site`` alike, empty.
         summary: the sentence of the flag that is told (the worst, the oldest of them).
@@ -58,6 +59,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
         inhibited_by: id of the alert that makes this one superfluous; empty where none does.
         silenced_by: id of the silence that covers it; empty where none does.
         notice: why this revision is told, if it is.
+        said: what made this revision, where state and notice do not say it: a silence that began or ended. Times in it are RFC 3339.
         resolved_because: a sentence, once resolved.
         forgotten: it was ended by the watch, which had no memory of it after a start; whatever the book says later holds instead.
         labels: of the rule, and facts of the place (``station_name``, ``site_name``, ``timezone`` …).
@@ -71,6 +73,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     flags: tuple[str, ...] = ()
     flag_count: int = 0
     open_count: int = 0
+    raised_count: int = 0
     severity: Severity
     rule: str = ""
     detector: str = ""
@@ -93,6 +96,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     inhibited_by: str = ""
     silenced_by: str = ""
     notice: Notice = Notice.NONE
+    said: str = ""
     resolved_because: str = ""
     resolved_by: str = ""
     forgotten: bool = False

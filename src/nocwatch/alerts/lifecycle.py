@@ -77,6 +77,11 @@ class AlertBook:
         """Those that have not ended."""
         return self._revisions.silences.all()
 
+    @property
+    def silences_full(self) -> bool:
+        """Whether there is no room for one more that covers something new."""
+        return self._revisions.silences.full
+
     def alert(self, alert_id: str) -> Alert | None:
         """An alert of the book; None where it was over long ago (the store has it)."""
         entry = self._revisions.entries.get(alert_id)
@@ -91,8 +96,10 @@ class AlertBook:
             self._revisions.at(due_ns)
             kind, _, name = key.partition("|")
             if kind == "silence":
-                self._revisions.silences.remove(name)
-                alerts += self._revisions.silences_changed()
+                over = self._revisions.silences.remove(name)
+                alerts += self._revisions.silences_changed(
+                    f"The silence by {over.by} is over." if over else ""
+                )
             elif (entry := self._revisions.entries.get(name)) is not None:
                 alerts += self._revisions.settled(entry, entry.alert)
         self._revisions.at(now_ns)
@@ -216,20 +223,30 @@ class AlertBook:
         )
 
     def silence(self, silence: Silence) -> list[Alert]:
-        """Alerts that match tell nobody until it ends. Nothing happens where there are too many (see ``quiet``)."""
+        """Alerts that match tell nobody until it ends; one that says the same gives way to it, be it longer or shorter.
+
+        Nothing happens where there are too many (see ``quiet``).
+        """
         self._revisions.at(silence.from_ns)
-        if silence.until_ns <= self._revisions.now_ns or not self._revisions.silences.add(silence):
+        if silence.until_ns <= self._revisions.now_ns:
+            return []
+        for former in self._revisions.silences.alike(silence.matchers):
+            self._revisions.silences.remove(former)
+            self._revisions.timers.cancel(f"silence|{former}")
+        if not self._revisions.silences.add(silence):
             return []
         self._revisions.timers.set(f"silence|{silence.id}", silence.until_ns)
         return self._revisions.silences_changed()
 
-    def unsilence(self, silence_id: str, at_ns: int) -> list[Alert]:
+    def unsilence(self, silence_id: str, at_ns: int, by: str = "", note: str = "") -> list[Alert]:
         """Ends a silence before its time."""
         self._revisions.at(at_ns)
-        if not self._revisions.silences.remove(silence_id):
+        if self._revisions.silences.remove(silence_id) is None:
             return []
         self._revisions.timers.cancel(f"silence|{silence_id}")
-        return self._revisions.silences_changed()
+        return self._revisions.silences_changed(
+            f"Silence ended by {by or 'someone'}{': ' + note if note else '.'}"
+        )
 
     def act(self, act: Act) -> list[Alert]:
         """Any of these as a value; an act that was done before changes nothing."""
@@ -241,7 +258,7 @@ class AlertBook:
         if act.kind is ActKind.RESOLVE:
             return self.resolve(act.alert, act.by, act.at_ns, act.note)
         if act.kind is ActKind.UNSILENCE:
-            return self.unsilence(act.alert, act.at_ns)
+            return self.unsilence(act.alert, act.at_ns, act.by, act.note)
         if act.kind is ActKind.ALIGN:
             self._revisions.at(act.at_ns)
             return [
@@ -257,6 +274,7 @@ class AlertBook:
                 until_ns=act.until_ns,
                 by=act.by,
                 note=act.note,
+                alert=act.alert,
             )
         )
 

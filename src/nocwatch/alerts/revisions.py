@@ -14,7 +14,7 @@ import msgspec
 from nocwatch.alerts.acts import Silence, Stored
 from nocwatch.alerts.alert import Alert, Notice
 from nocwatch.alerts.entry import Entry, due_notice, told
-from nocwatch.alerts.quiet import Inhibitions, Silences
+from nocwatch.alerts.quiet import Inhibitions, Silences, told_of
 from nocwatch.alerts.routes import Routes
 from nocwatch.alerts.settings import AlertSettings
 from nocwatch.timers import Timers
@@ -71,8 +71,11 @@ class Revisions:
             alerts += self._revised(other, other.alert)
         return alerts
 
-    def _revised(self, entry: Entry, alert: Alert) -> list[Alert]:
-        """Makes a revision, if anything of it changed or people must be told; sets when to look again."""
+    def _revised(self, entry: Entry, alert: Alert, ended: str = "") -> list[Alert]:
+        """Makes a revision, if anything of it changed or people must be told; sets when to look again.
+
+        ``ended``: how a silence has just ended, where one has.
+        """
         before, now_ns = entry.alert, self.now_ns
         leader = entry.members[entry.leader]
         explained = entry.inhibited_by
@@ -81,6 +84,7 @@ class Revisions:
             flags=entry.listed(),
             flag_count=entry.joined,
             open_count=entry.open_count,
+            raised_count=entry.raised_count,
             summary=leader.summary,
             advice=leader.advice,
             runbook=leader.runbook,
@@ -89,6 +93,7 @@ class Revisions:
             silenced_by=self.silences.covering(alert, now_ns),
             inhibited_by=self.by_flag.get(explained, explained) or self._inhibitions.of(alert),
             notice=Notice.NONE,
+            said="",
             at_ns=before.at_ns,
         )
         entry.alert = alert
@@ -101,13 +106,26 @@ class Revisions:
         if (
             before.revision
             and notice is Notice.NONE
-            and alert == msgspec.structs.replace(before, notice=Notice.NONE)
+            and alert == msgspec.structs.replace(before, notice=Notice.NONE, said="")
         ):
             return []
         entry.alert = msgspec.structs.replace(
-            alert, notice=notice, at_ns=now_ns, revision=before.revision + 1
+            alert,
+            notice=notice,
+            said=self._said(before, alert, ended),
+            at_ns=now_ns,
+            revision=before.revision + 1,
         )
         return [entry.alert]
+
+    def _said(self, before: Alert, alert: Alert, ended: str) -> str:
+        """What the history says of a revision that is not of its state's making."""
+        if alert.silenced_by != before.silenced_by:
+            silence = self.silences.get(alert.silenced_by)
+            return told_of(silence, alert) if silence else ended or "No silence covers it any more."
+        if alert.state is before.state and alert.raised_count < before.raised_count:
+            return f"{alert.raised_count} of {alert.flag_count} still raised."
+        return ""
 
     def _look_again(self, entry: Entry, again_ns: int | None) -> None:
         name = f"alert|{entry.alert.id}"
@@ -147,13 +165,13 @@ class Revisions:
             alerts.append(entry.alert)
         return alerts
 
-    def silences_changed(self) -> list[Alert]:
-        """Revisions of the alerts that a silence now covers, or no longer."""
+    def silences_changed(self, ended: str = "") -> list[Alert]:
+        """Revisions of the alerts that a silence now covers, or no longer; ``ended``: how that came."""
         return [
             alert
             for entry in list(self.entries.values())
             if self.silences.covering(entry.alert, self.now_ns) != entry.alert.silenced_by
-            for alert in self._revised(entry, entry.alert)
+            for alert in self._revised(entry, entry.alert, ended)
         ]
 
     def restore(

@@ -8,7 +8,6 @@ a list of everything.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 import msgspec
 from starlette.requests import Request
@@ -16,15 +15,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from nocwatch.console import openapi
+from nocwatch.console.acts import Acts, NotFound, Refused
 from nocwatch.console.addresses import Address, BadQuery
-from nocwatch.console.guard import BODY_BYTES_MAX
 from nocwatch.console.pages.sessions import wanted_sessions
-from nocwatch.console.pages.troubles import TEXT_MAX, checked_name, silence_until, wanted_alerts, wanted_flags
+from nocwatch.console.pages.troubles import wanted_alerts, wanted_flags
 from nocwatch.console.parameters import parameters_of
 from nocwatch.console.shell import Console
 from nocwatch.console.views import fleet, kpis, sessions, shapes
 from nocwatch.console.views.fleet import FleetFilter
-from nocwatch.errors import NocwatchError
 from nocwatch.frames import Direction
 from nocwatch.moments import rfc3339
 from nocwatch.network import ConnectorStatus
@@ -32,14 +30,6 @@ from nocwatch.store.values import FrameFilter
 
 LIMIT_DEFAULT = 100
 LIMIT_MAX = 1000
-
-
-class NotFound(NocwatchError):  # noqa: N818
-    """Nothing of that name."""
-
-
-class Refused(NocwatchError):  # noqa: N818
-    """It cannot be done as things stand."""
 
 
 def answer(document: object, status: int = 200) -> Response:
@@ -57,6 +47,7 @@ class Api:
         self.console = console
 
     def routes(self) -> list[Route]:
+        acts = Acts(self.console)
         table: list[tuple[str, Callable[[Request, Address], Awaitable[object]], str]] = [
             ("/api/stations", self.stations, "GET"),
             ("/api/stations/{id}", self.station, "GET"),
@@ -65,12 +56,14 @@ class Api:
             ("/api/sessions/{id}/curve", self.curve, "GET"),
             ("/api/flags", self.flags, "GET"),
             ("/api/flags/{id}", self.flag, "GET"),
-            ("/api/flags/{id}/clear", self.clear, "POST"),
+            ("/api/flags/{id}/clear", acts.clear, "POST"),
             ("/api/alerts", self.alerts, "GET"),
             ("/api/alerts/{id}", self.alert, "GET"),
-            ("/api/alerts/{id}/acknowledge", self.acknowledge, "POST"),
-            ("/api/alerts/{id}/resolve", self.resolve, "POST"),
-            ("/api/alerts/{id}/silence", self.silence, "POST"),
+            ("/api/alerts/{id}/acknowledge", acts.acknowledge, "POST"),
+            ("/api/alerts/{id}/resolve", acts.resolve, "POST"),
+            ("/api/alerts/{id}/silence", acts.silence, "POST"),
+            ("/api/silences", acts.silences, "GET"),
+            ("/api/silences/{id}", acts.end_silence, "DELETE"),
             ("/api/frames", self.frames, "GET"),
             ("/api/frames/{id}", self.frame, "GET"),
             ("/api/kpis", self.kpis, "GET"),
@@ -200,41 +193,6 @@ class Api:
             raise NotFound(f"There is no alert {request.path_params['id']!r}.")
         return shapes.alert(found)
 
-    # --- acts ----------------------------------------------------------------------------------------------------------
-
-    async def acknowledge(self, request: Request, _address: Address) -> object:
-        body = await _body(request)
-        return self._done(request, await _act(self.console.services.acknowledge, request, body), shapes.alert)
-
-    async def resolve(self, request: Request, _address: Address) -> object:
-        body = await _body(request)
-        return self._done(request, await _act(self.console.services.resolve, request, body), shapes.alert)
-
-    async def silence(self, request: Request, _address: Address) -> object:
-        body = await _body(request)
-        try:
-            until_ns = silence_until(str(body.get("length", "")), self.console.services.now_ns())
-        except NocwatchError as error:
-            raise BadQuery(f"length: {error}") from None
-        services = self.console.services
-
-        async def silence(alert: str, by: str, note: str) -> Any:
-            return await services.silence(alert, by, note, until_ns)
-
-        return self._done(request, await _act(silence, request, body), shapes.alert)
-
-    async def clear(self, request: Request, _address: Address) -> object:
-        body = await _body(request)
-        if not str(body.get("note", "")).strip():
-            raise BadQuery("note: a reason is wanted, the next person reads it")
-        return self._done(request, await _act(self.console.services.clear_flag, request, body), shapes.flag)
-
-    def _done(self, request: Request, found: Any, shape: Callable[[Any], object]) -> object:
-        if found is None:
-            raise NotFound(f"There is no {request.path_params['id']!r}.")
-        self.console.archive.stale()
-        return shape(found)
-
     # --- the rest ------------------------------------------------------------------------------------------------------
 
     async def frames(self, _request: Request, address: Address) -> object:
@@ -304,34 +262,3 @@ def _refuse_unknown(address: Address, known: frozenset[str]) -> None:
 
 def _limit(address: Address) -> int:
     return address.whole("limit", LIMIT_DEFAULT, 1, LIMIT_MAX)
-
-
-async def _body(request: Request) -> dict[str, Any]:
-    """The posted document.
-
-    A form of another page cannot have this content type without asking first, so no token is needed here.
-    """
-    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
-        raise BadQuery("A JSON document is wanted (content-type: application/json).")
-    raw = await request.body()
-    if len(raw) > BODY_BYTES_MAX:
-        raise BadQuery(f"At most {BODY_BYTES_MAX} bytes are wanted.")
-    try:
-        body = msgspec.json.decode(raw, type=dict[str, Any])
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
-        raise BadQuery(f"The document cannot be read: {error}") from None
-    unknown = sorted(set(body) - {"by", "note", "length"})
-    if unknown:
-        raise BadQuery(f"There is no field {unknown[0]!r} here; known: by, note, length.")
-    return body
-
-
-async def _act(act: Callable[[str, str, str], Awaitable[Any]], request: Request, body: dict[str, Any]) -> Any:
-    try:
-        by = checked_name(str(body.get("by", "")))
-    except NocwatchError as error:
-        raise BadQuery(f"by: {error}") from None
-    try:
-        return await act(request.path_params["id"], by, str(body.get("note", "")).strip()[:TEXT_MAX])
-    except NocwatchError as error:
-        raise Refused(str(error)) from None

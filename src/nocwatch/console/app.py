@@ -28,6 +28,7 @@ from nocwatch.console.guard import Guard
 from nocwatch.console.pages.fleet import FleetPages
 from nocwatch.console.pages.home import HomePages
 from nocwatch.console.pages.sessions import SessionPages
+from nocwatch.console.pages.silences import SilencePages
 from nocwatch.console.pages.station import StationPages
 from nocwatch.console.pages.troubles import TroublePages
 from nocwatch.console.services import Health, Services
@@ -64,6 +65,7 @@ def make_app(services: Services, settings: ConsoleSettings | None = None) -> Sta
         StationPages(console),
         SessionPages(console),
         TroublePages(console),
+        SilencePages(console),
     ):
         routes += pages.routes()
     return Starlette(

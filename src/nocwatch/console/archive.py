@@ -32,6 +32,7 @@ class Archive:
         self.store = services.store
         self._limiter = trio.CapacityLimiter(READERS_MAX)
         self._flags: tuple[int, dict[str, StationFlags]] = (0, {})
+        self._quiet: tuple[int, dict[str, str]] = (0, {})
         self._overview: tuple[int, Overview | None] = (0, None)
 
     async def read(self, query: Callable[[], ResultT]) -> ResultT:
@@ -46,6 +47,15 @@ class Archive:
             self._flags = (now_ns, held)
         return held
 
+    async def quiet_flags(self) -> dict[str, str]:
+        """Raised flags whose alert a person has resolved, and who that was."""
+        now_ns = self.services.now_ns()
+        at_ns, held = self._quiet
+        if not 0 <= now_ns - at_ns < FRESH_NS:
+            held = await self.read(self.store.quiet_flags)
+            self._quiet = (now_ns, held)
+        return held
+
     async def overview(self) -> Overview:
         now_ns = self.services.now_ns()
         at_ns, held = self._overview
@@ -56,7 +66,7 @@ class Archive:
 
     def stale(self) -> None:
         """Somebody has just changed something by hand: the next page must show it."""
-        self._flags, self._overview = (0, {}), (0, None)
+        self._flags, self._quiet, self._overview = (0, {}), (0, {}), (0, None)
 
     async def rows_of(self, stations: list[str]) -> tuple[dict[str, LastSession], dict[str, list[Band]]]:
         """Last session and bands of the last 24 h of the stations of one page."""

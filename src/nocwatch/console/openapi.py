@@ -22,6 +22,8 @@ _TITLES = {
     "/api/alerts/{id}/acknowledge": "Take an alert",
     "/api/alerts/{id}/resolve": "Say that it is over",
     "/api/alerts/{id}/silence": "Tell nobody of alerts like this one for a while",
+    "/api/silences": "Silences in force: who tells nobody of what, and until when",
+    "/api/silences/{id}": "End a silence before its time",
     "/api/frames": "Frames and link events, the newest first",
     "/api/frames/{id}": "One frame by its reference",
     "/api/kpis": "Sums by day, and pooled over all days",
@@ -29,7 +31,15 @@ _TITLES = {
     "/api/events": "Live changes as server-sent events: each event's name is its kind, its data the whole thing as it stands",
     "/api/openapi.json": "This description",
 }
-_LISTS = ("/api/stations", "/api/sessions", "/api/flags", "/api/alerts", "/api/frames", "/api/kpis")
+_LISTS = (
+    "/api/stations",
+    "/api/sessions",
+    "/api/flags",
+    "/api/alerts",
+    "/api/silences",
+    "/api/frames",
+    "/api/kpis",
+)
 
 
 def document() -> dict[str, Any]:
@@ -42,12 +52,14 @@ def document() -> dict[str, Any]:
             "description": "What the console shows, as JSON. Times are RFC 3339 in UTC, energies watt-hours; what is not known is null.",
         },
         "paths": {
-            at: {("post" if at.rpartition("/")[2] in _ACTS else "get"): _operation(at)} for at in PARAMETERS
+            at: {_METHODS.get(at, "post" if at.rpartition("/")[2] in _ACTS else "get"): _operation(at)}
+            for at in PARAMETERS
         },
         "components": {"schemas": SCHEMAS},
     }
 
 
+_METHODS = {"/api/silences/{id}": "delete"}
 _ACTS = ("acknowledge", "resolve", "silence", "clear")
 
 
@@ -82,6 +94,7 @@ def _operation(at: str) -> Schema:
     }
     if at.rpartition("/")[2] in _ACTS:
         operation["requestBody"] = {"required": True, "content": _json({"$ref": "#/components/schemas/Act"})}
+    if at in _METHODS or "requestBody" in operation:
         operation["responses"]["409"] = error
     return operation
 
@@ -95,6 +108,7 @@ _THINGS = {
     "sessions": "Session",
     "flags": "Flag",
     "alerts": "Alert",
+    "silences": "Silence",
     "frames": "Frame",
 }
 

@@ -95,6 +95,11 @@ PARAMETERS: dict[str, dict[str, tuple[str, Schema]]] = {
     "/api/alerts/{id}/acknowledge": {},
     "/api/alerts/{id}/resolve": {},
     "/api/alerts/{id}/silence": {},
+    "/api/silences": {},
+    "/api/silences/{id}": {
+        "by": ("Who ends it; required", {"type": "string", "maxLength": 80}),
+        "note": ("Why", {"type": "string", "maxLength": 200}),
+    },
     "/api/frames": {
         "station": ("Station", TEXT),
         "session": ("Session id: from a minute before it to a minute after", TEXT),

@@ -43,6 +43,7 @@ SCHEMAS: Schema = {
             "by": {"type": "string", "maxLength": 80},
             "note": {"type": "string", "maxLength": 500},
             "length": {"type": "string", "examples": ["4h"]},
+            "clear_flags": {"type": "boolean", "default": False},
         },
     },
     "Station": _object(
@@ -110,6 +111,15 @@ SCHEMAS: Schema = {
         summary="string",
         started_at="string",
         acknowledged_by="string?",
+    ),
+    "Silence": _object(
+        id="string",
+        by="string",
+        note="string?",
+        covers="string",
+        matchers="object",
+        alert="string?",
+        until="string",
     ),
     "Frame": _object(
         ref="string",

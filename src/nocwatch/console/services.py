@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol, Self
 
 import msgspec
 
+from nocwatch.alerts.acts import Silence
 from nocwatch.alerts.alert import Alert
 from nocwatch.console.live import Hub
 from nocwatch.flags import Flag
@@ -96,11 +97,17 @@ class Services(Protocol):
             NocwatchError: it cannot be done, with a sentence why (it is resolved already).
         """
 
-    async def resolve(self, alert: str, by: str, note: str) -> Alert | None:
-        """Someone says that it is over; raises as ``acknowledge``."""
+    async def resolve(self, alert: str, by: str, note: str, clear_flags: bool = False) -> Alert | None:
+        """Someone says that it is over, and with ``clear_flags`` so are its flags; raises as ``acknowledge``."""
 
     async def silence(self, alert: str, by: str, note: str, until_ns: int) -> Alert | None:
         """Alerts like this one tell nobody until then; raises as ``acknowledge``."""
+
+    def silences(self) -> Sequence[Silence]:
+        """Those in force, the oldest first."""
+
+    async def end_silence(self, silence: str, by: str, note: str) -> Silence | None:
+        """Someone ends a silence before its time. None where none of that id is in force; raises as ``acknowledge``."""
 
     async def clear_flag(self, flag: str, by: str, because: str) -> Flag | None:
         """Someone clears a flag with a reason; raises as ``acknowledge``."""

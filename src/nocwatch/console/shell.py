@@ -16,14 +16,16 @@ import jinja2
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from nocwatch.alerts.acts import Silence
 from nocwatch.alerts.alert import AlertState
+from nocwatch.alerts.quiet import covered
 from nocwatch.console import addresses, guard
 from nocwatch.console.addresses import Address
 from nocwatch.console.archive import Archive
 from nocwatch.console.guard import Tokens
 from nocwatch.console.services import Health, Services
 from nocwatch.console.settings import ConsoleSettings
-from nocwatch.console.views import looks, sessions, words
+from nocwatch.console.views import alerts, looks, sessions, words
 from nocwatch.flags import Blame, Severity
 from nocwatch.moments import rfc3339
 from nocwatch.sessions import Session
@@ -85,7 +87,7 @@ class Console:
             lstrip_blocks=True,
             auto_reload=False,
         )
-        self.templates.filters.update(_filters(self.zone) | _moment_filters(self.zone))
+        self.templates.filters.update(_filters(self.zone) | _moment_filters(self.zone) | self._names())
 
     def address(self, request: Request) -> Address:
         return Address(request.url.path, dict(request.query_params))
@@ -96,7 +98,8 @@ class Console:
         """Renders a page and gives a new visitor a cookie for forms."""
         visit = self.tokens.visit(request)
         shell = await self._shell(request, active, visit)
-        html = self.render(template, {**context, "shell": shell})
+        quiet = await self.archive.quiet_flags()
+        html = self.render(template, {**context, "shell": shell, "quiet_flags": quiet})
         response = HTMLResponse(html, status)
         _keep_looks(request, response, shell)
         if request.cookies.get(guard.COOKIE) != visit:
@@ -106,6 +109,29 @@ class Console:
     def render(self, template: str, context: Mapping[str, Any]) -> str:
         base = {"places": self.services.places, "now_ns": self.services.now_ns()}
         return self.templates.get_template(template).render({**base, **context})
+
+    def _names(self) -> dict[str, Any]:
+        """Filters that say a rule, station or site by what people call it."""
+
+        def rule_name(rule: str) -> str:
+            titles = {each.rule: each for each in self.services.rules()}
+            return (
+                words.rule(rule, titles[rule].detector, titles[rule].title)
+                if rule in titles
+                else words.sentence(rule)
+            )
+
+        def name(key: str, value: str) -> str:
+            if key == "rule":
+                return rule_name(value)
+            if key == "station":
+                return self.services.places.place(value).name or value
+            return self.services.places.site_name(value) if key == "site" else value
+
+        def covers(silence: Silence | Mapping[str, str]) -> str:
+            return covered(silence.matchers if isinstance(silence, Silence) else silence, name)
+
+        return {"rule_name": rule_name, "covers": covers, "site_name": lambda site: name("site", site)}
 
     async def _shell(self, request: Request, active: str, visit: str) -> Shell:
         overview = await self.archive.overview()
@@ -186,6 +212,10 @@ def _filters(zone: tzinfo) -> dict[str, Any]:
         "span": words.span,
         "source": sessions.SOURCES_SHORT.__getitem__,
         "absolute": lambda ns: words.absolute(ns, zone),
+        "with_times": lambda text: alerts.with_times(
+            text, lambda time: words.absolute(words.moment_ns(time), zone)
+        ),
+        "told": alerts.told,
         "time_of_day": lambda ns: words.time_of_day(ns, zone),
         "blame": lambda blame: _BLAMES.get(blame, "") if blame else "",
     }

@@ -137,6 +137,7 @@ class Places:
         self.maintenance = maintenance
         self.exclusions = exclusions
         self.update_hosts = update_hosts
+        self._sites = {place.site: place.site_name for place in self._places.values() if place.site}
 
     def place(self, station: str) -> Place:
         """Facts of the station; an unknown station has its identity and nothing else."""
@@ -145,6 +146,10 @@ class Places:
     def token(self, token_hash: str | None) -> TokenFacts:
         """Facts of a token by its key-hash; empty facts where it is unknown."""
         return self._tokens.get(token_hash or "", _UNKNOWN_TOKEN)
+
+    def site_name(self, site: str) -> str:
+        """What people call the site; its id where the registry does not tell."""
+        return self._sites.get(site) or site
 
     def stations(self) -> tuple[str, ...]:
         return tuple(self._places)

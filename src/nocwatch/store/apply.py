@@ -279,6 +279,8 @@ def put_alert(writer: sqlite3.Connection, alert: Alert) -> None:
 
 def moment_text(alert: Alert) -> str:
     """What an alert's history says of a revision."""
+    if alert.said:
+        return alert.said
     if alert.resolved_because:
         return alert.resolved_because
     if alert.acknowledged_by:

@@ -138,6 +138,11 @@ class Store:
         with self.database.reading() as reader:
             return flag_reads.raised_by_station(reader, stations)
 
+    def quiet_flags(self) -> dict[str, str]:
+        """Raised flags whose alert a person has resolved: id → who that was."""
+        with self.database.reading() as reader:
+            return flag_reads.quiet_flags(reader)
+
     def alerts(
         self, wanted: AlertFilter | None = None, after: str | None = None, limit: int = 50
     ) -> Page[Alert]:

@@ -197,11 +197,15 @@ class LastSession(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StationFlags(msgspec.Struct, frozen=True, kw_only=True):
-    """A station's raised flags: how many of each severity, and the sentence of the worst, newest one."""
+    """A station's raised flags: how many of each severity, and the sentence of the worst, newest one.
+
+    ``quiet``: those whose alert a person has resolved; they count in no severity.
+    """
 
     info: int = 0
     warning: int = 0
     critical: int = 0
+    quiet: int = 0
     worst: Severity
     summary: str = ""
     flag: str = ""

@@ -9,15 +9,19 @@ from typing import Any
 import trio
 
 from nocwatch import clock, moments
-from nocwatch.alerts.acts import Act, ActKind
+from nocwatch.alerts.acts import Act, ActKind, Silence
 from nocwatch.alerts.alert import Alert
 from nocwatch.alerts.labels import matchers_like
+from nocwatch.alerts.quiet import SILENCES_MAX, covered
 from nocwatch.console.live import Hub
 from nocwatch.console.services import RuleFacts
 from nocwatch.detectors.rules import Rule
-from nocwatch.flags import Flag
+from nocwatch.errors import NocwatchError
+from nocwatch.flags import Flag, FlagState
+from nocwatch.moments import rfc3339
 from nocwatch.network import Station
 from nocwatch.registry.places import Places
+from nocwatch.store.errors import StoreError
 from nocwatch.store.store import Store
 from nocwatch.store.values import AuditEntry
 from nocwatch.watch.follow import Follower
@@ -60,14 +64,42 @@ class WatchServices:
     async def acknowledge(self, alert: str, by: str, note: str) -> Alert | None:
         return await self._to_alert(ActKind.ACKNOWLEDGE, alert, by, note)
 
-    async def resolve(self, alert: str, by: str, note: str) -> Alert | None:
-        return await self._to_alert(ActKind.RESOLVE, alert, by, note)
+    async def resolve(self, alert: str, by: str, note: str, clear_flags: bool = False) -> Alert | None:
+        done = await self._to_alert(ActKind.RESOLVE, alert, by, note)
+        if done is None or not clear_flags:
+            return done
+        for flag in await trio.to_thread.run_sync(self.store.flags_by_id, done.flags):
+            if flag.state is FlagState.RAISED:
+                try:
+                    await self.clear_flag(flag.id, by, note or "cleared with its alert")
+                except StoreError:
+                    raise
+                except NocwatchError:
+                    continue  # it has cleared by itself meanwhile, which is what was wanted
+        return await trio.to_thread.run_sync(self.store.alert, alert)
 
     async def silence(self, alert: str, by: str, note: str, until_ns: int) -> Alert | None:
         kept = await trio.to_thread.run_sync(self.store.alert, alert)
         if kept is None:
             return None
-        return await self._to_alert(ActKind.SILENCE, alert, by, note, until_ns, matchers_like(kept))
+        matchers = matchers_like(kept)
+        if self._follower.pipeline.book.silences_full and not any(
+            each.matchers == matchers for each in self.silences()
+        ):
+            raise NocwatchError(f"There are {SILENCES_MAX} silences already. End one of them first.")
+        return await self._to_alert(ActKind.SILENCE, alert, by, note, until_ns, matchers)
+
+    def silences(self) -> Sequence[Silence]:
+        return self._follower.pipeline.book.silences
+
+    async def end_silence(self, silence: str, by: str, note: str) -> Silence | None:
+        found = next((each for each in self.silences() if each.id == silence), None)
+        if found is None:
+            return None
+        act = Act(id=_act_id(), kind=ActKind.UNSILENCE, at_ns=0, by=by, alert=silence, note=note)
+        await self._follower.do(act)
+        await self._audit(act, silence, _in_short(found.matchers, found.until_ns))
+        return found
 
     async def clear_flag(self, flag: str, by: str, because: str) -> Flag | None:
         if await trio.to_thread.run_sync(self.store.flag, flag) is None:
@@ -99,14 +131,19 @@ class WatchServices:
             matchers=matchers or {},
         )
         await self._follower.do(act)
-        await self._audit(act, alert)
+        await self._audit(act, alert, _in_short(act.matchers, until_ns) if act.matchers else "")
         return await trio.to_thread.run_sync(self.store.alert, alert)
 
-    async def _audit(self, act: Act, subject: str) -> None:
+    async def _audit(self, act: Act, subject: str, what: str = "") -> None:
+        details = ": ".join(part for part in (what, act.note) if part)
         entry = AuditEntry(
-            id=0, at_ns=clock.now_ns(), by=act.by, action=act.kind.value, subject=subject, details=act.note
+            id=0, at_ns=clock.now_ns(), by=act.by, action=act.kind.value, subject=subject, details=details
         )
         await trio.to_thread.run_sync(self.store.audit, entry)
+
+
+def _in_short(matchers: Mapping[str, str], until_ns: int) -> str:
+    return f"{covered(matchers)} until {rfc3339(until_ns)}"
 
 
 def _act_id() -> str:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from urllib.parse import quote
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from nocwatch.alerts.alert import Alert, AlertState
+from nocwatch.alerts.labels import matchers_like
 from nocwatch.console import guard
 from nocwatch.console.addresses import RANGES, Address, path
+from nocwatch.console.pages.doing import do, silence_until
 from nocwatch.console.shell import Console
+from nocwatch.console.views import alerts as alert_views
 from nocwatch.console.views import frames
 from nocwatch.errors import NocwatchError
 from nocwatch.flags import Category, Flag, FlagState, Severity
-from nocwatch.moments import SECOND_NS
-from nocwatch.quantities import parse_duration
 from nocwatch.store.values import AlertFilter, FlagFilter, StoredFrame
 
 ROWS = 100
@@ -25,10 +25,6 @@ PROOFS_MAX = 40
 """Frames that are shown beside a flag; evidence names a handful."""
 PROOFS_OPEN = 3
 """Of them those that stand open; the others unfold by a click."""
-TEXT_MAX = 500
-NAME_MAX = 80
-SILENCE_S_MAX = 30 * 86_400
-"""A month: what is silent for longer is a rule to change."""
 
 
 def wanted_flags(address: Address, now_ns: int, default_range: str = "7d") -> tuple[FlagFilter, str]:
@@ -152,7 +148,8 @@ class TroublePages:
                 raise NocwatchError("A reason is wanted: the next person reads it.")
             return await self.console.services.clear_flag(flag, by, note)
 
-        return await self._do(request, request.path_params["flag"], "flags", act, self.flag)
+        flag_id = request.path_params["flag"]
+        return await do(self.console, request, flag_id, f"/flags/{path(flag_id)}", act, self.flag)
 
     async def alerts(self, request: Request) -> Response:
         console = self.console
@@ -164,6 +161,7 @@ class TroublePages:
             "address": address,
             "wanted": wanted,
             "alerts": page.items,
+            "silences": {each.id: each for each in console.services.silences()},
             "next": page.next,
             "range": range_name,
             "ranges": [(name, label) for name, label, _ in RANGES],
@@ -191,9 +189,16 @@ class TroublePages:
                 {"title": f"No alert {alert_id}", "text": "The list shows those that are kept."},
                 404,
             )
+        silences = {each.id: each for each in console.services.silences()}
         context = {
             "alert": alert,
-            "history": history[::-1],
+            "history": alert_views.history(history),
+            "silence": silences.get(alert.silenced_by),
+            "like_this": matchers_like(alert),
+            "told": alert_views.told(alert),
+            "still": alert_views.still(alert),
+            "facts": alert_views.facts(alert),
+            "group": alert_views.group(alert),
             "flags": flags,
             "error": error,
             "place": console.services.places.place(alert.station) if alert.station else None,
@@ -204,7 +209,7 @@ class TroublePages:
         services = self.console.services
         acts = {
             "acknowledge": services.acknowledge,
-            "resolve": services.resolve,
+            "resolve": self._resolve(request),
             "silence": self._silence(request),
         }
         act = acts.get(request.path_params["act"])
@@ -216,7 +221,15 @@ class TroublePages:
                 {"title": "No such act", "text": "Alerts are acknowledged, resolved or silenced."},
                 404,
             )
-        return await self._do(request, request.path_params["alert"], "alerts", act, self.alert)
+        alert_id = request.path_params["alert"]
+        return await do(self.console, request, alert_id, f"/alerts/{path(alert_id)}", act, self.alert)
+
+    def _resolve(self, request: Request) -> Callable[[str, str, str], Awaitable[Alert | None]]:
+        async def resolve(alert: str, by: str, note: str) -> Alert | None:
+            clear_flags = "clear_flags" in await guard.posted(request)
+            return await self.console.services.resolve(alert, by, note, clear_flags)
+
+        return resolve
 
     def _silence(self, request: Request) -> Callable[[str, str, str], Awaitable[Alert | None]]:
         async def silence(alert: str, by: str, note: str) -> Alert | None:
@@ -226,63 +239,6 @@ class TroublePages:
             )
 
         return silence
-
-    async def _do(
-        self,
-        request: Request,
-        subject: str,
-        where: str,
-        act: Callable[[str, str, str], Awaitable[object | None]],
-        again: Callable[[Request, str, int], Awaitable[Response]],
-    ) -> Response:
-        """Checks the form, does it, and leads back to the page; what is wrong stands on the page as a sentence."""
-        form = await guard.posted(request)
-        if not self.console.tokens.holds(request, form.get("token", "")):
-            return await again(
-                request, "This form is of an earlier visit. Nothing was done: please press once more.", 403
-            )
-        try:
-            by = checked_name(form.get("by", ""))
-            done = await act(subject, by, form.get("note", "").strip()[:TEXT_MAX])
-        except NocwatchError as error:
-            return await again(request, str(error), 409)
-        self.console.archive.stale()
-        response = RedirectResponse(f"/{where}/{path(subject)}", 303)
-        response.set_cookie(
-            "nocwatch_by", quote(by), max_age=31536000, httponly=True, samesite="strict", path="/"
-        )
-        if done is None:
-            return await again(request, "It is not there any more.", 404)
-        return response
-
-
-def checked_name(by: str) -> str:
-    """Who did it.
-
-    Raises:
-        NocwatchError: with what would be right.
-    """
-    name = " ".join(by.split())
-    if not name or len(name) > NAME_MAX:
-        raise NocwatchError(
-            f"Your name is wanted (at most {NAME_MAX} characters), so that others know whom to ask."
-        )
-    return name
-
-
-def silence_until(length: str, now_ns: int) -> int:
-    """When a silence of that length ends.
-
-    Raises:
-        NocwatchError: it is no duration, or longer than ``SILENCE_S_MAX``.
-    """
-    try:
-        length_s = parse_duration(length)
-    except ValueError as error:
-        raise NocwatchError(str(error)) from None
-    if not 0 < length_s <= SILENCE_S_MAX:
-        raise NocwatchError("A silence lasts up to 30 days.")
-    return now_ns + int(length_s) * SECOND_NS
 
 
 def _with_calls(refs: list[str], by_ref: Callable[[list[str]], list[StoredFrame]]) -> list[StoredFrame]:

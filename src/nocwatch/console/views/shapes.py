@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from nocwatch.alerts.acts import Silence
 from nocwatch.alerts.alert import Alert
+from nocwatch.alerts.quiet import covered
 from nocwatch.flags import Evidence, Flag
 from nocwatch.frames import Direction, Frame
 from nocwatch.moments import rfc3339
@@ -145,6 +147,7 @@ def alert(each: Alert) -> Document:
         "flags": list(each.flags),
         "flag_count": each.flag_count,
         "open_count": each.open_count,
+        "raised_count": each.raised_count,
         "severity": each.severity.value,
         "station": each.station,
         "site": each.site or None,
@@ -164,6 +167,19 @@ def alert(each: Alert) -> Document:
         "resolved_by": each.resolved_by or None,
         "labels": dict(each.labels),
         "revision": each.revision,
+    }
+
+
+def silence(each: Silence) -> Document:
+    return {
+        "id": each.id,
+        "by": each.by,
+        "note": each.note or None,
+        "from": time(each.from_ns),
+        "until": time(each.until_ns),
+        "covers": covered(each.matchers),
+        "matchers": dict(each.matchers),
+        "alert": each.alert or None,
     }
 
 

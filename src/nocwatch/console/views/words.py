@@ -113,6 +113,11 @@ def time_of_day(at_ns: int, zone: tzinfo, millis: bool = False) -> str:
     return f"{text}.{at_ns % SECOND_NS // 1_000_000:03d}" if millis else text
 
 
+def moment_ns(time: str) -> int:
+    """Of an RFC 3339 time, to the second."""
+    return int(datetime.fromisoformat(time).timestamp()) * SECOND_NS
+
+
 def short(at_ns: int, now_ns: int, zone: tzinfo) -> str:
     """``10:04:13`` today, ``Nov 20 10:04`` before."""
     then, now = _moment(at_ns, zone), _moment(now_ns, zone)
@@ -133,6 +138,12 @@ def sentence(word: str) -> str:
     """A code or a name as words: ``REMOTE_START_NO_TX`` → ``Remote start no transaction``, ``plug_and_charge`` → ``Plug and charge``."""
     text = " ".join(_ACRONYMS.get(part, part) for part in str(word).replace("_", " ").lower().split())
     return text[:1].upper() + text[1:]
+
+
+def rule(name: str, detector: str, title: str) -> str:
+    """What a rule is called: its detector's title, and its own name where it is not the detector's."""
+    called = title or sentence(detector)
+    return called if name == detector else f"{called} ({name})"
 
 
 _ACRONYMS = {

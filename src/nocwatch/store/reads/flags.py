@@ -12,7 +12,7 @@ import msgspec
 
 from nocwatch.alerts.alert import Alert, AlertState, Notice
 from nocwatch.flags import Flag, FlagState, Severity
-from nocwatch.store.apply import FLAG_OPEN_RANK, alert_rank, alert_ranks
+from nocwatch.store.apply import ALERT_STATE_RANK, FLAG_OPEN_RANK, alert_rank, alert_ranks
 from nocwatch.store.reads.paging import Where, key_of, limited, page, walk_ranks
 from nocwatch.store.values import AlertFilter, AlertMoment, FlagFilter, Page, StationFlags
 
@@ -149,6 +149,22 @@ def history(reader: sqlite3.Connection, alert_id: str) -> list[AlertMoment]:
     ]
 
 
+def quiet_flags(reader: sqlite3.Connection) -> dict[str, str]:
+    """Raised flags of which nobody hears since a person has resolved their alert, and who that was."""
+    found: dict[str, str] = {}
+    loud: set[str] = set()
+    for flag, rank, by in reader.execute(
+        "SELECT of.flag, alerts.rank, json_extract(CAST(alerts.document AS TEXT), '$.resolved_by') FROM flags "
+        "JOIN alert_flags AS of ON of.flag = flags.id JOIN alerts ON alerts.id = of.alert WHERE flags.rank >= ?",
+        (FLAG_OPEN_RANK,),
+    ):
+        if rank >= ALERT_STATE_RANK:
+            loud.add(flag)
+        elif by:
+            found[flag] = by
+    return {flag: by for flag, by in found.items() if flag not in loud}
+
+
 def raised_by_station(
     reader: sqlite3.Connection, stations: Iterable[str] | None = None
 ) -> dict[str, StationFlags]:
@@ -159,13 +175,20 @@ def raised_by_station(
     where.among("station", stations)
     counts: dict[str, dict[str, int]] = {}
     worst: dict[str, tuple[str, str, str]] = {}
+    least: dict[str, tuple[str, str, str]] = {}
+    quiet = quiet_flags(reader)
     for station, severity, summary, flag_id in reader.execute(
         f"SELECT station, severity, summary, id FROM flags {where.sql} ORDER BY rank DESC, onset_at_ns DESC, id DESC",
         where.values,
     ):
         counted = counts.setdefault(station, {})
-        counted[severity] = counted.get(severity, 0) + 1
-        worst.setdefault(station, (severity, summary, flag_id))
+        name = "quiet" if flag_id in quiet else severity
+        counted[name] = counted.get(name, 0) + 1
+        if name != "quiet":
+            worst.setdefault(station, (severity, summary, flag_id))
+        elif set(counted) == {"quiet"}:
+            least.setdefault(station, (Severity.INFO.value, summary, flag_id))
+    worst = {**least, **worst}
     return {
         station: StationFlags(
             **counted, worst=Severity(worst[station][0]), summary=worst[station][1], flag=worst[station][2]
