@@ -8,19 +8,22 @@ from __future__ import annotations
 import os
 import resource
 import shutil
-import ssl
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
 
 import httpx2
 import msgspec
 import trio
 
-from nocwatch import clock
+from nocwatch import clock, moments
 from nocwatch.config import Configuration
 from nocwatch.errors import ConfigurationError, NocwatchError
 from nocwatch.journal.inspect import stat
+from nocwatch.proxy import certificates
+from nocwatch.proxy.dial import Reached, Upstream
+from nocwatch.proxy.failure import Failure
+from nocwatch.proxy.listener import context_of
+from nocwatch.proxy.settings import Limits, UpstreamSettings
 from nocwatch.store.store import Store
 from nocwatch.tap.gate import Gate
 from nocwatch.watch.files import load_operators_files
@@ -28,6 +31,7 @@ from nocwatch.watch.files import load_operators_files
 DISK_FREE_MIN = 0.05
 PATIENCE_S = 3.0
 SILENT_S = 10.0
+_DAY_S = 86_400
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -54,7 +58,7 @@ async def examine(configuration: Configuration, folder: Path) -> list[Finding]:
         _store(configuration),
     ]
     async with httpx2.AsyncClient(timeout=PATIENCE_S) as client:
-        found += await _upstreams(configuration)
+        found += [*_listeners(configuration), *await _upstreams(configuration)]
         if configuration.relay.status:
             found.append(await _process(client, "relay", configuration.relay.status))
         if configuration.metrics.listen:
@@ -141,7 +145,9 @@ def _journal(configuration: Configuration) -> list[Finding]:
     for lane in lanes:
         age_s = (clock.now_ns() - lane.newest_ns) / 1e9 if lane.newest_ns else None
         told = f"lane {lane.lane}: {lane.bytes / 2**20:.1f} MiB, newest record {'never' if age_s is None else f'{age_s:.0f} s ago'}"
-        if not lane.live:
+        if not lane.live and lane.lane >= configuration.relay.workers:
+            found.append(Finding("good", "journal", f"{told}; of a worker that is no more"))
+        elif not lane.live:
             found.append(
                 Finding("warning", "journal", f"{told}; no relay writes it", "Is the relay running?")
             )
@@ -190,47 +196,69 @@ async def _upstreams(configuration: Configuration) -> list[Finding]:
                 "Say where it is: relay.upstreams in the configuration, or --upstream ws://host:port.",
             )
         ]
-    return [await _upstream(upstream.name, upstream.url) for upstream in configuration.relay.upstreams]
+    return [
+        await _upstream(upstream, url)
+        for upstream in configuration.relay.upstreams
+        for url in (upstream.url, *upstream.fallbacks)
+    ]
 
 
-async def _upstream(name: str, url: str) -> Finding:
-    parts = urlsplit(url)
-    port = parts.port or (443 if parts.scheme == "wss" else 80)
-    what = f"CSMS {name}"
+async def _upstream(settings: UpstreamSettings, url: str) -> Finding:
+    """One place of a CSMS, dialled as the relay does it."""
+    what = f"CSMS {settings.name}"
+    alone = settings.model_copy(update={"url": url, "fallbacks": ()})
+    ((host, port, _, _),) = alone.targets
     try:
-        with trio.fail_after(PATIENCE_S):
-            stream = await trio.open_tcp_stream(parts.hostname or "", port)
-            async with stream:
-                if parts.scheme == "wss":
-                    secured = trio.SSLStream(
-                        stream, ssl.create_default_context(), server_hostname=parts.hostname
-                    )
-                    await secured.do_handshake()
-    except trio.TooSlowError:
+        upstream = Upstream(alone, Limits(), lambda _upstream, _failure: None)
+    except NocwatchError as error:
+        return Finding("bad", what, str(error), "The relay does not start with it.")
+    outcome: Reached | Failure | None = None
+    with trio.move_on_after(PATIENCE_S):
+        outcome = await upstream.dial()
+    if outcome is None:
         return Finding(
             "bad",
             what,
-            f"{parts.hostname}:{port} does not answer within {PATIENCE_S:.0f} s",
+            f"{host}:{port} does not answer within {PATIENCE_S:.0f} s",
             "Is the address right, and does a firewall stand between?",
         )
-    except (OSError, trio.BrokenResourceError, ssl.SSLError) as error:
-        reason = _reason(error)
+    if isinstance(outcome, Failure):
+        remedy = _OF_TLS if outcome.reason in ("upstream_tls", "upstream_pin") else _UNREACHED
+        return Finding("bad", what, f"{host}:{port}: {outcome.sentence}", remedy)
+    outcome.sock.close()
+    said = f"{host}:{port} accepts connections"
+    told = [*upstream.remarks(), *certificates.running_out([], [upstream])]
+    if told:
         return Finding(
-            "bad",
-            what,
-            f"{parts.hostname}:{port}: {reason}",
-            "Stations are answered 502 until it can be reached.",
+            "warning", what, f"{said}; {'; '.join(told)}", "Put it right before it stops the stations."
         )
-    return Finding("good", what, f"{parts.hostname}:{port} accepts connections")
+    return Finding("good", what, said)
 
 
-def _reason(error: BaseException) -> str:
-    """The innermost cause: several addresses were tried, and each may have failed in its own way."""
-    if isinstance(error, BaseExceptionGroup):
-        return ", ".join(dict.fromkeys(_reason(each) for each in error.exceptions))
-    if error.__cause__ is not None:
-        return _reason(error.__cause__)
-    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+_UNREACHED = "Stations are answered 502 until it can be reached."
+_OF_TLS = "Stations are answered 502 meanwhile. relay.upstreams[].tls says whom the relay believes, and what it shows."
+
+
+def _listeners(configuration: Configuration) -> list[Finding]:
+    """The certificates of listeners, as the files have them."""
+    found = []
+    for each in configuration.relay.listen:
+        try:
+            context = context_of(each)
+        except NocwatchError as error:
+            found.append(Finding("bad", "certificate", str(error), "The relay does not start with it."))
+            continue
+        if context is None:
+            continue
+        until = min(one.not_after_s for one in context.certificates)
+        days = (until - clock.now_ns() // moments.SECOND_NS) // _DAY_S
+        told = f"listener {each.label}: " + (f"{days} days left" if days >= 0 else "it has expired")
+        if any(one.expires_soon(clock.now_ns() / moments.SECOND_NS) for one in context.certificates):
+            renew = "Renew it; a running relay takes new files over by itself."
+            found.append(Finding("warning" if days >= 0 else "bad", "certificate", told, renew))
+        else:
+            found.append(Finding("good", "certificate", told))
+    return found
 
 
 async def _process(client: httpx2.AsyncClient, name: str, address: str) -> Finding:
