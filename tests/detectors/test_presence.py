@@ -166,6 +166,22 @@ def test_upstream_that_serves_several_sites_is_one_flag_above_all() -> None:
     assert len(watched.raised) == 6
 
 
+def test_an_upstream_that_never_answered_is_told_though_no_station_ever_got_through() -> None:
+    """A mistyped address: everybody is answered 502, and no station is known whose absence could speak."""
+    watched = Watched("station_offline")
+    watched.wait(1)
+    watched.upstream("main", up=False)
+    watched.wait(178)
+    assert not watched.raised
+    watched.wait(3)
+    flag = watched.only
+    assert (flag.key, flag.severity, flag.blame) == ("upstream main", Severity.CRITICAL, Blame.CSMS)
+    assert flag.summary == "Upstream main cannot be reached: no station has got through to it for 3 min."
+    watched.upstream("main", up=True)
+    watched.wait(200)
+    assert latest(watched)["upstream main"].cleared_because == "it can be reached again"
+
+
 def test_upstream_with_one_site_alone_is_the_sites_trouble() -> None:
     watched = Watched("station_offline", places=places(*DEPOT))
     for play in fleet(watched, 1, 2, 3).values():
@@ -183,6 +199,7 @@ def test_upstream_that_the_relay_cannot_reach_is_the_csmss_fault() -> None:
     watched.wait(240)
     upstream = latest(watched)["upstream main"]
     assert (upstream.blame, upstream.subject) == (Blame.CSMS, "main")
+    assert upstream.severity is Severity.CRITICAL  # at once: it pages before 15 min are over
     assert latest(watched)["CP1"].inhibited_by == upstream.id
     watched.upstream("main", up=True)
     plays["CP1"].open()

@@ -26,7 +26,7 @@ class StationOffline(Detector[StationOfflineSettings, Presence]):
 
     Where every station of a site, or of an upstream that serves several sites, dropped together (each within `together` of the next),
     or where the relay cannot reach an upstream, there is one flag about the site or the upstream, and the flags of its stations hang
-    below it and page nobody. It clears when the group is back and has had `after` to settle; what is still missing then
+    below it and page nobody. An upstream's flag is critical at once, and is raised too where no station ever got through. It clears when the group is back and has had `after` to settle; what is still missing then
     stands for itself. Stations in maintenance are quiet and do not count in a group.
     """
 

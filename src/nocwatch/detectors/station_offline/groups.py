@@ -133,9 +133,8 @@ class Groups:
         wave = self._wave(kind, group, context)
         if wave is None:
             return False
-        group.onset_ns = min(group.members[station] for station in wave)
-        if group.down_since_ns:
-            group.onset_ns = min(group.onset_ns, group.down_since_ns)
+        onsets = [group.members[station] for station in wave]
+        group.onset_ns = min([*onsets, group.down_since_ns] if group.down_since_ns else onsets)
         self._tell(kind, name, group, context)
         self._rest(key, group, context)
         sites = set()
@@ -153,6 +152,8 @@ class Groups:
     def _wave(self, kind: str, group: Presence, context: Context[Presence]) -> list[str] | None:
         """The stations that are gone together, where they are the whole group; else None."""
         after_ns = to_ns(self.settings.after)
+        if not group.members and group.down_since_ns and context.now_ns - group.down_since_ns >= after_ns:
+            return []  # unreachable from the start, a mistyped address: no station could ever be a member
         if not group.gone:
             return None
         if group.down_since_ns and context.now_ns - group.down_since_ns >= after_ns:
@@ -191,7 +192,7 @@ class Groups:
             f"{station} ({wording.moment(since)[11:]})" for since, station in gone[:LISTED_MAX]
         )
         more = f" and {len(gone) - LISTED_MAX} more" if len(gone) > LISTED_MAX else ""
-        evidence = [Evidence(text=f"Without a socket: {listed}{more}.", at_ns=group.onset_ns)]
+        evidence = [Evidence(text=f"Without a socket: {listed}{more}.", at_ns=group.onset_ns)] if gone else []
         if group.down_since_ns:
             text = f"The relay cannot reach upstream {name} since {wording.moment(group.down_since_ns)}."
             evidence.insert(0, Evidence(text=text, at_ns=group.down_since_ns, frames=group.frames))
@@ -199,17 +200,19 @@ class Groups:
             evidence = []
         title = next((context.place(station).site_name for _, station in gone), "") if kind == "site" else ""
         parent = f"upstream {self._upstream_of(gone, context)}" if kind == "site" else ""
+        # Nobody can charge by card or app anywhere behind an upstream that is gone: that does not wait to become critical.
+        critical = kind == "upstream" or gone_ns >= to_ns(self.settings.critical_after)
         context.raise_flag(
             key,
             f"{kind.capitalize()} {title or name} is gone: {wording.count(len(gone), 'station')} of {len(group.members)} "
-            f"without a socket for {wording.span(gone_ns)}.",
+            f"without a socket for {wording.span(gone_ns)}."
+            if gone
+            else f"Upstream {name} cannot be reached: no station has got through to it for {wording.span(gone_ns)}.",
             station=None,
             subject=name,
             onset_ns=group.onset_ns,
             evidence=tuple(evidence),
-            severity=Severity.CRITICAL
-            if gone_ns >= to_ns(self.settings.critical_after)
-            else Severity.WARNING,
+            severity=Severity.CRITICAL if critical else Severity.WARNING,
             blame=Blame.CSMS if group.down_since_ns else Blame.NETWORK,
             advice=_ADVICE[kind],
             below=parent if parent and context.raised(parent) else "",
@@ -222,9 +225,8 @@ class Groups:
 
     def _back(self, key: str, group: Presence, context: Context[Presence]) -> None:
         still = f"; {wording.count(group.gone, 'station')} still without a socket" if group.gone else ""
-        context.clear_flag(
-            key, f"{len(group.members) - group.gone} of {len(group.members)} stations are back{still}"
-        )
+        back = f"{len(group.members) - group.gone} of {len(group.members)} stations are back{still}"
+        context.clear_flag(key, back if group.members else "it can be reached again")
         group.onset_ns = group.settle_at_ns = 0
         self._rest(key, group, context)
 
