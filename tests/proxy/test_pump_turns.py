@@ -101,6 +101,17 @@ def test_it_is_heard_too_when_what_failed_were_bytes_that_had_waited_for_it(
         station.recv(10)
 
 
+def test_it_is_heard_too_when_the_station_had_just_ended_its_sending(
+    link: tuple[Pump, ListRecorder, socket.socket, socket.socket],
+) -> None:
+    pump, _, station, csms = link
+    near = next(end for end in pump.links.ends.values() if end.side == 0)
+    say_close_and_break(csms)
+    station.shutdown(socket.SHUT_WR)
+    pump._turn([(near.fd, IN_OUT)])
+    assert read_to_reset(station) == CLOSE_FRAME
+
+
 @pytest.mark.parametrize("gone", ["csms", "station"])
 def test_what_came_with_the_head_of_one_that_broke_is_heard_before_its_last_words(gone: str) -> None:
     recorder, counters = ListRecorder(), Counters()

@@ -57,18 +57,18 @@ class Links:
         return [(link.connection, link.info.event("live")) for link in links]
 
     def left(self, end: End) -> None:
-        """A side ended its sending. Nothing of it can be waiting, or it would not have been read."""
+        """A side ended its sending. Nothing of it can be waiting, or it would not have been read.
+
+        Raises:
+            OSError: the other side has broken meanwhile; it is still to be told, by ``broke``.
+        """
         link, peer = end.link, end.peer
         if peer is None:
             return
         end.eof = True
         end.calm = False
         link.ended(SIDES[end.side], "fin")
-        try:
-            sockets.end_sending(peer.sock)
-        except OSError as error:
-            self.broke(peer, error)
-            return
+        sockets.end_sending(peer.sock)
         if peer.eof:
             self._finish(end)
         else:

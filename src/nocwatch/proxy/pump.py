@@ -180,7 +180,7 @@ class Pump:
                         elif count == size:
                             self._queue(end)
                         continue
-                    self.links.left(end)
+                    self._left(end)
                 else:
                     self._attend(end, event)
             except BlockingIOError:
@@ -233,7 +233,7 @@ class Pump:
                 self.links.broke(end, error)
                 return
             if not data:
-                self.links.left(end)
+                self._left(end)
                 return
             self._pass_on(end, peer, data)
         if end.peer is not None and not end.stopped:
@@ -284,6 +284,17 @@ class Pump:
             peer.stopped = False
             peer.settle()
             self._carry(peer)
+
+    def _left(self, end: End) -> None:
+        """A side ended its sending; should the other turn out to be gone, its last words come first."""
+        peer = end.peer
+        if peer is None:
+            return
+        try:
+            self.links.left(end)
+        except OSError as error:
+            self._last_words(peer)
+            self.links.broke(peer, error)
 
     def _lost(self, end: End, peer: End, data: bytes, error: OSError) -> None:
         """The receiver turned out to be gone."""
