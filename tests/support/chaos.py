@@ -48,8 +48,8 @@ _STATUS_OF = {
     "upstream_garbage": 502, "upstream_closed": 502, "upstream_timeout": 504, "upstream_silent": 504, "links_max": 503,
     "relay_out_of_resources": 503,
 }  # fmt: skip
-"""The relay's own refusals, as the station reads them. ``empty`` and ``station_left`` are read by nobody."""
-_UNREAD = frozenset({"empty", "station_left"})
+"""The relay's own refusals, as the station reads them. The others are read by nobody."""
+_UNREAD = frozenset({"empty", "station_left", "relay_fault"})
 
 
 class Sample(msgspec.Struct, frozen=True):
@@ -152,7 +152,10 @@ class Chaos:
         )
         self.deployment = Deployment(
             folder,
-            "relay.limits.answer_timeout=15s",
+            # What is due within seconds may take long on a busy machine; only the CSMS that stays silent is waited for.
+            "relay.limits.handshake_timeout=60s",
+            "relay.limits.dial_timeout=60s",
+            "relay.limits.answer_timeout=20s",
             f"journal.buffer_max={buffer_max}",
             "journal.segment_size=32MiB",
             "journal.size_max=2GiB",
@@ -175,9 +178,11 @@ class Chaos:
             begun_s = trio.current_time()
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._sample, begun_s)
-                with trio.move_on_after(self.minutes * 60):
-                    await self._calendar()
-                await self._make_whole()
+                # Once through the calendar however slow the machine is: less has not shown what it is for.
+                await self._calendar()
+                with trio.move_on_at(begun_s + self.minutes * 60):
+                    while True:
+                        await self._calendar()
                 nursery.cancel_scope.cancel()
             relay = await self._drain()
             after = await self._all_descriptors(before)
@@ -227,14 +232,13 @@ class Chaos:
             (0.75, "CSMS frozen", self._freeze_csms),
             (0.90, "watch killed", self._kill_watch),
         ]
-        while True:
-            begun_s = trio.current_time()
-            for share, name, do in breaks:
-                await trio.sleep_until(begun_s + share * self.cycle_s)
-                with trio.CancelScope(shield=True):  # a break is mended before the run may end
-                    await do()
-                self.done[name] += 1
-            await trio.sleep_until(begun_s + self.cycle_s)
+        begun_s = trio.current_time()
+        for share, name, do in breaks:
+            await trio.sleep_until(begun_s + share * self.cycle_s)
+            with trio.CancelScope(shield=True):  # a break is mended before the run may end
+                await do()
+            self.done[name] += 1
+        await trio.sleep_until(begun_s + self.cycle_s)
 
     async def _kill_watch(self) -> None:
         self.deployment.kill("watch")
@@ -261,11 +265,6 @@ class Chaos:
         await trio.sleep(5)
         csms.send_signal(signal.SIGCONT)
         self._away.append((away_ns, clock.now_ns()))
-
-    async def _make_whole(self) -> None:
-        """A run that was too short for one of its breaks has not shown what it is for."""
-        missing = {"watch killed", "disk full", "CSMS killed", "CSMS frozen"} - self.done.keys()
-        assert not missing, f"{self.minutes} minutes are too short for: {missing}"
 
     # --- looking ----------------------------------------------------------------------------------------------------
 
@@ -398,6 +397,7 @@ def complaints(report: Report) -> list[str]:
     same("accepted, and links with refusals", relay["accepted"], relay["links"] + sum(refused.values()))
     same("links, and how they were closed", relay["links"], closed)
     same("a link that the relay ended by a fault of its own", relay["pump_errors"], 0)
+    same("a handshake that the relay ended by a fault of its own", refused.get("relay_fault", 0), 0)
     same("calls that the recorder threw out", relay["recorder_errors"], 0)
     same("accepts that failed", relay["accept_errors"], 0)
 
