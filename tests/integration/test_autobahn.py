@@ -90,6 +90,10 @@ async def compared(folder: Path, cases: tuple[str, ...]) -> None:
                 again, [each for each in reports["behind"] if each["case_id"] in different]
             )
         assert different == {}
+        await until(
+            lambda: told_by(folder / "behind") == len(reports["behind"]),
+            "every connection of the server ends",
+        )
         assert await deployment.stop("relay") == 0
     finally:
         for server in servers:
@@ -120,6 +124,10 @@ async def report(url: str, file: Path, cases: tuple[str, ...]) -> list[dict[str,
     assert file.exists(), done.stderr.decode(errors="replace")
     results: list[dict[str, Any]] = json.loads(file.read_text())
     return results
+
+
+def told_by(heard: Path) -> int:
+    return len(heard.read_text().splitlines()) if heard.exists() else 0
 
 
 def differences(alone: list[dict[str, Any]], behind: list[dict[str, Any]]) -> dict[str, Any]:
