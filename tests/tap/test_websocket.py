@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -35,10 +36,21 @@ steps = st.one_of(
     st.tuples(st.sampled_from(["ping", "pong"]), st.binary(max_size=125)),
 )
 chunk_sizes = st.lists(st.integers(1, 400), max_size=300)
-extensions = st.sampled_from([
-    "", "permessage-deflate", "permessage-deflate; client_no_context_takeover; server_no_context_takeover",
-    "permessage-deflate; client_no_context_takeover", "permessage-deflate; server_max_window_bits=9; client_max_window_bits=10",
-])  # fmt: skip
+windows = st.none() | st.integers(9, 15)
+
+
+def agreed(station_alone: bool, csms_alone: bool, station_bits: int | None, csms_bits: int | None) -> str:
+    """The CSMS's answer for these terms (RFC 7692, 7.1)."""
+    return "; ".join([
+        "permessage-deflate",
+        *(["client_no_context_takeover"] if station_alone else []),
+        *(["server_no_context_takeover"] if csms_alone else []),
+        *([f"client_max_window_bits={station_bits}"] if station_bits else []),
+        *([f"server_max_window_bits={csms_bits}"] if csms_bits else []),
+    ])  # fmt: skip
+
+
+extensions = st.just("") | st.builds(agreed, st.booleans(), st.booleans(), windows, windows)
 
 
 def sender_of(extension: str, *, from_station: bool) -> FrameProtocol:
@@ -56,7 +68,8 @@ def read_by_websockets(extension: str, data: bytes, *, from_station: bool) -> li
     if extension:
         both = negotiated(extension)
         ours, theirs = both if from_station else both[::-1]
-        reader.extensions = [WebsocketsDeflate(not ours.takeover, not theirs.takeover, 15, 15)]
+        bits = [terms.window_bytes.bit_length() - 1 for terms in (ours, theirs)]
+        reader.extensions = [WebsocketsDeflate(not ours.takeover, not theirs.takeover, *bits)]
     kinds = {
         Opcode.TEXT: Kind.TEXT,
         Opcode.BINARY: Kind.BINARY,
@@ -99,7 +112,10 @@ def test_it_reads_what_an_independent_decoder_reads(script, extension, sizes, fr
     terms = negotiated(extension)
     decoder = Decoder(masked=from_station, deflate=terms[0 if from_station else 1] if terms else None)
     seen: list[Message] = []
-    for chunk in chunked(wire, sizes):
+    frozen_at = data.draw(st.integers(0, len(sizes)))
+    for index, chunk in enumerate(chunked(wire, sizes)):
+        if index == frozen_at:
+            decoder = msgspec.msgpack.decode(msgspec.msgpack.encode(decoder), type=Decoder)
         whole = decoder.whole_text(chunk)
         seen += decoder.feed(chunk) if whole is None else [Message(Kind.TEXT, whole)]
     assert [(message.kind, message.payload) for message in seen[:-1]] == expected
