@@ -13,6 +13,7 @@ import trio
 from tests.support.certificates import Authority
 from tests.support.relaying import (
     ANSWER,
+    PATIENCE_S,
     REQUEST,
     Csms,
     connect,
@@ -113,6 +114,22 @@ async def test_a_place_that_does_not_answer_costs_one_station_its_share_and_not_
         hole.accept()[0].close()
         with pytest.raises(BlockingIOError):
             hole.accept()
+
+
+async def test_a_station_that_leaves_while_it_is_dialled_for_says_nothing_against_the_csms() -> None:
+    """Its impatience must not send the next stations to a fallback."""
+    with silent() as slow, silent() as standby:
+        ports = [each.getsockname()[1] for each in (slow, standby)]
+        to = upstream(*ports, scheme="wss", tls={"verify": "none"})
+        async with running(settings_for(0, upstreams=to)) as (relay, _):
+            dialling = relay._pairing.upstreams[0]
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(dialling.dial)
+                with trio.fail_after(PATIENCE_S):
+                    await trio.lowlevel.wait_readable(slow)
+                nursery.cancel_scope.cancel()
+            assert dialling._places[0].retry_at is None
+            assert dialling._places[0]._addresses[0].retry_at is None
 
 
 async def test_when_all_have_failed_all_are_tried_again_at_once() -> None:

@@ -142,10 +142,12 @@ class Upstream:
         failure = nowhere
         for index, address in enumerate(addresses):
             with trio.move_on_after(_share(len(addresses) - index)):
+                deadline = trio.current_effective_deadline()
                 try:
                     outcome = await self._connect(address, place.target)
                 except trio.Cancelled:
-                    address.failed()  # its time is up
+                    if trio.current_time() >= deadline:  # otherwise nobody waits for it any more
+                        address.failed()
                     raise
                 if not isinstance(outcome, Failure):
                     address.worked()
