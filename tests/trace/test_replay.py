@@ -153,6 +153,15 @@ def test_an_anonymised_trace_keeps_version_and_connection_and_has_only_the_field
     assert not any("DEPOT-1" in str(each) or "acme" in str(each) for each in made)
 
 
+def test_an_anonymised_trace_keeps_addresses_apart_with_a_port_and_without(tmp_path: Path) -> None:
+    addresses = ["203.0.113.7:1", "203.0.113.7", "[2001:db8::7]:1", "[2001:db8::7]", "203.0.113.8"]
+    trace = tmp_path / "addresses.jsonl"
+    trace.write_text("\n".join(TWO_CONNECTIONS[0].replace("203.0.113.7:51234", each) for each in addresses))
+    made = [line["remoteAddress"] for line in anonymised([trace], b"k" * 32)]
+    assert made[0] == made[1] != made[2] == made[3] != made[4] != made[0]
+    assert not any("203" in each or "2001" in each for each in made)
+
+
 def test_an_anonymised_trace_of_messages_alone_has_no_links_that_nobody_saw(tmp_path: Path) -> None:
     trace = tmp_path / "messages.jsonl"
     trace.write_text(TWO_CONNECTIONS[2])

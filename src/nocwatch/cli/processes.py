@@ -84,6 +84,7 @@ def relay(
     from nocwatch import relay as process
 
     _begin("relay", verbose)
+    key_file = configuration(config, data, assignments, _options(listen, upstream)).privacy.key_file
 
     def read() -> tuple[RelaySettings, JournalSettings]:
         settings = configuration(config, data, assignments, _options(listen, upstream))
@@ -91,7 +92,22 @@ def relay(
             raise NocwatchError(NO_CSMS)
         return settings.relay, settings.journal
 
-    trio.run(partial(process.serve, *read(), reread=read, verbose=verbose))
+    trio.run(
+        partial(process.serve, *read(), reread=read, verbose=verbose, privacy_key=_key_for_users(key_file))
+    )
+
+
+def _key_for_users(file: str) -> bytes:
+    """What the relay hashes user names of handshakes with. Bytes are carried without it; then no user is recorded."""
+    import structlog
+
+    from nocwatch.config import privacy_key
+
+    try:
+        return privacy_key(Path(file), make=True)
+    except NocwatchError as error:
+        structlog.get_logger(__name__).warning("users of handshakes are not recorded", why=str(error))
+        return b""
 
 
 def watch(

@@ -29,6 +29,7 @@ class Begin:
         sockets: descriptors of the listeners, in the order of the settings.
         former: last figures of the worker in whose place this one comes.
         verbose: log more.
+        privacy_key: what user names of handshakes are hashed with.
     """
 
     settings: RelaySettings
@@ -37,6 +38,7 @@ class Begin:
     sockets: tuple[int, ...]
     former: dict[str, int]
     verbose: bool
+    privacy_key: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,7 @@ class Parent:
         self.draining = False
         self._journal = journal
         self._verbose = verbose
+        self._privacy_key = b""
         self._places = Places(settings.listen, given.listeners)
         self._status = given.status
         if self._status is None and settings.status is not None:
@@ -83,6 +84,10 @@ class Parent:
         self._grace = trio.CancelScope()
         self._silent_s_max = notify.watchdog_s() or SILENT_S_MAX
         self._errands: trio.Nursery | None = None
+
+    def hash_users_with(self, key: bytes) -> None:
+        """As of a relay of one process. To be called before it runs."""
+        self._privacy_key = key
 
     async def run(
         self,
@@ -227,7 +232,13 @@ class Parent:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._hear, lane, channel, process)
                 begin = Begin(
-                    self._of_worker(), self._journal, lane.number, sockets, lane.former, self._verbose
+                    self._of_worker(),
+                    self._journal,
+                    lane.number,
+                    sockets,
+                    lane.former,
+                    self._verbose,
+                    self._privacy_key,
                 )
                 await channel.send(begin)
                 if self.draining:

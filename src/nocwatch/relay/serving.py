@@ -20,6 +20,7 @@ async def serve(
     signals: bool = True,
     reread: Reread | None = None,
     verbose: bool = False,
+    privacy_key: bytes = b"",
     task_status: trio.TaskStatus[Relay | Parent] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """A relay, or the parent of its workers.
@@ -30,6 +31,7 @@ async def serve(
         signals: take the process's signals.
         reread: what SIGHUP reads the configuration with.
         verbose: whether workers log more.
+        privacy_key: what user names of handshakes are hashed with; without it none is recorded.
         task_status: told of the relay when it accepts.
 
     Raises:
@@ -41,5 +43,6 @@ async def serve(
         made = Parent(settings, journal, sockets, verbose=verbose)
     else:
         made = Relay(settings, journal, sockets=sockets.listeners, status=sockets.status)
+    made.hash_users_with(privacy_key)
     garbage.tune()
     await made.run(signals=signals, reread=reread, task_status=task_status)

@@ -36,6 +36,7 @@ class Worker:
         self._relay = Relay(
             begin.settings, begin.journal, lane=begin.lane, sockets=sockets, former=begin.former
         )
+        self._relay.hash_users_with(begin.privacy_key)
         self._channel = channel
         self._taken = 0
 

@@ -22,6 +22,8 @@ _NAMES = re.compile(
     r"serial|chargeboxserial|metertype|evseid|hostname|location(name)?$|url|uri", re.IGNORECASE
 )
 """Keys of payloads whose values name a thing or a place."""
+_PORT = re.compile(r"(?<=[\].0-9]):\d+$")
+"""Of ``203.0.113.7:51234`` and ``[2001:db8::7]:51234``. Behind a load balancer there may be none."""
 _ADDRESS = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b")
 
 
@@ -54,7 +56,7 @@ def anonymised(files: Sequence[Path], key: bytes) -> Iterator[Json]:
             if said.station:
                 made["chargePointId"] = names.of("CP", said.station)
             if said.remote_address:
-                made["remoteAddress"] = names.of("address", said.remote_address.rpartition(":")[0])
+                made["remoteAddress"] = names.of("address", _PORT.sub("", said.remote_address))
             if "upstream" in made:
                 made["upstream"] = names.of("upstream", said.upstream)
             if "reason" in made:
