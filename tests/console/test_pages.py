@@ -10,7 +10,7 @@ import pytest
 from tests.support.console_data import Network
 
 from nocwatch.frames import Kind
-from nocwatch.moments import DAY_NS
+from nocwatch.moments import DAY_NS, SECOND_NS
 from nocwatch.network import Station
 from nocwatch.sessions import Outcome
 from nocwatch.store.batch import Batch
@@ -343,3 +343,34 @@ async def test_a_flag_that_outlives_its_resolved_alert_is_quiet_and_says_why(
     (row,) = re.findall(r'<tr data-key="station-.*?</tr>', fleet, re.DOTALL)
     assert "quiet" in row
     assert "critical" not in row
+
+
+async def test_where_nobody_gets_through_the_empty_fleet_says_who_tried_and_why(
+    client: httpx2.AsyncClient, network: Network
+) -> None:
+    network.stations.clear()
+    for number in range(18):
+        at_ns = network.now - (20 - number) * SECOND_NS
+        network.refuse("SIM0001" if number % 2 else "SIM0002", "upstream_refused", 502, at_ns)
+    network.keep()
+    network.relay["upstream_up_main"] = 0
+    for address in ("/", "/fleet"):
+        page = (await client.get(address)).text
+        assert "18 attempts refused" in page
+        assert re.search(r"the last .*?, SIM0001: nothing listens at the CSMS&#39;s address", page)
+        assert "SIM0002" in page
+    assert "The CSMS main cannot be reached: stations get 502" in (await client.get("/")).text
+
+
+async def test_system_says_what_to_do_and_folds_its_figures(
+    client: httpx2.AsyncClient, network: Network
+) -> None:
+    network.remarks.append("The relay cannot reach the CSMS main.")
+    network.remedies[network.remarks[0]] = "Call the team that runs it."
+    page = (await client.get("/system")).text
+    assert re.search(
+        r"cannot reach the CSMS main\.</p><div class=\"advice\"><b>What to do:</b> Call the team", page
+    )
+    figures = page.partition("<summary>Figures</summary>")[2]
+    assert "Pipeline" in figures
+    assert "meanings" not in page.lower()

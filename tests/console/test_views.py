@@ -9,8 +9,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.alerts import a_flag
 
+from nocwatch import delays
 from nocwatch.console.addresses import Address, BadQuery
-from nocwatch.console.views import fleet, frames, jsontext, overview, sessions, timeline, words
+from nocwatch.console.views import (
+    fleet,
+    frames,
+    jsontext,
+    overview,
+    refusals,
+    sessions,
+    system,
+    timeline,
+    words,
+)
 from nocwatch.console.views.looks import LOOKS, OUTCOMES
 from nocwatch.flags import Severity
 from nocwatch.frames import Direction
@@ -18,7 +29,7 @@ from nocwatch.moments import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS
 from nocwatch.network import Connector, ConnectorStatus, Station
 from nocwatch.registry.places import Places
 from nocwatch.sessions import Milestone, Outcome, Reason, Session, SessionStep, StartSource
-from nocwatch.store.values import Band, StationFlags, StoredFrame, StoredSample
+from nocwatch.store.values import Band, Overview, StationFlags, StoredFrame, StoredSample
 
 S = ConnectorStatus
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -406,7 +417,7 @@ def test_any_text_in_a_query_is_read_or_refused_with_a_sentence(text: str) -> No
 
 
 def test_a_section_of_sections_is_shown_part_by_part() -> None:
-    found = overview.sections(
+    found = system.sections(
         {
             "sinks": {"influx": {"lag_s": 3, "dropped_points": 2}},
             "receivers": [{"name": "a", "ok": False}],
@@ -425,3 +436,53 @@ def test_what_another_flag_explains_is_no_news_on_the_overview() -> None:
     part = a_flag("part", at_ns=T0, station=None, subject="acme", summary="Operator acme: 84.6 % succeeded.", inhibited_by="whole")  # fmt: skip
     changes = overview.changes([], [whole, part], [], Places(), T0)
     assert [change.text for change in changes] == [whole.summary]
+
+
+def test_delay_of_the_relay_is_one_line_a_direction() -> None:
+    relay = {
+        **delays.counters("from_station", delays.Delay((0, 99, 0, 0, 0, 0, 0, 0, 0, 1, 0), 30_000)),
+        **delays.counters("from_csms", delays.Delay((0, 0, 0, 0, 0, 0, 97, 3, 0, 0, 0), 900_000)),
+    }
+    assert system.delays(relay) == [
+        "stations to CSMS: 99 of 100 chunks within 0.25 ms",
+        "CSMS to stations: 99 of 100 chunks within 25 ms",
+    ]
+    assert system.delays({"links": 3}) == []
+    (section,) = system.sections(
+        {"relay": {**relay, "refused_no_route": 3, "journal_lag_s": 1}},
+        {"refused": "Stations refused, by reason.", "delay": "x"},
+    )
+    assert [label for label, *_ in section.pairs] == ["Stations refused, by reason: no route", "Journal lag"]
+
+
+def test_a_csms_out_of_reach_is_the_headline_and_nocwatch_is_not_to_blame() -> None:
+    assert overview.upstreams_down({"relay": {"upstream_up_main": 0, "upstream_up_b": 1, "links": 0}}) == [
+        "main"
+    ]
+    counted = Overview(
+        stations=0,
+        sessions_ongoing=0,
+        sessions_24h={},
+        energy_24h_wh=0,
+        flags_raised={},
+        alerts_firing={"critical": 1},
+        alerts_acknowledged=0,
+        outbox_waiting=0,
+        outbox_given_up=0,
+    )
+    said = overview.verdict([], counted, [], ["main"])
+    assert (said.text, said.css) == ("The CSMS main cannot be reached: stations get 502", "faulted")
+    assert overview.verdict([], counted, ["blind"], ["main"]).text == "nocwatch itself needs a look"
+
+
+@pytest.mark.parametrize(
+    ("reason", "status", "said"),
+    [
+        ("upstream_refused", 502, "nothing listens at the CSMS's address (502)"),
+        ("answer_401", 401, "the CSMS answered 401"),
+        ("some_new_word", 503, "some new word (503)"),
+        ("", None, "refused"),
+    ],
+)
+def test_why_a_station_was_turned_away(reason: str, status: int | None, said: str) -> None:
+    assert refusals.why(reason, status) == said

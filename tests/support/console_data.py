@@ -24,7 +24,7 @@ from nocwatch.console.services import RuleFacts
 from nocwatch.console.settings import ConsoleSettings
 from nocwatch.errors import NocwatchError
 from nocwatch.flags import Blame, Category, Evidence, Flag, FlagState, Severity, derived_id
-from nocwatch.frames import Direction, Frame, Kind
+from nocwatch.frames import Direction, Frame, Kind, Link, LinkEvent
 from nocwatch.moments import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS, rfc3339
 from nocwatch.network import Connector, ConnectorStatus, Station
 from nocwatch.ocpp.events import Spoke
@@ -64,6 +64,8 @@ class Network:
         self.places = places or Places()
         self.reasons: list[str] = []
         self.remarks: list[str] = []
+        self.remedies: dict[str, str] = {}
+        self.relay: dict[str, int] = {}
         self.facts: list[RuleFacts] = []
         self.done: list[tuple[str, ...]] = []
         self.quiet: dict[str, Silence] = {}
@@ -86,7 +88,10 @@ class Network:
         return {
             "reasons": self.reasons,
             "remarks": self.remarks,
+            "remedies": self.remedies,
+            "meanings": {"refused": "Stations refused, by reason.", "links": "Pairs made."},
             "relay": {
+                **self.relay,
                 "alive": True,
                 "last_tick_age_s": 0.4,
                 "links": 37,
@@ -293,6 +298,22 @@ class Network:
         return call, self.frame(
             station, at_ns + took_ns, not from_station, text, answers=call, took_ns=took_ns, action=action
         )
+
+    def refuse(self, station: str, reason: str, http_status: int, at_ns: int) -> None:
+        """The relay turned it away."""
+        self.sequence += 1 << 16
+        link = Link(
+            lane=0,
+            sequence=self.sequence,
+            received_at_ns=at_ns,
+            connection=3,
+            station=station,
+            event=LinkEvent.REFUSED,
+            upstream="main",
+            http_status=http_status,
+            reason=reason,
+        )
+        self.batch.add_step(link)
 
     def state(self, station: str, connector: int, status: ConnectorStatus, at_ns: int) -> None:
         """A band begins."""

@@ -12,8 +12,9 @@ from typing import TypeVar
 import trio
 
 from nocwatch.console.services import Services
+from nocwatch.console.views.refusals import Refused, refused
 from nocwatch.moments import DAY_NS, SECOND_NS
-from nocwatch.store.values import Band, LastSession, Overview, StationFlags
+from nocwatch.store.values import Band, FrameFilter, LastSession, Overview, StationFlags
 
 ResultT = TypeVar("ResultT")
 
@@ -22,6 +23,8 @@ READERS_MAX = 4
 FRESH_NS = SECOND_NS
 """How old an answer that every page needs (counts, flags by station) may be."""
 STRIP_STATIONS_MAX = 200
+REFUSALS_MAX = 500
+"""Attempts that are read to say who is turned away: where nobody gets through, the last ones tell all."""
 
 
 class Archive:
@@ -55,6 +58,13 @@ class Archive:
             held = await self.read(self.store.quiet_flags)
             self._quiet = (now_ns, held)
         return held
+
+    async def refused(self) -> list[Refused]:
+        """Who was turned away in 24 h, of the newest ``REFUSALS_MAX`` attempts."""
+        since_ns = self.services.now_ns() - DAY_NS
+        wanted = FrameFilter(kinds=("link",), actions=("refused",), from_ns=since_ns)
+        page = await self.read(lambda: self.store.frames(wanted, None, REFUSALS_MAX))
+        return refused(page.items)
 
     async def overview(self) -> Overview:
         now_ns = self.services.now_ns()

@@ -85,7 +85,8 @@ class Services(Protocol):
     def status(self) -> Mapping[str, Any]:
         """How nocwatch itself is, for the System page, ``/readyz`` and the band across the pages.
 
-        ``reasons`` and ``remarks``: sentences (``Health``), none when all is well. Every other key is a section of the page: a mapping of name →
+        ``reasons`` and ``remarks``: sentences (``Health``), none when all is well; ``remedies``: sentence → what to do;
+        ``meanings``: name of a figure → what it counts. Every other key is a section of the page: a mapping of name →
         number, text, bool or None, or a list of such mappings (one a line, ``name`` first). Units stand last in a name:
         ``lag_s``, ``written_bytes``, ``seen_at_ns``; they are shown as durations, sizes and times.
         """

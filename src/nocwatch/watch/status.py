@@ -12,12 +12,15 @@ from nocwatch import clock, moments, ticks
 from nocwatch.alerts.dispatcher import Dispatcher
 from nocwatch.journal import drops
 from nocwatch.network import Station
+from nocwatch.proxy.counters import MEANINGS
 from nocwatch.registry.places import Place
 from nocwatch.sinks.influx import InfluxSink
 from nocwatch.sinks.spool import Spool
 from nocwatch.tap.tap import Tap
+from nocwatch.watch import remedies
 from nocwatch.watch.follow import Follower
 from nocwatch.watch.reload import Reloader
+from nocwatch.watch.remedies import Trouble
 
 RELAY_SILENT_S = 5.0
 """The relay ticks once a second; after this it is taken for dead, unless a backlog is still being read."""
@@ -55,7 +58,15 @@ class Status:
         return self._follower.pipeline.place(station)
 
     def relay_counters(self) -> Mapping[str, int]:
-        return ticks.total(tick.counters for tick in self._follower.relay.values())
+        return ticks.total(self._lanes().values())
+
+    def _lanes(self) -> Mapping[int, Mapping[str, int]]:
+        """The last tick of each worker that there is."""
+        relay = self._follower.relay
+        return ticks.current({lane: (tick.received_at_ns, tick.counters) for lane, tick in relay.items()})
+
+    def _silent_s(self, lane: int) -> float:
+        return max(0.0, (clock.now_ns() - self._follower.relay[lane].received_at_ns) / 1e9)
 
     def own_counters(self) -> Mapping[str, int]:
         counters = Counter(self._follower.counters)
@@ -102,9 +113,8 @@ class Status:
         return Counter((flag.rule, flag.severity.value) for flag in self._follower.pipeline.engine.raised)
 
     def relay_silent_s(self) -> float:
-        """Since the last tick of any lane; 0 before the first one was seen."""
-        newest_ns = max((tick.received_at_ns for tick in self._follower.relay.values()), default=0)
-        return max(0.0, (clock.now_ns() - newest_ns) / 1e9) if newest_ns else 0.0
+        """Since the last tick, of the worker that is silent for longest; 0 before the first one was seen."""
+        return max((self._silent_s(lane) for lane in self._lanes()), default=0.0)
 
     def sink_behind_s(self) -> float:
         if self._sink is None or not self._sink.oldest_ns:
@@ -119,43 +129,48 @@ class Status:
         Its job is to see what passes now and to tell people of it. What others cannot do while it goes on (InfluxDB away and
         its points in the spool, a receiver that refuses, a CSMS that is down) is a remark: a restart of the watch mends none.
         """
-        follower, reasons = self._follower, list[str]()
+        return [each.text for each in self._reasons()], [each.text for each in self._remarks()]
+
+    def _reasons(self) -> list[Trouble]:
+        follower, reasons = self._follower, list[Trouble]()
         if follower.trouble:
-            reasons.append(
+            text = (
                 f"The store cannot take anything: {follower.trouble}. The journal keeps what comes meanwhile."
             )
+            reasons.append(Trouble(text, remedies.STORE))
         reasons += self._silence()
         if follower.behind_s > LAG_MAX_S:
-            reasons.append(
-                f"The watch is {follower.behind_s:.0f} s behind the journal; what you see is that old."
-            )
+            text = f"The watch is {follower.behind_s:.0f} s behind the journal; what you see is that old."
+            reasons.append(Trouble(text, remedies.BEHIND))
         elif not follower.caught_up:
-            reasons.append("The watch is still reading the journal; what you see is old.")
-        return reasons, self._remarks()
+            text = "The watch is still reading the journal; what you see is old."
+            reasons.append(Trouble(text, remedies.READING))
+        return reasons
 
-    def _remarks(self) -> list[str]:
-        relay, now_ns, found = self.relay_counters(), clock.now_ns(), list[str]()
+    def _remarks(self) -> list[Trouble]:
+        relay, now_ns, found = self.relay_counters(), clock.now_ns(), list[Trouble]()
         if lost := drops.told(relay, now_ns):
-            found.append(
-                f"The relay could not write all to the journal (disk full or slow): {lost}. What passed then was not seen."
-            )
+            text = f"The relay could not write all to the journal (disk full or slow): {lost}. What passed then was not seen."
+            found.append(Trouble(text, remedies.JOURNAL_DROPS))
         for name, up in sorted(relay.items()):
             if name.startswith("upstream_up_") and not up:
                 upstream = name.removeprefix("upstream_up_")
-                found.append(
-                    f"The relay cannot reach the CSMS {upstream}; stations that connect are answered 502."
-                )
+                text = f"The relay cannot reach the CSMS {upstream}; stations that connect are answered 502."
+                found.append(Trouble(text, remedies.UPSTREAM))
         if self.reloader is not None and self.reloader.trouble:
-            found.append(self.reloader.trouble)
+            found.append(Trouble(self.reloader.trouble, remedies.FILES))
         for receiver, trouble in sorted(self._dispatcher.troubles.items()):
-            found.append(f"The last notification did not reach the receiver {receiver}: {trouble}")
+            text = f"The last notification did not reach the receiver {receiver}: {trouble}"
+            found.append(Trouble(text, remedies.receiver(receiver)))
         if self._sink is not None and self._sink.trouble:
-            found.append(f"{self._sink.trouble}; {self.sink_behind_s():.0f} s of points wait in the spool.")
+            text = f"{self._sink.trouble}; {self.sink_behind_s():.0f} s of points wait in the spool."
+            found.append(Trouble(text, remedies.INFLUX))
         if self._spool is not None and (lost := drops.told(self._spool.counters, now_ns)):
-            found.append(f"The spool could not take all points for InfluxDB (disk full or slow): {lost}.")
+            text = f"The spool could not take all points for InfluxDB (disk full or slow): {lost}."
+            found.append(Trouble(text, remedies.SPOOL_DROPS))
         return found
 
-    def _silence(self) -> list[str]:
+    def _silence(self) -> list[Trouble]:
         """That nothing comes from the relay, and why, as far as can be seen from here."""
         follower, silent_s = self._follower, self.relay_silent_s()
         if not follower.caught_up:
@@ -163,18 +178,20 @@ class Status:
         if not follower.relay:
             if clock.now_ns() - self._started_ns <= LAG_MAX_S * moments.SECOND_NS:
                 return []
-            return [
-                "The journal has nothing from a relay. Is the relay running, with the same journal folder?"
-            ]
-        if silent_s <= RELAY_SILENT_S:
+            text = "The journal has nothing from a relay. Is the relay running, with the same journal folder?"
+            return [Trouble(text, remedies.NO_RELAY)]
+        lanes = self._lanes()
+        silent = [lane for lane in sorted(lanes) if self._silent_s(lane) > RELAY_SILENT_S]
+        if not silent:
             return []
         if self._disk_full():
-            return [
-                f"The disk of the journal is full, for {silent_s:.0f} s now: the relay carries on, and what passes is not seen. Make room."
-            ]
-        return [
-            f"The relay has been silent for {silent_s:.0f} s: chargers may be cut off. Look at its process and log."
-        ]
+            text = f"The disk of the journal is full, for {silent_s:.0f} s now: the relay carries on, and what passes is not seen. Make room."
+            return [Trouble(text, remedies.JOURNAL_FULL)]
+        who = (
+            "The relay" if len(silent) == len(lanes) else f"Worker {', '.join(map(str, silent))} of the relay"
+        )
+        text = f"{who} has been silent for {silent_s:.0f} s: chargers may be cut off. Look at its process and log."
+        return [Trouble(text, remedies.RELAY_SILENT)]
 
     def _disk_full(self) -> bool:
         try:
@@ -186,12 +203,14 @@ class Status:
     def as_sections(self) -> dict[str, Any]:
         """For the System page and ``/readyz``."""
         follower = self._follower
-        reasons, remarks = self.ready()
+        reasons, remarks = self._reasons(), self._remarks()
         relay = dict(sorted(self.relay_counters().items()))
         relay["journal_dropped_at_ns"] = relay.pop("journal_dropped_timestamp_seconds", 0) * moments.SECOND_NS
         sections: dict[str, Any] = {
-            "reasons": reasons,
-            "remarks": remarks,
+            "reasons": [each.text for each in reasons],
+            "remarks": [each.text for each in remarks],
+            "meanings": MEANINGS,
+            "remedies": {each.text: each.remedy for each in (*reasons, *remarks)},
             "watch": {
                 "behind_s": follower.behind_s,
                 "caught_up": follower.caught_up,

@@ -76,6 +76,7 @@ class FleetPages:
             "first": first + 1,
             "last": min(first + ROWS, len(found)),
             "legend": LEGEND,
+            "refused": [] if stations else await console.archive.refused(),
         }
         return await console.page(request, "fleet.html", "Fleet", context)
 

@@ -10,7 +10,7 @@ from nocwatch.alerts.alert import AlertState
 from nocwatch.console.addresses import path
 from nocwatch.console.services import Health
 from nocwatch.console.shell import Console
-from nocwatch.console.views import fleet, overview
+from nocwatch.console.views import fleet, overview, system
 from nocwatch.console.views.fleet import FleetFilter
 from nocwatch.console.views.looks import LOOKS
 from nocwatch.moments import DAY_NS
@@ -56,11 +56,16 @@ class HomePages:
         )
         stations = console.services.fleet()
         connectors = fleet.connectors(stations.values())
+        status = console.services.status()
         context = {
             "alerts": alerts,
             "failed": failed,
+            "refused": [] if stations else await console.archive.refused(),
             "verdict": overview.verdict(
-                fleet.counts(stations.values()), counted, Health.of(console.services.status()).reasons
+                fleet.counts(stations.values()),
+                counted,
+                Health.of(status).reasons,
+                overview.upstreams_down(status),
             ),
             "cards": overview.cards(
                 fleet.counts(stations.values()), connectors, counted, days[-1] if days else None
@@ -128,7 +133,14 @@ class HomePages:
         health = Health.of(status)
         status.pop("reasons", None)
         status.pop("remarks", None)
+        remedies, meanings = status.pop("remedies", {}), status.pop("meanings", {})
         hub = self.console.services.hub
         status.setdefault("console", {"pages_following": len(hub), **hub.counters})
-        context = {"health": health, "sections": overview.sections(status)}
+        relay = status.get("relay", {})
+        context = {
+            "health": health,
+            "remedies": remedies,
+            "delays": system.delays(relay),
+            "sections": system.sections(status, meanings),
+        }
         return await self.console.page(request, "system.html", "System", context)

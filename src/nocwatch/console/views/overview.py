@@ -1,4 +1,4 @@
-"""The first page: is anything wrong now? And the System page's sections. Pure."""
+"""The first page: is anything wrong now? Pure."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from nocwatch.sessions import Session
 from nocwatch.store.values import DayKpi, Overview
 
 CHANGES_MAX = 16
+UPSTREAM_UP = "upstream_up_"
+"""How the relay's counters begin that are 0 while a CSMS cannot be reached; its name follows."""
 LINE = 0.95
 """The 95 % line of the charger-level dashboard: a rate below it stands out."""
 SAMPLE_MIN = 20
@@ -62,10 +64,25 @@ def _plural(count: int, one: str, many: str) -> str:
     return f"{words.number(count)} {one if count == 1 else many}"
 
 
-def verdict(counts: Counts, counted: Overview, reasons: Sequence[str]) -> Verdict:
-    """Worst first: ourselves blind, then what fires, then what is down."""
+def upstreams_down(status: Mapping[str, Any]) -> list[str]:
+    """Names of the CSMSs that the relay cannot reach."""
+    relay = status.get("relay", {})
+    return sorted(
+        name.removeprefix(UPSTREAM_UP)
+        for name, up in relay.items()
+        if name.startswith(UPSTREAM_UP) and not up
+    )
+
+
+def verdict(counts: Counts, counted: Overview, reasons: Sequence[str], down: Sequence[str] = ()) -> Verdict:
+    """Worst first: ourselves blind, then a CSMS out of reach (``down``), then what fires, then what is offline."""
     if reasons:
         return Verdict("nocwatch itself needs a look", "faulted", "critical")
+    if down:
+        several = "CSMSs" if len(down) > 1 else "CSMS"
+        return Verdict(
+            f"The {several} {', '.join(down)} cannot be reached: stations get 502", "faulted", "critical"
+        )
     firing = counted.alerts_firing
     critical, others = firing.get(Severity.CRITICAL.value, 0), firing.get(Severity.WARNING.value, 0)
     by_state = dict(counts)
@@ -79,10 +96,10 @@ def verdict(counts: Counts, counted: Overview, reasons: Sequence[str]) -> Verdic
         return Verdict(
             f"{_plural(others, 'warning needs', 'warnings need')} a person", "preparing", "warning"
         )
-    down = by_state.get(ConnectorStatus.FAULTED, 0) + by_state.get(ConnectorStatus.OFFLINE, 0)
-    if down:
+    away = by_state.get(ConnectorStatus.FAULTED, 0) + by_state.get(ConnectorStatus.OFFLINE, 0)
+    if away:
         return Verdict(
-            f"Nothing fires; {_plural(down, 'station is', 'stations are')} faulted or offline",
+            f"Nothing fires; {_plural(away, 'station is', 'stations are')} faulted or offline",
             "muted",
             "info",
         )
@@ -219,47 +236,3 @@ def changes(
             )
         )
     return sorted(found, key=lambda change: -change.at_ns)[:CHANGES_MAX]
-
-
-class Section(NamedTuple):
-    """A part of the System page: names and values, or a table."""
-
-    title: str
-    pairs: list[tuple[str, str, Any, bool]]
-    columns: list[str]
-    lines: list[list[tuple[str, Any, bool]]]
-
-
-_BAD_WHEN_TRUE = ("dropped", "errors", "failed", "given_up", "refused", "quarantined", "lost")
-_BAD_WHEN_FALSE = ("alive", "ready", "connected", "ok", "up")
-
-
-def _bad(name: str, held: Any) -> bool:
-    """Whether a value of the System page is to stand out: something dropped, or something not alive."""
-    if isinstance(held, bool):
-        return not held and name in _BAD_WHEN_FALSE
-    return isinstance(held, int | float) and held > 0 and any(word in name for word in _BAD_WHEN_TRUE)
-
-
-def sections(status: Mapping[str, Any]) -> list[Section]:
-    found = []
-    for title, held in status.items():
-        if isinstance(held, Mapping):
-            pairs = [
-                (words.label(name), name, value, _bad(name, value))
-                for name, value in held.items()
-                if not isinstance(value, Mapping)
-            ]
-            found.append(Section(words.sentence(title), pairs, [], []))
-            found += sections(
-                {f"{title} {name}": value for name, value in held.items() if isinstance(value, Mapping)}
-            )
-        elif (
-            isinstance(held, Sequence) and not isinstance(held, str) and held and isinstance(held[0], Mapping)
-        ):
-            columns = list(dict.fromkeys(name for line in held for name in line))
-            lines = [
-                [(name, line.get(name), _bad(name, line.get(name))) for name in columns] for line in held
-            ]
-            found.append(Section(words.sentence(title), [], columns, lines))
-    return found
