@@ -52,7 +52,7 @@ soak: setup
 	NOCWATCH_SERVERS=$(SERVERS) $(BIN)/pytest -m soak -o faulthandler_timeout=0 -s tests/soak
 
 autobahn: setup
-	$(BIN)/pytest -m autobahn -s tests/integration/test_autobahn.py
+	$(BIN)/pytest -m autobahn -s -o faulthandler_timeout=0 tests/integration/test_autobahn.py
 
 fuzz: setup
 	@test -d $(VENV)/fuzz/atheris || $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --target $(VENV)/fuzz -r tests/fuzz/requirements.txt
