@@ -35,7 +35,7 @@ def test_any_bytes_leave_every_law_of_a_target_standing(name: str) -> None:
     )
 
     @given(st.binary(max_size=300) | changed)
-    @settings(deadline=None, max_examples=40)
+    @settings(deadline=None, max_examples=40, derandomize=True)  # new inputs are the fuzzer's to find
     def holds(data: bytes) -> None:
         TARGETS[name](data)
 
