@@ -11,7 +11,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -27,7 +27,8 @@ PAUSE_MAX_S = 30.0
 STEADY_AFTER_S = 60.0
 """A process that ran this long starts again after the first pause: its trouble is a new one."""
 STOP_PATIENCE_S = 20.0
-"""How long a process may take to end after SIGTERM before it is killed: the relay flushes its journal, the watch its store."""
+"""How long a process may take to end after SIGTERM, its grace aside, before it is killed: the relay flushes its journal, the
+watch its store."""
 USAGE_ERROR = 2
 
 log = structlog.get_logger("nocwatch.run")
@@ -35,20 +36,46 @@ log = structlog.get_logger("nocwatch.run")
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One process: ``nocwatch *arguments``."""
+    """One process: ``nocwatch *arguments``. ``grace_s``: how long it may take over its end beyond the usual patience."""
 
     name: str
     arguments: tuple[str, ...]
+    grace_s: float = 0.0
 
     @property
     def command(self) -> list[str]:
         return [sys.executable, "-m", "nocwatch", *self.arguments]
 
 
+class _Reloads:
+    """Hands SIGHUP on to the parts that say when they are ready: before that it would end a process instead."""
+
+    def __init__(self) -> None:
+        self._ready: dict[str, trio.Process] = {}
+        self._wanted: set[str] = set()
+
+    def asked(self, names: Iterable[str]) -> None:
+        for name in names:
+            process = self._ready.get(name)
+            if process is None:
+                self._wanted.add(name)  # what it reads now may be older than the signal
+            elif process.returncode is None:
+                process.send_signal(signal.SIGHUP)
+
+    def is_ready(self, name: str, process: trio.Process) -> None:
+        self._ready[name] = process
+        if name in self._wanted:
+            self._wanted.remove(name)
+            process.send_signal(signal.SIGHUP)
+
+    def ended(self, name: str) -> None:
+        self._ready.pop(name, None)
+
+
 async def supervise(
     parts: Sequence[Part], started: Callable[[], None] | None = None, awaited: Sequence[str] = ()
 ) -> None:
-    """Runs the parts until SIGTERM or SIGINT, then ends them and returns.
+    """Runs the parts until SIGTERM or SIGINT, then ends them and returns. SIGHUP goes on to those that say that they are ready.
 
     Args:
         parts: in the order in which they are started; all are ended at once.
@@ -60,8 +87,10 @@ async def supervise(
             and again: a rule that someone broke meanwhile must keep the watch down and not the relay.
     """
     waiting = set(awaited)
+    reloads = _Reloads()
 
-    def ready(name: str) -> None:
+    def ready(name: str, process: trio.Process) -> None:
+        reloads.is_ready(name, process)
         if name in waiting:
             waiting.remove(name)
             if not waiting and started:
@@ -69,21 +98,23 @@ async def supervise(
 
     if not waiting and started:
         started()
-    with Lifeline() as lifeline, trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        async with trio.open_nursery() as nursery:
-            for part in parts:
-                nursery.start_soon(_keep, part, lifeline, partial(ready, part.name))
-            nursery.start_soon(_stop_at_signal, signals, nursery.cancel_scope)
+    with Lifeline() as lifeline:
+        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
+            async with trio.open_nursery() as nursery:
+                for part in parts:
+                    nursery.start_soon(_keep, part, lifeline, partial(ready, part.name), reloads)
+                async for number in signals:
+                    if number == signal.SIGHUP:
+                        reloads.asked(part.name for part in parts)
+                        continue
+                    log.info("stopping", signal=signal.Signals(number).name)
+                    nursery.cancel_scope.cancel()
+                    return
 
 
-async def _stop_at_signal(signals: AsyncIterator[int], scope: trio.CancelScope) -> None:
-    async for number in signals:
-        log.info("stopping", signal=signal.Signals(number).name)
-        scope.cancel()
-        return
-
-
-async def _keep(part: Part, lifeline: Lifeline, ready: Callable[[], None]) -> None:
+async def _keep(
+    part: Part, lifeline: Lifeline, ready: Callable[[trio.Process], None], reloads: _Reloads
+) -> None:
     pause_s = PAUSE_FIRST_S
     first = True
     while True:
@@ -94,6 +125,7 @@ async def _keep(part: Part, lifeline: Lifeline, ready: Callable[[], None]) -> No
             # No memory or descriptors for a new process: that must not take the others along.
             log.error("process could not be made", process=part.name, error=str(error))
             status = None
+        reloads.ended(part.name)
         if status == USAGE_ERROR and first:
             raise NocwatchError(f"{part.name} could not start; what it said stands above")
         first = False
@@ -109,7 +141,7 @@ async def _keep(part: Part, lifeline: Lifeline, ready: Callable[[], None]) -> No
         pause_s = min(pause_s * 2, PAUSE_MAX_S)
 
 
-async def _run(part: Part, lifeline: Lifeline, ready: Callable[[], None]) -> int:
+async def _run(part: Part, lifeline: Lifeline, ready: Callable[[trio.Process], None]) -> int:
     """The part's process from its start to its end; its exit status."""
     unnamed = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     unnamed.bind("")  # an abstract name of the kernel's choice: nothing is left behind on disk
@@ -124,7 +156,7 @@ async def _run(part: Part, lifeline: Lifeline, ready: Callable[[], None]) -> int
         )
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(_listen, listener, ready)
+                nursery.start_soon(_listen, listener, partial(ready, process))
                 status = await process.wait()
                 nursery.cancel_scope.cancel()
         finally:
@@ -142,10 +174,11 @@ async def _listen(listener: trio.socket.SocketType, ready: Callable[[], None]) -
 async def _end(part: Part, process: trio.Process) -> None:
     with trio.CancelScope(shield=True):
         process.terminate()
-        with trio.move_on_after(STOP_PATIENCE_S):
+        patience_s = STOP_PATIENCE_S + part.grace_s
+        with trio.move_on_after(patience_s):
             await process.wait()
             return
-        log.error("process did not end in time; killing it", process=part.name, patience_s=STOP_PATIENCE_S)
+        log.error("process did not end in time; killing it", process=part.name, patience_s=patience_s)
         process.kill()
         await process.wait()
 

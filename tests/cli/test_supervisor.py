@@ -68,6 +68,15 @@ async def test_a_rule_broken_later_keeps_the_watch_down_and_never_the_relay(depl
     assert not await answers(deployment.status("/healthz"))
 
 
+async def test_a_hang_up_reloads_relay_and_watch_and_ends_neither(deployment: Deployment) -> None:
+    await run(deployment)
+    parts = [*children(deployment, "relay"), *children(deployment, "watch")]
+    deployment.running["run"].send_signal(signal.SIGHUP)
+    await until(lambda: "configuration taken over" in deployment.log("run"), "the relay reloads")
+    await until(lambda: "rules and registry are taken over" in deployment.log("run"), "the watch reloads")
+    assert [*children(deployment, "relay"), *children(deployment, "watch")] == parts
+
+
 async def test_a_broken_rule_is_told_before_anything_is_started(deployment: Deployment) -> None:
     (deployment.folder / "rules" / "broken.yaml").write_text("rule: broken\ndetector: none\n")
     process = deployment.start("run", "run", *deployment.options())

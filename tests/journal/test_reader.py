@@ -147,6 +147,25 @@ def test_a_lane_without_a_writer_is_not_waited_for(tmp_path: Path, end: object) 
             assert chunks(read_all(reader)) == [b"back"]
 
 
+def test_an_empty_answer_says_whether_anything_is_held_back(tmp_path: Path) -> None:
+    with (
+        Writer(tmp_path, 0, SMALL) as first,
+        Writer(tmp_path, 1, SMALL) as second,
+        Reader(tmp_path) as reader,
+    ):
+        assert reader.read() == []
+        assert not reader.held_back
+        write(first, b"waits")
+        assert reader.read() == []
+        assert reader.held_back
+        second.add(1 << 62, RecordKind.CHUNK, 1, 0, b"later")
+        assert second.flush_sync()
+        assert chunks(reader.read()) == [b"waits"]
+        first.close()
+        assert chunks(reader.read()) == [b"later"]
+        assert not reader.held_back
+
+
 def test_a_lane_whose_disk_hangs_is_given_up_after_a_while(tmp_path: Path) -> None:
     now = 0
     with Writer(tmp_path, 0, SMALL) as one, Writer(tmp_path, 1, SMALL) as hangs:

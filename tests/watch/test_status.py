@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -38,11 +39,12 @@ class Room:
             }
         )
         journal = JournalSettings.model_validate({"path": folder / "journal"})
-        self.lanes = [Writer(folder / "journal", lane, journal) for lane in (0, 1)]
+        # A lane that is held and silent is waited for, so each is begun when it has something to say.
+        self._lane = functools.cache(lambda lane: Writer(folder / "journal", lane, journal))
 
     def tick(self, at_ns: int, lane: int = 0, **counters: int) -> None:
-        self.lanes[lane].add(at_ns, RecordKind.TICK, 0, 0, msgspec.json.encode(counters))
-        assert self.lanes[lane].flush_sync()
+        self._lane(lane).add(at_ns, RecordKind.TICK, 0, 0, msgspec.json.encode(counters))
+        assert self._lane(lane).flush_sync()
 
     @asynccontextmanager
     async def watching(self) -> AsyncIterator[Watch]:
@@ -115,3 +117,25 @@ async def test_a_relay_that_no_longer_ticks_is_a_reason(room: Room) -> None:
     async with room.watching() as watch:
         (reason,), _ = watch.status.ready()
         assert "silent" in reason
+
+
+async def test_a_worker_that_no_longer_ticks_is_told_by_its_number(room: Room) -> None:
+    now_ns = clock.now_ns()
+    room.tick(now_ns - 8 * SECOND_NS, 1, workers=2, links_open=3)
+    room._lane(1).close()  # its process is gone
+    room.tick(now_ns, 0, workers=2, links_open=4)
+    async with room.watching() as watch:
+        await until(lambda: len(watch.follower.relay) == 2, "both lanes are read")
+        (reason,), _ = watch.status.ready()
+        assert reason.startswith("Worker 1 of the relay has been silent for ")
+
+
+async def test_a_worker_that_the_configuration_took_away_is_neither_missed_nor_counted(room: Room) -> None:
+    now_ns = clock.now_ns()
+    room.tick(now_ns - 60 * SECOND_NS, 1, workers=2, links_open=3)
+    room._lane(1).close()  # its process is gone
+    room.tick(now_ns, 0, workers=1, links_open=4)
+    async with room.watching() as watch:
+        await until(lambda: len(watch.follower.relay) == 2, "both lanes are read")
+        assert watch.status.ready()[0] == []
+        assert watch.status.relay_counters()["links_open"] == 4

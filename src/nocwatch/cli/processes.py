@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -66,7 +67,8 @@ def run(
         typer.echo(f"nocwatch: chargers connect to {listening}, the CSMS is {targets}", err=True)
         typer.echo(f"nocwatch: console on http://{settings.console.listen}", err=True)
 
-    parts = [Part("relay", ("relay", *passed)), Part("watch", ("watch", *passed))]
+    relay = Part("relay", ("relay", *passed), grace_s=settings.relay.grace)
+    parts = [relay, Part("watch", ("watch", *passed))]
     trio.run(supervise, parts, started, [part.name for part in parts])
 
 
@@ -153,6 +155,8 @@ def _begin(process: str, verbose: bool) -> None:
     os.umask(0o077)
     logs.configure(process, verbose=verbose)
     lifeline.heed()
+    # Until the process takes it as a wish to reload: what it has not read yet, it reads in a moment anyway.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 def _options(listen: str | None, upstream: str | None) -> Overrides:

@@ -45,6 +45,8 @@ class Reader:
 
     Attributes:
         counters: since the reader was made; FORMAT.md says what each counts.
+        held_back: whether the last ``read`` left records that a live lane might still precede: then an empty list does not
+            mean that all is read.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Reader:
         self._start = cursor or Cursor()
         self._lanes: dict[int, LaneFollower] = {}
         self._highest_ns = 0
+        self.held_back = False
         self.counters: dict[str, int] = dict.fromkeys(COUNTERS, 0)
 
     def __enter__(self) -> Self:
@@ -87,6 +90,7 @@ class Reader:
             if not taken:
                 break
             records += taken
+        self.held_back = any(lane.available for lane in self._lanes.values())
         self.counters["journal_read_records"] += len(records)
         return records
 

@@ -197,7 +197,13 @@ class Pairing:
             link = Link(next(self._numbers), info)
             link.let_go, arrival.leave = arrival.leave, None
             arrival.sock = None
-            self._pump.adopt(link, station, csms, rest, glued)
+            try:
+                self._pump.adopt(link, station, csms, rest, glued)
+            except BaseException:  # no memory for it: nobody else would close them
+                arrival.leave, link.let_go = link.let_go, None
+                station.close()
+                csms.close()
+                raise
             return
         csms.close()
         arrival.last = b""

@@ -9,8 +9,6 @@ What always holds: no record makes it raise; a frame's sequence follows from its
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import msgspec
 
 from nocwatch.frames import Direction, Frame, Kind, Link, LinkEvent, Sighting, Tick
@@ -26,6 +24,9 @@ INDEX_MAX = 0xFFFF
 """Frames of one record: the sequence has 16 bits for them. A chunk of 64 KiB has at most half as many."""
 
 _DIRECTIONS = (Direction.FROM_STATION, Direction.FROM_CSMS)
+NUMBERS_BEGIN_S = 1_577_836_800
+"""2020-01-01T00:00:00Z, from which the upper half of a connection's number counts (journal/FORMAT.md)."""
+
 _CHUNK, _LINK, _TICK, _GAP = RecordKind.CHUNK, RecordKind.LINK, RecordKind.TICK, RecordKind.GAP
 
 
@@ -34,6 +35,8 @@ class _State(msgspec.Struct):
     counters: dict[str, int] = msgspec.field(default_factory=dict)
     relisted: dict[int, bool] = msgspec.field(default_factory=dict)
     """Lanes that had a gap, and whether their live connections were named since."""
+    workers: int = 0
+    """How many lanes have a writer, as the last tick said it."""
 
 
 class Tap:
@@ -185,7 +188,8 @@ class Tap:
             if known is not None and known.station:
                 known.confirmed = True
                 return out
-        out.extend(self._left_by_former_relay(record))
+        left = self._left_by_former_relay(record.lane, record.connection >> 32)
+        out.extend(self._end(record, left, "relay_lost"))
         opened = new_connection(
             record.lane, link.station or "", link.extensions or "", in_step=link.event == "open"
         )
@@ -203,20 +207,15 @@ class Tap:
             self._count("connections_without_station")
         return out
 
-    def _left_by_former_relay(self, record: Record) -> Iterable[Sighting]:
+    def _left_by_former_relay(self, lane: int, start: int) -> list[int]:
         """Connections of a relay that ended without a word (the number's upper half is the relay's start)."""
-        start = record.connection >> 32
-        return self._end(
-            record,
-            [
-                number
-                for number, connection in self._connections.items()
-                if connection.lane == record.lane and number >> 32 < start
-            ]
-            if self._former(record.lane, start)
-            else [],
-            "relay_lost",
-        )
+        if not self._former(lane, start):
+            return []
+        return [
+            number
+            for number, connection in self._connections.items()
+            if connection.lane == lane and number >> 32 < start
+        ]
 
     def _former(self, lane: int, start: int) -> bool:
         # The oldest connection of a lane comes first in the map; one look tells whether the long search is needed.
@@ -254,7 +253,7 @@ class Tap:
         tick = Tick(
             lane=record.lane, sequence=record.sequence << 16, received_at_ns=record.at_ns, counters=counters
         )
-        out: list[Sighting] = [tick]
+        out: list[Sighting] = [tick, *self._left_behind(record, counters)]
         if self._state.relisted.get(record.lane):
             # The live ones were named in one go since the gap; who was not named ended inside it.
             del self._state.relisted[record.lane]
@@ -265,6 +264,16 @@ class Tap:
             ]
             out.extend(self._end(record, silent, "gap"))
         return out
+
+    def _left_behind(self, record: Record, counters: dict[str, int]) -> list[Sighting]:
+        """What a tick says of connections whose relay is gone: it names its start, and how many lanes are written."""
+        start = counters.get("start_time_seconds", 0) - NUMBERS_BEGIN_S
+        left = self._left_by_former_relay(record.lane, start)
+        workers = counters.get("workers", 0)
+        if workers and workers != self._state.workers:
+            self._state.workers = workers
+            left += [number for number, connection in self._connections.items() if connection.lane >= workers]
+        return self._end(record, left, "relay_lost")
 
     def _gap(self, record: Record) -> list[Sighting]:
         self._count("gaps")

@@ -159,7 +159,7 @@ class Follower:
                             await self._take(records, shield)
                         elif self._acts:
                             await self._catch_up_acts(shield)
-                        if not records:
+                        if not records and not self._reader.held_back:
                             self.behind_s, self.caught_up = 0.0, True
                         if not self._aligned and self.caught_up and len(records) < RECORDS_MAX:
                             await self._align(shield)

@@ -132,7 +132,7 @@ class Watch:
                     if self._sink is not None:
                         nursery.start_soon(self._sink.run)
                     if signals:
-                        nursery.start_soon(_stop_at_signal, nursery.cancel_scope)
+                        await nursery.start(_obey, nursery, reloader)
                     log.info(
                         "watching", console=f"http://{self.console_address}", metrics=self.metrics_address
                     )
@@ -149,11 +149,21 @@ class Watch:
         log.info("the watch has ended")
 
 
-async def _stop_at_signal(scope: trio.CancelScope) -> None:
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+async def _obey(
+    nursery: trio.Nursery,
+    reloader: Reloader,
+    *,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
+        task_status.started()
         async for number in signals:
+            if number == signal.SIGHUP:
+                nursery.start_soon(reloader.reload)
+                continue
             log.info("stopping", signal=signal.Signals(number).name)
-            scope.cancel()
+            notify.stopping()
+            nursery.cancel_scope.cancel()
             return
 
 
