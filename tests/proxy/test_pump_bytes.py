@@ -317,6 +317,7 @@ async def test_the_open_event_says_who_and_how_and_nothing_secret() -> None:
             "security_profile": 1,
             "authorization": "basic",
             "user": "",
+            "certificate": None,
             "http_status": 101,
             "by": "",
             "reason": "",

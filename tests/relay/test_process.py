@@ -29,7 +29,7 @@ from nocwatch.errors import NocwatchError
 from nocwatch.journal.reader import Reader
 from nocwatch.journal.settings import JournalSettings
 from nocwatch.proxy.listener import Listener
-from nocwatch.proxy.settings import ListenerSettings
+from nocwatch.proxy.settings import Limits, ListenerSettings
 from nocwatch.records import Record, RecordKind
 from nocwatch.relay import Relay, serve
 
@@ -192,6 +192,9 @@ class ExhaustedSocket:
     def fileno(self) -> int:
         return self._real.fileno()
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
     def accept(self) -> Any:
         if self._errors:
             number = self._errors.pop(0)
@@ -213,7 +216,7 @@ async def test_an_accept_that_fails_is_tried_again() -> None:
             accepted.set()
 
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(listener.accept, relay.counters, welcome)
+            nursery.start_soon(listener.accept, Limits(), relay.counters, welcome)
             host, port = listener.address.rsplit(":", 1)
             stream = await trio.open_tcp_stream(host, int(port))
             with trio.fail_after(PATIENCE_S):

@@ -25,7 +25,8 @@ USER_BYTES_MAX = 1024
 
 def scheme_of(value: bytes) -> str:
     """The scheme in lower case, ``other`` for one that is not known; empty for an empty value."""
-    scheme = value.split(None, 1)[0].decode("latin-1").lower() if value else ""
+    # Blank and tab only: what else Python takes for space is part of a word here.
+    scheme = value.replace(b"\t", b" ").strip(b" ").partition(b" ")[0].decode("latin-1").lower()
     return scheme if scheme in SCHEMES or not scheme else "other"
 
 

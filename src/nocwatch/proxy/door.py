@@ -24,6 +24,7 @@ from nocwatch.proxy.handshake import RequestHead
 from nocwatch.proxy.introduction import read_proxy_header
 from nocwatch.proxy.listener import Listener
 from nocwatch.proxy.networks import plain_host
+from nocwatch.proxy.patience import Patience
 
 
 class Arrival:
@@ -37,9 +38,12 @@ class Arrival:
         last: what to say before closing, when it gets no link; None for nothing at all.
         unjudged: its address is in the request's head.
         leave: to be called when it has ended; None where nobody counts.
+        patience: how long it may still take.
     """
 
-    __slots__ = ("hop", "host", "last", "leave", "listener", "port", "sock", "speaks", "unjudged")
+    __slots__ = ("hop", "host", "last", "leave", "listener", "patience", "port", "sock", "speaks", "unjudged")
+
+    patience: Patience
 
     def __init__(self, sock: socket.socket, address: object, listener: Listener) -> None:
         self.sock: socket.socket | None = sock

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import errno
 import socket
+from collections import deque
 from collections.abc import Callable
 
 import structlog
 import trio
 
 from nocwatch.errors import NocwatchError
-from nocwatch.proxy import tls
+from nocwatch.proxy import sockets, tls
 from nocwatch.proxy.counters import Counters
-from nocwatch.proxy.settings import ListenerSettings, split_address
+from nocwatch.proxy.settings import Limits, ListenerSettings, split_address
 from nocwatch.proxy.trust import Trust
 
 _log = structlog.get_logger(__name__)
@@ -21,8 +22,14 @@ BACKLOG = 4096
 """Connections that the kernel keeps for us. A whole fleet that reconnects at once must find room; it costs nothing
 while nobody does. The kernel cuts it to net.core.somaxconn."""
 
-ACCEPTS_MAX = 32
-"""Accepts in one turn, so that a storm of them leaves the pump its share."""
+ACCEPTS_MAX = 256
+"""Accepts in one turn; they take some 2 ms."""
+
+WELCOMES_MAX = 32
+"""Handshakes begun in one turn, so that a storm of them leaves the pump its share."""
+
+WAITING_MAX = 16_384
+"""Accepted connections whose handshake has not begun; beyond, they wait in the kernel. A descriptor each."""
 
 PAUSE_S = 0.1
 """Rest after an accept that failed for want of descriptors or memory: the connection stays in the backlog."""
@@ -51,6 +58,7 @@ class Listener:
         self.context = context_of(settings)
         self._sock = sock or bind(settings.address, "relay.listen")
         self.address = bound_address(self._sock)
+        self._waiting: deque[tuple[socket.socket, object]] = deque()
 
     def take_over(self, settings: ListenerSettings, context: tls.Context | None) -> None:
         """Greets stations in another way from now on; links and handshakes under way keep what they have."""
@@ -72,25 +80,46 @@ class Listener:
         return context_of(settings)
 
     async def accept(
-        self, counters: Counters, welcome: Callable[[socket.socket, object, Listener], None]
+        self,
+        limits: Limits,
+        counters: Counters,
+        welcome: Callable[[socket.socket, object, Listener], None],
     ) -> None:
-        """Hands every connection on, until cancelled."""
-        while True:
-            await trio.lowlevel.wait_readable(self._sock)
-            for _ in range(ACCEPTS_MAX):
-                try:
-                    sock, address = self._sock.accept()
-                except BlockingIOError:
-                    break
-                except (OSError, MemoryError) as error:
-                    counters.accept_errors += 1
-                    if isinstance(error, MemoryError) or error.errno in _EXHAUSTED:
-                        _log.warning("cannot accept; trying again", error=str(error) or "out of memory")
-                        await trio.sleep(PAUSE_S)
-                    break  # others (ECONNABORTED, network errors of that one connection) are the peer's
-                counters.accepted += 1
-                welcome(sock, address, self)
-            await trio.lowlevel.checkpoint()
+        """Hands every connection on, until cancelled.
+
+        What comes in the same instant is taken from the kernel at once, since that forgets whom its backlog has no room
+        for until they ask again, a second later; and handed on at a pace that leaves the links their share.
+        """
+        sockets.tune(self._sock, limits)  # what is accepted has the options of the socket that listens
+        try:
+            while True:
+                if not self._waiting:
+                    await trio.lowlevel.wait_readable(self._sock)
+                if not self._take(counters):
+                    await trio.sleep(PAUSE_S)
+                for _ in range(min(WELCOMES_MAX, len(self._waiting))):
+                    welcome(*self._waiting.popleft(), self)
+                await trio.lowlevel.checkpoint()
+        finally:
+            for sock, _ in self._waiting:
+                sock.close()
+            self._waiting.clear()
+
+    def _take(self, counters: Counters) -> bool:
+        """Whatever waits in the kernel. False where we are out of descriptors or memory."""
+        for _ in range(min(ACCEPTS_MAX, WAITING_MAX - len(self._waiting))):
+            try:
+                self._waiting.append(self._sock.accept())
+            except BlockingIOError:
+                break
+            except (OSError, MemoryError) as error:
+                counters.accept_errors += 1
+                if isinstance(error, MemoryError) or error.errno in _EXHAUSTED:
+                    _log.warning("cannot accept; trying again", error=str(error) or "out of memory")
+                    return False
+                break  # others (ECONNABORTED, network errors of that one connection) are the peer's
+            counters.accepted += 1
+        return True
 
     def close(self) -> None:
         self._sock.close()

@@ -9,14 +9,9 @@ from __future__ import annotations
 import socket
 from contextlib import suppress
 
-import trio
-
 from nocwatch.proxy import sockets
 from nocwatch.proxy.answers import INTERIM_MAX, AnswerHead, Body, find_answer, parse_answer
 from nocwatch.proxy.failure import Failure
-
-STATION_CHECK_S = 1.0
-"""While the CSMS thinks about its answer, this often it is looked whether the station still waits for it."""
 
 LEFT = Failure(None, "station_left")
 
@@ -46,9 +41,10 @@ async def ask(
         if end is None:
             if len(received) > head_size_max:
                 return garbage
-            data = await _receive_while_it_waits(station, csms)
-            if isinstance(data, Failure):
-                return data
+            try:
+                data = await sockets.receive(csms)
+            except OSError:
+                data = b""
             if not data:
                 return Failure(502, "upstream_closed", f"the central system {name} closed without an answer")
             received += data
@@ -63,17 +59,6 @@ async def ask(
         if interim > INTERIM_MAX:
             return garbage
         await sockets.send_all(station, answer.raw)
-
-
-async def _receive_while_it_waits(station: socket.socket, csms: socket.socket) -> bytes | Failure:
-    while True:
-        with trio.move_on_after(STATION_CHECK_S):
-            try:
-                return await sockets.receive(csms)
-            except OSError:
-                return b""
-        if sockets.has_left(station):
-            return LEFT
 
 
 async def hand_back_body(

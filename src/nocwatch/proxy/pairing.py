@@ -13,13 +13,13 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import trio
 
-from nocwatch import clock
 from nocwatch.proxy import clients, negotiation, sockets, tls
 from nocwatch.proxy.admission import BUSY_RETRY_S
-from nocwatch.proxy.answers import AnswerHead, own_answer
+from nocwatch.proxy.answers import AnswerHead
 from nocwatch.proxy.counters import Counters
 from nocwatch.proxy.credentials import hashed_user
 from nocwatch.proxy.dial import Upstream
@@ -29,23 +29,27 @@ from nocwatch.proxy.failure import Failure
 from nocwatch.proxy.forwarded import told
 from nocwatch.proxy.handshake import Flaw, RequestHead, find_head, parse_request
 from nocwatch.proxy.listener import Listener
-from nocwatch.proxy.proxy_protocol import HeaderFlaw, looks_like_header
+from nocwatch.proxy.negotiation import LEFT
+from nocwatch.proxy.patience import Patience
+from nocwatch.proxy.proxy_protocol import looks_like_header
 from nocwatch.proxy.pump import Pump
 from nocwatch.proxy.recorder import Guard, LinkInfo
-from nocwatch.proxy.refusals import Allowance
+from nocwatch.proxy.refusing import Refusing
+from nocwatch.proxy.secured import Secured
 from nocwatch.proxy.settings import Limits
+
+STATION_CHECK_S = 1.0
+"""When the CSMS has thought about its answer for so long, it is looked whether the station still waits for it."""
 
 PARTINGS_MAX = 64
 """Refused stations that are still given a moment to read why. They no longer count among the links, so that those who
 were refused cannot keep others out; beyond this many, the rest is closed without a word."""
 
 _LATE = Failure(408, "handshake_timeout", "the request's head did not arrive in time")
-_LEFT = negotiation.LEFT
 _FULL = Failure(503, "links_max", "the relay is full", BUSY_RETRY_S)
 _STRAY_HEADER = Failure(
     400, "proxy_header_unexpected", "a PROXY header came where none is expected (relay.listen: trusted)"
 )
-_OF_HEADERS = frozenset(HeaderFlaw)
 _SENTENCES = {
     Flaw.TOO_LARGE: "the request's head is too large",
     Flaw.NOT_HTTP: "this is no HTTP request",
@@ -81,23 +85,28 @@ class Pairing:
         self.upstreams = upstreams
         self._limits = limits
         self._pump = pump
-        self._guard = guard
         self._counters = counters
         self._numbers = numbers
         self._links_max = links_max
+        self._refusing = Refusing(guard, counters, numbers)
+        self._asking: dict[Arrival, tuple[float, LinkInfo]] = {}
         self._partings = 0
         self._door = Door(counters)
-        self._allowance = Allowance()
         self.admission = self._door.admission
         self.privacy_key = b""
 
     async def welcome(self, sock: socket.socket, address: object, listener: Listener) -> None:
         """Sees one connection through its handshake. Never raises OSError."""
         arrival = Arrival(sock, address, listener)
+        late = partial(self._refusing.unheard, arrival, _LATE)
+        arrival.patience = patience = Patience(self._limits.handshake_timeout, late)
         try:
             self._counters.handshakes_open += 1
             try:
-                await self._meet(arrival, sock)
+                with patience.scope:
+                    await self._meet(arrival, sock)
+                if patience.scope.cancelled_caught:
+                    patience.then()
             finally:
                 self._counters.handshakes_open -= 1
             if arrival.sock is not None and arrival.last is not None and self._partings < PARTINGS_MAX:
@@ -112,29 +121,35 @@ class Pairing:
             if arrival.leave is not None:
                 arrival.leave()
 
+    def sweep(self) -> None:
+        """Gives up for stations that left while their CSMS thinks about its answer. Called once a second."""
+        before = trio.current_time() - STATION_CHECK_S
+        for arrival, (since, info) in list(self._asking.items()):
+            if since <= before and arrival.sock is not None and sockets.has_left(arrival.sock):
+                arrival.patience.over(partial(self._refusing.refuse, arrival, info, LEFT))
+
     async def _meet(self, arrival: Arrival, sock: socket.socket) -> None:
-        outcome: tuple[RequestHead, bytes] | Failure = _LATE
+        outcome: tuple[RequestHead, bytes] | Failure
         try:
-            sockets.tune(sock, self._limits)
+            sock.setblocking(False)  # all else it has from the listening socket
             if self._counters.handshakes_open + self._counters.links_open > self._links_max:
-                self._turn_away(arrival, _FULL)
+                self._refusing.turn_away(arrival, _FULL)
                 return
-            with trio.move_on_after(self._limits.handshake_timeout):
-                if self._door.waits(arrival.listener):
-                    failure = await self._door.arrive(arrival, sock)
-                    if failure is not None:
-                        self._turn_away(arrival, failure)
-                        return
-                if arrival.listener.context is not None:
-                    arrival.sock = sock = await sockets.secure(sock, arrival.listener.context)
-                    arrival.speaks = True
-                outcome = await self._request(sock)
+            if self._door.waits(arrival.listener):
+                failure = await self._door.arrive(arrival, sock)
+                if failure is not None:
+                    self._refusing.turn_away(arrival, failure)
+                    return
+            if arrival.listener.context is not None:
+                arrival.sock = sock = await sockets.secure(sock, arrival.listener.context)
+                arrival.speaks = True
+            outcome = await self._request(sock)
         except ssl.SSLError as error:
             outcome = Failure(None, tls.station_reason(error))
         except OSError:
-            outcome = _LEFT
+            outcome = LEFT
         if isinstance(outcome, Failure):
-            self._unheard(arrival, outcome)
+            self._refusing.unheard(arrival, outcome)
         else:
             await self._pair(arrival, sock, *outcome)
 
@@ -144,7 +159,7 @@ class Pairing:
         while True:
             data = await sockets.receive(sock)
             if not data:
-                return _LEFT if received else Failure(None, "empty")
+                return LEFT if received else Failure(None, "empty")
             received += data
             found = find_head(received, self._limits.head_size_max, searched)
             searched = len(received)
@@ -166,31 +181,34 @@ class Pairing:
         if refusal is None:
             refusal = clients.refusal(arrival.listener.settings.tls, info.certificate, request.station)
         if refusal is not None:
-            self._refuse(arrival, info, refusal)
+            self._refusing.refuse(arrival, info, refusal)
             return
         label = arrival.listener.settings.label
         upstream = next((each for each in self.upstreams if each.takes(request, label)), None)
         if upstream is None:
             nowhere = Failure(502, "no_route", "no central system is configured for this path")
-            self._refuse(arrival, info, nowhere)
+            self._refusing.refuse(arrival, info, nowhere)
             return
         info.upstream = upstream.name
+        arrival.patience.begins(
+            self._limits.dial_timeout, partial(self._refusing.refuse, arrival, info, upstream.too_late())
+        )
         reached = await upstream.dial()
         if isinstance(reached, Failure):
-            self._refuse(arrival, info, reached)
+            self._refusing.refuse(arrival, info, reached)
             return
         csms = reached.sock
         try:
             head = request.rewritten(reached.host_header, reached.prefix)
             if (header := upstream.settings.address_header) is not None:
                 head = told(head, header, arrival.hop)
-            outcome = await self._negotiate(station, csms, head, info)
+            outcome = await self._negotiate(arrival, station, csms, head, info)
         except BaseException:
             csms.close()
             raise
         if isinstance(outcome, Failure):
             csms.close()
-            self._refuse(arrival, info, outcome)
+            self._refusing.refuse(arrival, info, outcome)
             return
         answer, glued = outcome
         if answer.status == 101:
@@ -206,67 +224,37 @@ class Pairing:
                 raise
             return
         csms.close()
-        arrival.last = b""
-        self._refused(info, "csms", "answer", f"answer_{answer.status}")
+        self._refusing.answered(arrival, info, answer.status)
 
     async def _negotiate(
-        self, station: socket.socket, csms: socket.socket, head: bytes, info: LinkInfo
+        self, arrival: Arrival, station: socket.socket, csms: socket.socket, head: bytes, info: LinkInfo
     ) -> tuple[AnswerHead, bytes] | Failure:
         """The CSMS's answer, which has been handed back to the station, and bytes that came behind a 101."""
-        name = info.upstream
+        name, patience = info.upstream, arrival.patience
         silent = Failure(504, "upstream_silent", f"the central system {name} did not answer in time")
-        outcome: tuple[AnswerHead, bytes] | Failure = silent
+        patience.begins(self._limits.answer_timeout, partial(self._refusing.refuse, arrival, info, silent))
+        self._asking[arrival] = trio.current_time(), info
         try:
-            with trio.move_on_after(self._limits.answer_timeout) as hurry:
-                outcome = await negotiation.ask(station, csms, head, name, self._limits.head_size_max)
-                if not isinstance(outcome, Failure):
-                    answer, glued = outcome
-                    info.http_status = answer.status
-                    info.subprotocol, info.extensions = answer.subprotocol, answer.extensions
-                    await sockets.send_all(station, answer.raw)
-                    if answer.status != 101:
-                        limit = self._limits.answer_body_max
-                        await negotiation.hand_back_body(station, csms, answer, glued, limit)
+            outcome = await negotiation.ask(station, csms, head, name, self._limits.head_size_max)
+            if isinstance(outcome, Failure):
+                return outcome
+            answer, glued = outcome
+            info.http_status = answer.status
+            info.subprotocol, info.extensions = answer.subprotocol, answer.extensions
+            if answer.status == 101:
+                patience.then = partial(
+                    self._refusing.refuse, arrival, info, LEFT
+                )  # it does not even take this head
+                await sockets.send_all(station, answer.raw)
+            else:
+                patience.then = partial(self._refusing.answered, arrival, info, answer.status)
+                await sockets.send_all(station, answer.raw)
+                await negotiation.hand_back_body(station, csms, answer, glued, self._limits.answer_body_max)
         except OSError:
-            return _LEFT  # negotiation lets out no errors but those of sending to the station
-        if hurry.cancelled_caught and not isinstance(outcome, Failure) and outcome[0].status == 101:
-            return _LEFT  # it did not even take the answer's head
+            return LEFT  # negotiation lets out no errors but those of sending to the station
+        finally:
+            del self._asking[arrival]
         return outcome
-
-    def _refuse(self, arrival: Arrival, info: LinkInfo, failure: Failure) -> None:
-        info.http_status = failure.status
-        self._refused(info, "station" if failure is _LEFT else "relay", failure.reason, failure.reason)
-        self._last_words(arrival, failure)
-
-    def _turn_away(self, arrival: Arrival, failure: Failure) -> None:
-        """Refuses a connection by where it comes from: told, though nobody knows whose it is."""
-        if failure.status is None and failure.reason not in _OF_HEADERS:
-            self._unheard(arrival, failure)
-            return
-        info = LinkInfo(remote_address=arrival.remote_address)
-        info.http_status = failure.status if arrival.speaks else None
-        self._refused(info, "relay", failure.reason, failure.reason)
-        self._last_words(arrival, failure)
-
-    def _unheard(self, arrival: Arrival, failure: Failure) -> None:
-        """Refuses a connection without an identity: counted, but no link event, which would be one of nobody."""
-        self._count(failure.reason)
-        self._last_words(arrival, failure)
-
-    def _last_words(self, arrival: Arrival, failure: Failure) -> None:
-        if failure.status is not None and arrival.speaks:
-            arrival.last = own_answer(failure.status, failure.sentence, failure.retry_after_s)
-
-    def _refused(self, info: LinkInfo, by: str, reason: str, counted: str) -> None:
-        self._count(counted)
-        if not self._allowance.tell(counted, bool(info.station), trio.current_time()):
-            self._counters.refusals_untold += 1
-            return
-        self._guard.link(clock.now_ns(), next(self._numbers), info.event("refused", by=by, reason=reason))
-
-    def _count(self, reason: str) -> None:
-        refused = self._counters.refused
-        refused[reason] = refused.get(reason, 0) + 1
 
     def _info(self, station: socket.socket, remote_address: str, request: RequestHead) -> LinkInfo:
         """What is known before the CSMS has spoken. The security profile as OCPP counts them: 0 to 3, None for TLS alone."""
@@ -276,7 +264,7 @@ class Pairing:
         basic = request.authorization == "basic"
         if basic:
             info.user = hashed_user(request.credentials, self.privacy_key)
-        if isinstance(station, ssl.SSLSocket):
+        if isinstance(station, Secured):
             info.tls = station.version()
             info.certificate = clients.shown_by(station)
             info.security_profile = 3 if info.certificate else 2 if basic else None

@@ -260,7 +260,7 @@ class Relay:
                         handshakes.start_soon(self._welcome, sock, address, listener)
 
                     for each in self._listeners:
-                        loops.start_soon(each.accept, self.counters, welcome)
+                        loops.start_soon(each.accept, self.settings.limits, self.counters, welcome)
                     await trio.sleep_forever()
 
     async def _welcome(self, sock: socket.socket, address: object, listener: Listener) -> None:
@@ -294,6 +294,7 @@ class Relay:
         while True:
             await trio.sleep(TICK_S)
             self._pump.sweep()
+            self._pairing.sweep()
             self._record_tick()
             if watched and self.lives():
                 notify.alive(self.sentence())
