@@ -108,6 +108,22 @@ async def test_a_fleet_row_changes_in_place_and_the_page_says_when_it_is_cut_off
     await in_browser(network, look)
 
 
+async def test_a_verdict_does_not_outlive_the_feed_and_the_band_says_what_that_means(
+    network: Network,
+) -> None:
+    def look(address: str, stop: Callable[[], None]) -> None:
+        with browser_page() as (page, _):
+            page.goto(address)
+            page.wait_for_selector('[data-light][data-state="live"]')
+            assert page.locator(".verdict").is_visible()
+            stop()
+            page.locator(".band-stale").wait_for(state="visible")
+            assert "chargers go on without it" in page.locator(".band-stale").inner_text()
+            assert page.locator(".verdict").is_hidden()
+
+    await in_browser(network, look)
+
+
 async def test_keys_move_and_open_rows_and_the_filter_narrows_while_typing(network: Network) -> None:
     def look(address: str, _stop: Callable[[], None]) -> None:
         with browser_page(color_scheme="dark") as (page, complaints):
@@ -243,6 +259,39 @@ async def test_a_person_takes_an_alert_with_two_clicks(network: Network) -> None
 
     await in_browser(network, look)
     assert network.done == [("acknowledge", alert.id, "Ana", "")]
+
+
+async def test_on_a_phone_nothing_goes_sideways_and_the_sentence_comes_first(network: Network) -> None:
+    """Whoever is woken reads it on a phone: cards in place of rows, forms in one column, words and badges at the bottom."""
+    session = network.store.sessions(SessionFilter(outcomes=(Outcome.FAILED,))).items[0]
+    alert = network.store.alerts(AlertFilter()).items[0]
+    lists = ("/", "/fleet", "/sessions", "/flags", "/alerts", "/silences", "/rules", "/system")
+    of_one = (
+        f"/stations/{alert.station}",
+        f"/sessions/{session.id}",
+        f"/flags/{alert.flags[0]}",
+        f"/alerts/{alert.id}",
+    )
+
+    def look(address: str, _stop: Callable[[], None]) -> None:
+        with browser_page(viewport={"width": 390, "height": 844}) as (page, complaints):
+            for each in (*lists, *of_one):
+                page.goto(f"{address}{each}", wait_until="load")
+                widths = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+                assert widths[0] <= widths[1], (each, widths)
+                assert page.locator(".rail a span").first.is_visible()
+            assert page.locator(".acts button").first.bounding_box()["width"] > 250
+            page.goto(f"{address}/flags/{alert.flags[0]}", wait_until="load")
+            clear = page.locator(".acts button", has_text="Clear").bounding_box()
+            assert clear["x"] + clear["width"] <= 390
+            page.goto(f"{address}/alerts", wait_until="load")
+            card = page.locator(f'tr[data-key="alert-{alert.id}"]')
+            sentence, told = card.locator("a.name").bounding_box(), card.locator("td").first.bounding_box()
+            assert sentence["y"] < told["y"]
+            assert page.locator(".rail .badge").nth(1).is_visible()
+            assert complaints == []
+
+    await in_browser(network, look)
 
 
 async def test_everything_can_be_read_without_javascript(network: Network) -> None:

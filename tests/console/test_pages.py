@@ -234,6 +234,12 @@ async def test_identity_with_a_slash_and_a_space_has_a_page(
     assert odd in answer.text
 
 
+async def test_an_address_cut_off_behind_stations_leads_to_the_fleet(client: httpx2.AsyncClient) -> None:
+    for address in ("/stations", "/stations/"):
+        answer = await client.get(address)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/fleet")
+
+
 async def test_looks_asked_for_in_the_address_stay(client: httpx2.AsyncClient) -> None:
     page = await client.get("/fleet?wall=1&theme=light")
     assert 'data-theme="light" data-wall="1"' in page.text

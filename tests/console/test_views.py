@@ -12,6 +12,7 @@ from tests.support.alerts import a_flag
 from nocwatch import delays
 from nocwatch.console.addresses import Address, BadQuery
 from nocwatch.console.views import (
+    alerts,
     fleet,
     frames,
     jsontext,
@@ -486,3 +487,16 @@ def test_a_csms_out_of_reach_is_the_headline_and_nocwatch_is_not_to_blame() -> N
 )
 def test_why_a_station_was_turned_away(reason: str, status: int | None, said: str) -> None:
     assert refusals.why(reason, status) == said
+
+
+def test_a_sentence_with_a_time_in_it_is_shown_in_the_pages_zone_and_only_once() -> None:
+    def show(time: str) -> str:
+        return words.absolute(words.moment_ns(time), ZoneInfo("Europe/Berlin"))
+
+    text = "The last connection ended at 2026-11-21 10:02:11 UTC."
+    assert alerts.with_times(text, show) == "The last connection ended at 2026-11-21 11:02:11 CET."
+    assert alerts.tells_time(text)
+    assert (
+        alerts.with_times("until 2026-11-21T10:02:11.000000Z: x", show) == "until 2026-11-21 11:02:11 CET: x"
+    )
+    assert not alerts.tells_time("Six of seven are online.")

@@ -24,7 +24,7 @@ class RuleFacts(msgspec.Struct, frozen=True, kw_only=True):
     """One loaded rule, as the Rules page shows it.
 
     Attributes:
-        title, advice: the detector's own words.
+        title, about, advice: the detector's own words; ``about`` says what it sees and when it keeps quiet.
         scope, settings: names and values as text; only what the rule narrows or what the detector takes.
         hold: its ``for``, as written; ``cooldown`` alike.
         file: where it stands, empty for a built-in default.
@@ -33,6 +33,7 @@ class RuleFacts(msgspec.Struct, frozen=True, kw_only=True):
     rule: str
     detector: str
     title: str = ""
+    about: str = ""
     severity: str = ""
     category: str = ""
     stage: str = ""

@@ -216,6 +216,7 @@ def _filters(zone: tzinfo) -> dict[str, Any]:
             text, lambda time: words.absolute(words.moment_ns(time), zone)
         ),
         "told": alerts.told,
+        "tells_time": alerts.tells_time,
         "time_of_day": lambda ns: words.time_of_day(ns, zone),
         "blame": lambda blame: _BLAMES.get(blame, "") if blame else "",
     }

@@ -8,7 +8,7 @@ from typing import Any
 
 import trio
 
-from nocwatch import clock, moments
+from nocwatch import clock
 from nocwatch.alerts.acts import Act, ActKind, Silence
 from nocwatch.alerts.alert import Alert
 from nocwatch.alerts.labels import matchers_like
@@ -25,6 +25,7 @@ from nocwatch.store.errors import StoreError
 from nocwatch.store.store import Store
 from nocwatch.store.values import AuditEntry
 from nocwatch.watch.follow import Follower
+from nocwatch.watch.rulewords import facts_of
 from nocwatch.watch.status import Status
 
 
@@ -46,7 +47,7 @@ class WatchServices:
 
     def take(self, rules: Sequence[Rule], places: Places) -> None:
         """Rules and registry, at the start and after each reload."""
-        self._rules = [_facts(rule) for rule in rules]
+        self._rules = [facts_of(rule) for rule in rules]
         self.places = places
 
     def fleet(self) -> Mapping[str, Station]:
@@ -149,34 +150,3 @@ def _in_short(matchers: Mapping[str, str], until_ns: int) -> str:
 def _act_id() -> str:
     """Unique, and in order: of two acts at one moment of the journal the former comes first again after a restart."""
     return f"{clock.now_ns():016x}{uuid.uuid4().hex[:16]}"
-
-
-def _facts(rule: Rule) -> RuleFacts:
-    detector = rule.detector
-    scope = {name: value for name, value in rule.scope.model_dump().items() if value is not None}
-    settings = {name: str(value) for name, value in detector.settings.model_dump().items()}
-    return RuleFacts(
-        rule=rule.name,
-        detector=detector.name,
-        title=detector.title,
-        severity=(rule.severity or detector.severity).value,
-        category=detector.category.value,
-        stage=detector.stage.value,
-        scope=scope,
-        settings=settings,
-        hold=_seconds(rule.for_ns),
-        cooldown=_seconds(rule.cooldown_ns),
-        advice=detector.advice,
-        runbook=rule.runbook,
-        labels=dict(rule.labels),
-        enabled=rule.enabled,
-        file=rule.file,
-    )
-
-
-def _seconds(duration_ns: int) -> str:
-    seconds = duration_ns // moments.SECOND_NS
-    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
-        if seconds and seconds % size == 0:
-            return f"{seconds // size}{unit}"
-    return f"{seconds}s"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from nocwatch.console.addresses import Address, BadQuery
@@ -32,6 +32,8 @@ class StationPages:
     def routes(self) -> list[Route]:
         # Identities may hold slashes, so the longer address is tried first.
         return [
+            Route("/stations", _to_the_fleet),
+            Route("/stations/", _to_the_fleet),
             Route("/stations/{station:path}/frames", self.frames),
             Route("/stations/{station:path}", self.station),
         ]
@@ -130,6 +132,11 @@ class StationPages:
             "text": known + " It appears with its first connection.",
         }
         return await self.console.page(request, "message.html", "Fleet", context, 404)
+
+
+async def _to_the_fleet(_request: Request) -> Response:
+    """Where an address was cut off behind ``/stations``."""
+    return RedirectResponse("/fleet", 303)
 
 
 def _window(address: Address, now_ns: int) -> tuple[int, int]:

@@ -180,7 +180,7 @@ function health(found, remarks) {
 function stale(since) {
   if (!root.hasAttribute("data-stale")) root.setAttribute("data-stale", "");
   staleBand.hidden = false;
-  put(staleBand.querySelector("[data-stale-text]"), "This page no longer receives: what it shows is " + brief(Date.now() - since) + " old. It tries again by itself.");
+  put(staleBand.querySelector("[data-stale-text]"), "This page no longer receives: what it shows is " + brief(Date.now() - since) + " old. The watch does not answer; chargers go on without it, but nobody is told of troubles. Call whoever runs nocwatch. The page tries again by itself.");
 }
 
 function shine() {

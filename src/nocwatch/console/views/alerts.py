@@ -17,7 +17,8 @@ _TOLD = {
     Notice.REPEAT: "told again, nobody has taken it",
     Notice.REOPENED: "told again, it came back",
 }
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z| UTC)")
+_CLOCK = re.compile(r"\d\d:\d\d:\d\d")
 
 
 class HistoryLine(NamedTuple):
@@ -68,5 +69,10 @@ def group(alert: Alert) -> str:
 
 
 def with_times(text: str, show: Callable[[str], str]) -> str:
-    """The sentence with each RFC 3339 time in it as ``show`` has it."""
-    return _MOMENT.sub(lambda found: show(found[0]), text)
+    """The sentence with each moment in it, in UTC, as ``show`` has it; ``show`` takes RFC 3339."""
+    return _MOMENT.sub(lambda found: show(found[0].replace(" UTC", "Z")), text)
+
+
+def tells_time(text: str) -> bool:
+    """Whether the sentence says itself when it was: then it needs no time beside it."""
+    return bool(_CLOCK.search(text))
