@@ -12,21 +12,24 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from types import NoneType
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, PrivateAttr, SecretStr, field_validator
 
 from nocwatch.alerts.settings import AlertSettings
 from nocwatch.console.settings import ConsoleSettings
 from nocwatch.documents import Document, Location, parse, read
 from nocwatch.errors import ConfigurationError, NocwatchError, Problem
 from nocwatch.journal.settings import JournalSettings
+from nocwatch.origins import Origins
 from nocwatch.proxy.settings import RelaySettings
 from nocwatch.sinks.settings import InfluxSettings, MetricsSettings
 from nocwatch.store.settings import StoreSettings
 
 ENVIRONMENT_PREFIX = "NOCWATCH_"
 Overrides = Mapping[Location, tuple[str, Any]]
+PLACELESS = "configuration"
+"""The file of a problem that was found by a part which knows only the key."""
 _OURS = frozenset({"NOCWATCH_SERVERS", "NOCWATCH_REQUIRE_SERVERS", "NOCWATCH_CONFIG"})
 """Variables with the prefix that are no configuration keys."""
 SECRET_BYTES_MAX = 64 * 1024
@@ -57,7 +60,7 @@ class ActionSettings(Section):
 class PrivacySettings(Section):
     """How tokens are shown: as key-hashes, by the key in ``key_file``, which is made at the first start."""
 
-    tokens: str = Field(default="hash", pattern="^hash$")
+    tokens: Literal["hash"] = "hash"
     key_file: str = "data/privacy.key"
 
 
@@ -76,6 +79,20 @@ class Configuration(Section):
     alerts: AlertSettings = AlertSettings()
     actions: ActionSettings = ActionSettings()
     privacy: PrivacySettings = PrivacySettings()
+    _origins: Origins = PrivateAttr(default_factory=Origins)
+
+    def comes_from(self, origins: Origins) -> None:
+        self._origins = origins
+
+    def problem(self, location: Location, message: str) -> Problem:
+        """Something wrong with a value, told where it was written."""
+        return self._origins.problem(location, message)
+
+    def placed(self, problem: Problem) -> Problem:
+        """A problem of a part that knows the key and not the file."""
+        if problem.file != PLACELESS:
+            return problem
+        return self.problem(tuple(problem.key.split(".")), problem.message)
 
 
 _KEPT_IN_DATA: tuple[tuple[Location, str], ...] = (
@@ -103,14 +120,27 @@ def load_configuration(
     Raises:
         ConfigurationError: with every problem, file:line:key.
     """
+    configuration, problems = read_configuration(file, environment, overrides)
+    if problems or configuration is None:
+        raise ConfigurationError(problems)
+    return configuration
+
+
+def read_configuration(
+    file: Path | None,
+    environment: Mapping[str, str] | None = None,
+    overrides: Overrides | None = None,
+) -> tuple[Configuration | None, list[Problem]]:
+    """As ``load_configuration``; where there are problems, with the configuration of what is right, so that more can be looked at."""
     document = read(file) if file else Document("no file")
     if document.data is None:
+        if document.problems:
+            return None, document.problems
         document.data = {}
     if not isinstance(document.data, dict):
-        raise ConfigurationError(
-            [document.problem((), "a configuration is a mapping of keys, such as relay: or alerts:")]
-        )
+        return None, [document.problem((), "a configuration is a mapping of keys, such as relay: or alerts:")]
     sources: dict[Location, tuple[str, str]] = {}
+    origins = Origins(document, sources)
     problems = _overlay(document, os.environ if environment is None else environment, sources)
     for location, (option, value) in (overrides or {}).items():
         _put(document.data, location, value)
@@ -118,16 +148,14 @@ def load_configuration(
     data = document.data.get("data", "data")
     for location, default in _KEPT_IN_DATA:
         _put(document.data, location, default.format(data=data), only_if_absent=True)
-    problems += _read_secrets(document.data, (), document)
-    try:
-        configuration = document.validated(Configuration)
-    except ConfigurationError as error:
-        raise ConfigurationError(
-            [*(_from_elsewhere(problem, sources) for problem in error.problems), *problems]
-        ) from None
-    if problems:
-        raise ConfigurationError(problems)
-    return configuration
+    told: set[Location] = set()
+    problems += [origins.elsewhere(each) for each in _read_secrets(document.data, (), document, told)]
+    validated, mistakes = document.read_as(Configuration, told=told)
+    problems = [*(origins.elsewhere(problem) for problem in mistakes), *problems]
+    configuration = validated.model if validated else None
+    if validated and configuration:
+        configuration.comes_from(Origins(document, sources, validated.gone))
+    return configuration, sorted(problems, key=lambda each: each.line)
 
 
 def _overlay(
@@ -185,46 +213,34 @@ def _put(data: dict[str, Any], location: Location, value: object, *, only_if_abs
         data[key] = value
 
 
-def _from_elsewhere(problem: Problem, sources: dict[Location, tuple[str, str]]) -> Problem:
-    """The problem, told where the value came from, if that was not the file."""
-    steps = tuple(problem.key.split("."))
-    for length in range(len(steps), 0, -1):
-        if source := sources.get(steps[:length]):
-            # An option such as --upstream is one value to whoever typed it, whatever it stands for.
-            rest = "" if source[1] in ("--upstream", "--listen") else ".".join(steps[length:])
-            return Problem(source[0], 0, source[1], f"{rest}: {problem.message}" if rest else problem.message)
-    return problem
+def _read_secrets(data: Any, at: Location, document: Document, told: set[Location]) -> list[Problem]:
+    """Replaces each ``x_file`` beside an ``x`` that the models know by the file's text, without its last newline.
 
-
-def _read_secrets(data: Any, at: Location, document: Document) -> list[Problem]:
-    """Replaces each ``x_file`` beside an ``x`` that the models know by the file's text, without its last newline."""
+    What cannot be had is left out, and its place added to ``told``.
+    """
     problems: list[Problem] = []
     if isinstance(data, list):
         for index, item in enumerate(data):
-            problems += _read_secrets(item, (*at, index), document)
+            problems += _read_secrets(item, (*at, index), document, told)
     if not isinstance(data, dict):
         return problems
     for key in [key for key in data if isinstance(key, str) and key.endswith("_file") and key != "key_file"]:
-        plain = key.removesuffix("_file")
-        if plain in data:
-            problems.append(
-                document.problem((*at, key), f"{plain!r} is given too; only one of the two can hold")
-            )
-            continue
-        name = data.pop(key)
+        plain, name = key.removesuffix("_file"), data.pop(key)
+        wrong = f"{plain!r} is given too; only one of the two can hold" if plain in data else ""
         try:
             path = Path(str(name))
-            if path.stat().st_size > SECRET_BYTES_MAX:
-                problems.append(
-                    document.problem((*at, key), f"{name} is larger than {SECRET_BYTES_MAX // 1024} KiB")
-                )
-                continue
-            data[plain] = path.read_text(encoding="utf-8").rstrip("\r\n")
+            if not wrong and path.stat().st_size > SECRET_BYTES_MAX:
+                wrong = f"{name} is larger than {SECRET_BYTES_MAX // 1024} KiB"
+            if not wrong:
+                data[plain] = path.read_text(encoding="utf-8").rstrip("\r\n")
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-            problems.append(document.problem((*at, key), f"{name} cannot be read: {reason}"))
+            wrong = f"{name} cannot be read: {reason}"
+        if wrong:
+            problems.append(document.problem((*at, key), wrong))
+            told.add((*at, plain))
     for key, value in data.items():
-        problems += _read_secrets(value, (*at, key), document)
+        problems += _read_secrets(value, (*at, key), document, told)
     return problems
 
 

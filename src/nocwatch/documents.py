@@ -7,17 +7,21 @@ PyYAML reads ``22:00`` as 1320, ``no`` as false, and lets a later key overwrite 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from nocwatch.errors import ConfigurationError, Problem
+from nocwatch.sentences import Location
+from nocwatch.validation import Validated, validate
+
+__all__ = ["Document", "Location", "parse", "read"]
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
-Location = tuple[str | int, ...]
 
 
 class _Loader(yaml.SafeLoader):
@@ -74,20 +78,29 @@ class Document:
         Raises:
             ConfigurationError: with every problem of the document and of the model, file:line:key each.
         """
+        validated, problems = self.read_as(model, prefix)
+        if problems or validated is None or validated.model is None:
+            raise ConfigurationError(problems)
+        return validated.model
+
+    def read_as(
+        self, model: type[ModelT], prefix: Location = (), told: Collection[Location] = ()
+    ) -> tuple[Validated[ModelT] | None, list[Problem]]:
+        """The model of what is right (None where nothing can be read), and every problem.
+
+        Args:
+            model: that the data shall be.
+            prefix: where in the document the data stands.
+            told: places of which a mistake was told already; nothing is made of them.
+        """
+        if self.data is None and self.problems:
+            return None, list(self.problems)  # of what cannot be read nothing else can be said
         data = self.data
         for step in prefix:
             data = data[step]
-        problems = list(self.problems)
-        try:
-            result = model.model_validate({} if data is None else data)
-        except ValidationError as error:
-            problems += [
-                self.problem(prefix + _location(each["loc"]), _sentence(each)) for each in error.errors()
-            ]
-            raise ConfigurationError(problems) from None
-        if problems:
-            raise ConfigurationError(problems)
-        return result
+        validated = validate(model, {} if data is None else data, told)
+        found = [self.problem(prefix + location, message) for location, message in validated.mistakes]
+        return validated, [*self.problems, *found]
 
 
 def parse(text: str, file: str) -> Document:
@@ -152,33 +165,3 @@ def _walk(node: yaml.Node, at: Location, document: Document) -> None:
     elif isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
             _walk(item, (*at, index), document)
-
-
-def _kind_of(value: object) -> str:
-    names = {
-        bool: "true or false: put it in quotes",
-        int: "a number: put it in quotes",
-        float: "a number: put it in quotes",
-        dict: "a mapping",
-        list: "a list",
-    }
-    return names.get(type(value), "something else")
-
-
-def _location(loc: tuple[str | int, ...]) -> Location:
-    return tuple(loc)
-
-
-def _sentence(error: Any) -> str:
-    kind, message = error["type"], str(error["msg"])
-    if kind == "extra_forbidden":
-        return "there is no such key"
-    if kind == "missing":
-        return "this key is required"
-    message = message.removeprefix("Value error, ").removeprefix("Assertion failed, ")
-    if kind == "value_error":
-        return message
-    if kind == "string_type":
-        # Not the value: what is no text in the place of a secret may be the secret all the same.
-        return f"text is wanted, and this is {_kind_of(error['input'])}"
-    return f"{message[:1].lower()}{message[1:]} (found {error['input']!r:.80})"

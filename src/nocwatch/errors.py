@@ -5,6 +5,7 @@ A peer's misbehaviour is never an exception here: it is a value that is counted 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -27,6 +28,14 @@ class Problem:
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}" if self.line else self.file
         return f"{where}:{self.key}: {self.message}" if self.key else f"{where}: {self.message}"
+
+
+class MisplacedError(ValueError):
+    """Mistakes that a model found in the middle of a value: place below the value, and what is wrong there."""
+
+    def __init__(self, mistakes: Sequence[tuple[tuple[str | int, ...], str]]) -> None:
+        self.mistakes = tuple(mistakes)
+        super().__init__("; ".join(message for _, message in mistakes))
 
 
 class NocwatchError(Exception):

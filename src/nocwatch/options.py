@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
-from nocwatch.config import Configuration, Overrides, load_configuration
+from nocwatch.config import Configuration, Overrides, read_configuration
 from nocwatch.documents import Location, parse
-from nocwatch.errors import NocwatchError
+from nocwatch.errors import ConfigurationError, NocwatchError, Problem
 
 DEFAULT_FILE = Path("nocwatch.yaml")
 
@@ -43,7 +43,29 @@ SetOption = Annotated[
         help="A key of the configuration, such as --set journal.keep_for=30d; may be repeated.",
     ),
 ]
+ListenOption = Annotated[
+    str | None,
+    typer.Option("--listen", metavar="H:P", help="Where chargers connect; 127.0.0.1:9000 by default."),
+]
+UpstreamOption = Annotated[
+    str | None,
+    typer.Option(
+        "--upstream",
+        metavar="URL",
+        help="The CSMS: ws://host:port or wss://…; the path goes to it unchanged.",
+    ),
+]
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")]
+
+
+def addresses(listen: str | None, upstream: str | None) -> Overrides:
+    """``--listen`` and ``--upstream`` as overrides."""
+    options: dict[Location, tuple[str, Any]] = {}
+    if listen:
+        options["relay", "listen"] = ("--listen", [{"address": listen}])
+    if upstream:
+        options["relay", "upstreams"] = ("--upstream", [{"name": "main", "url": upstream}])
+    return options
 
 
 def configuration(
@@ -52,7 +74,24 @@ def configuration(
     assignments: list[str] | None = None,
     overrides: Overrides | None = None,
 ) -> Configuration:
-    """The configuration that a command's options ask for."""
+    """The configuration that a command's options ask for.
+
+    Raises:
+        ConfigurationError: with every problem.
+    """
+    made, problems = reading(file, data, assignments, overrides)
+    if problems or made is None:
+        raise ConfigurationError(problems)
+    return made
+
+
+def reading(
+    file: Path | None,
+    data: Path | None = None,
+    assignments: list[str] | None = None,
+    overrides: Overrides | None = None,
+) -> tuple[Configuration | None, list[Problem]]:
+    """The same; where there are problems, the configuration of what is right, so that more can be looked at."""
     chosen = file or (Path(os.environ["NOCWATCH_CONFIG"]) if os.environ.get("NOCWATCH_CONFIG") else None)
     if chosen is None and DEFAULT_FILE.exists():
         chosen = DEFAULT_FILE
@@ -65,4 +104,4 @@ def configuration(
         if not equals or not key or value.problems:
             raise NocwatchError(f"--set {assignment}: write it as KEY=VALUE, such as journal.keep_for=30d")
         merged[tuple(key.split("."))] = (f"--set {key}", value.data)
-    return load_configuration(chosen, overrides=merged | dict(overrides or {}))
+    return read_configuration(chosen, overrides=merged | dict(overrides or {}))

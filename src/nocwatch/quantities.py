@@ -50,6 +50,23 @@ def parse_size(value: object) -> int:
     raise ValueError(f"{value!r} is no size; write a number with its unit: 64KiB, 20GiB")
 
 
+def duration_text(seconds: float) -> str:
+    """As it would be written: ``90s``, ``15m``, ``1d``."""
+    for unit in ("d", "h", "m"):
+        if seconds and seconds % _SECONDS[unit] == 0:
+            return f"{seconds / _SECONDS[unit]:g}{unit}"
+    return f"{seconds:g}s"
+
+
+def size_text(size: int) -> str:
+    """As it would be written: ``64KiB``, ``20GiB``."""
+    for unit in ("TiB", "GiB", "MiB", "KiB"):
+        factor = _FACTORS[unit[:-1].lower()]
+        if size and size % factor == 0:
+            return f"{size // factor}{unit}"
+    return f"{size}B"
+
+
 Duration = Annotated[float, BeforeValidator(parse_duration)]
 """Seconds."""
 Size = Annotated[int, BeforeValidator(parse_size)]

@@ -156,15 +156,15 @@ def test_lengths_of_time(length, text):
     [
         (
             "routes:\n  - {receivers: [nox]}",
-            1,
-            "routes",
+            2,
+            "routes.0.receivers",
             "there is no receiver 'nox'; there are none under alerts.receivers",
         ),
         (
             "receivers: {noc: {file: x}}\nroutes: [{receivers: nox}]",
             2,
-            "routes",
-            "there is no receiver 'nox'; there are noc",
+            "routes.0.receivers",
+            "there is no receiver 'nox'; did you mean noc?",
         ),
         ("receivers: {file: {file: x}}", 1, "", "is taken; set its path with alerts.file"),
         ("receivers: {noc: {}}", 1, "receivers.noc", "a receiver has either apprise"),
@@ -173,7 +173,7 @@ def test_lengths_of_time(length, text):
             "routes: [{match: {sight: x}}]",
             1,
             "routes.0.match",
-            "'sight' cannot be matched; there are severity",
+            "'sight' cannot be matched; did you mean site?",
         ),
         ("routes: [{group_by: [sight]}]", 1, "routes.0.group_by", "'sight' is nothing to group by"),
         ("routes: [{group_wait: 5}]", 1, "routes.0.group_wait", "write a number with its unit"),

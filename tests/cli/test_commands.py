@@ -54,12 +54,18 @@ def test_a_data_folder_that_is_a_file_is_a_mistake(tmp_path: Path) -> None:
     """The relay would not find out before its first write."""
     (tmp_path / "here").write_text("")
     for folder in ("here", "here/below"):
-        done = nocwatch(tmp_path, "check", "--data", folder)
+        done = nocwatch(tmp_path, "check", "--data", folder, "--upstream", "ws://csms")
         assert done.returncode == 2, done.stdout
-        assert done.stderr.splitlines() == [
-            "here:data: this is a file, and must be a folder; name another, or move it away", "1 mistake",
-        ]  # fmt: skip
-    assert nocwatch(tmp_path, "check", "--data", "not/yet").returncode == 0
+        (line, count) = done.stderr.splitlines()
+        assert line.startswith("command line:--data: here is a file, and must be a folder"), line
+        assert count == "1 mistake"
+    assert nocwatch(tmp_path, "check", "--data", "not/yet", "--upstream", "ws://csms").returncode == 0
+
+
+def test_a_check_without_a_csms_says_what_run_would_say(tmp_path: Path) -> None:
+    done = nocwatch(tmp_path, "check")
+    assert done.returncode == 2
+    assert "relay.upstreams: no CSMS is named: say --upstream" in done.stderr
 
 
 def test_an_environment_variable_that_is_wrong_is_named(tmp_path: Path) -> None:

@@ -65,5 +65,5 @@ def test_there_are_no_more_workers_than_lanes(workers: int) -> None:
 
 def test_two_upstreams_of_one_name_are_refused() -> None:
     upstream = {"name": "main", "url": "ws://csms"}
-    with pytest.raises(ValidationError, match="twice: main"):
+    with pytest.raises(ValidationError, match="called main already"):
         RelaySettings.model_validate({"upstreams": [upstream, upstream]})

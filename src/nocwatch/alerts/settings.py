@@ -23,8 +23,11 @@ from pydantic import (
     model_validator,
 )
 
+from nocwatch.errors import MisplacedError
 from nocwatch.flags import Blame, Category, Severity
 from nocwatch.quantities import Duration
+from nocwatch.sentences import likely
+from nocwatch.validation import TOLD
 
 FILE_RECEIVER = "file"
 """The receiver that every alert goes to, unless ``alerts.file`` is null."""
@@ -160,7 +163,7 @@ class Match(Part):
         for key, value in data.items():
             if key not in MATCHABLE and not str(key).startswith("label."):
                 raise ValueError(
-                    f"{key!r} cannot be matched; there are {', '.join(MATCHABLE)}, and label.<name>"
+                    f"{key!r} cannot be matched{likely(str(key), MATCHABLE)}; there are {', '.join(MATCHABLE)}, and label.<name>"
                 )
             patterns = _texts(value)
             if (
@@ -290,22 +293,19 @@ class AlertSettings(Part):
     def _receivers_exist(
         cls, routes: tuple[RouteSettings, ...], info: ValidationInfo
     ) -> tuple[RouteSettings, ...]:
-        receivers = info.data.get("receivers")
-        if receivers is None:  # they have mistakes of their own, told already
-            return routes
-        there = (
-            f"there are {', '.join(sorted(receivers))}"
-            if receivers
-            else "there are none under alerts.receivers"
-        )
-        unknown = [
-            f"route {number}: there is no receiver {name!r}; {there}"
+        told = {place[1:] for place in (info.context or {}).get(TOLD, ()) if place[:1] == ("alerts",)}
+        if ("receivers",) in told or "receivers" not in info.data:
+            return routes  # they have mistakes of their own, told already
+        there = {*info.data["receivers"], *(str(each[1]) for each in told if each[:1] == ("receivers",))}
+        words = f"there are {', '.join(sorted(there))}" if there else "there are none under alerts.receivers"
+        unknown: list[tuple[tuple[str | int, ...], str]] = [
+            ((number, "receivers"), f"there is no receiver {name!r}{likely(name, there) or f'; {words}'}")
             for number, route in enumerate(routes)
             for name in route.receivers
-            if name not in receivers and name != FILE_RECEIVER
+            if name not in there and name != FILE_RECEIVER
         ]
         if unknown:
-            raise ValueError("; ".join(unknown))
+            raise MisplacedError(unknown)
         return routes
 
     @property

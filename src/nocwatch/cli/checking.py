@@ -9,7 +9,18 @@ import typer
 
 from nocwatch.config import Configuration
 from nocwatch.errors import ConfigurationError, Problem
-from nocwatch.options import ConfigOption, DataOption, Format, FormatOption, SetOption, configuration
+from nocwatch.options import (
+    ConfigOption,
+    DataOption,
+    Format,
+    FormatOption,
+    ListenOption,
+    SetOption,
+    UpstreamOption,
+    addresses,
+    configuration,
+    reading,
+)
 
 
 def add(app: typer.Typer) -> None:
@@ -19,43 +30,54 @@ def add(app: typer.Typer) -> None:
 
 def check(
     config: ConfigOption = None,
+    listen: ListenOption = None,
+    upstream: UpstreamOption = None,
     data: DataOption = None,
     assignments: SetOption = None,
     output: FormatOption = Format.TEXT,
 ) -> None:
-    """Configuration, registry, rules and templates: file:line:key of each mistake. Status 2 where there is any."""
+    """Configuration, registry, rules, templates, certificates: file:line:key of each mistake. Status 2 where there is any."""
     import msgspec
 
     from nocwatch.tap.gate import Gate
     from nocwatch.watch.files import load_operators_files
 
-    problems: list[Problem] = []
-    settings = None
-    rules: list[object] = []
-    stations = 0
-    try:
-        settings = configuration(config, data, assignments)
-        problems += folder_problems(settings)
-        # No key is needed to check, and none is made: a check leaves nothing behind.
-        loaded, places = load_operators_files(settings, Gate(bytes(32)))
-        rules, stations = list(loaded), len(places.stations())
-    except ConfigurationError as error:
-        problems += error.problems
+    rules = stations = 0
+    settings, problems = reading(config, data, assignments, addresses(listen, upstream))
+    if settings is not None:
+        # What is right is looked at even where something else is wrong, so that one look finds all.
+        csms_is_told = any(problem.key.startswith("relay") for problem in problems)
+        problems += relay_problems(settings, needs_csms=not csms_is_told) + folder_problems(settings)
+        try:
+            # No key is needed to check, and none is made: a check leaves nothing behind.
+            loaded, places = load_operators_files(settings, Gate(bytes(32)))
+            rules, stations = len(loaded), len(places.stations())
+        except ConfigurationError as error:
+            problems += error.problems
     if output is Format.JSON:
         told = [
             {"file": each.file, "line": each.line, "key": each.key, "message": each.message}
             for each in problems
         ]
-        typer.echo(
-            msgspec.json.encode({"problems": told, "rules": len(rules), "stations": stations}).decode()
-        )
+        typer.echo(msgspec.json.encode({"problems": told, "rules": rules, "stations": stations}).decode())
     elif problems:
         for problem in problems:
             typer.echo(str(problem), err=True)
         typer.echo(f"{len(problems)} {'mistake' if len(problems) == 1 else 'mistakes'}", err=True)
     else:
-        typer.echo(f"all is well: {len(rules)} rules, {stations} stations in the registry")
+        counted = f"{rules} rules" if rules else "no rules, so nothing will be flagged"
+        typer.echo(f"all is well: {counted}, {stations} stations in the registry")
     sys.exit(2 if problems else 0)
+
+
+def relay_problems(settings: Configuration, *, needs_csms: bool = True) -> list[Problem]:
+    """What would keep the relay from starting, or make it dial itself."""
+    from nocwatch.proxy.mistakes import relay_mistakes
+
+    return [
+        settings.problem(("relay", *place), message)
+        for place, message in relay_mistakes(settings.relay, needs_csms=needs_csms)
+    ]
 
 
 def folder_problems(settings: Configuration) -> list[Problem]:
@@ -71,14 +93,15 @@ def folder_problems(settings: Configuration) -> list[Problem]:
     for key, folder in wanted.items():
         there = next(each for each in (folder, *folder.parents, Path()) if each.exists())
         if not there.is_dir() and there not in found:
-            found[there] = Problem(
-                str(there), 0, key, "this is a file, and must be a folder; name another, or move it away"
-            )
+            words = f"{there} is a file, and must be a folder; name another, or move it away"
+            found[there] = settings.problem(tuple(key.split(".")), words)
     return list(found.values())
 
 
 def doctor(
     config: ConfigOption = None,
+    listen: ListenOption = None,
+    upstream: UpstreamOption = None,
     data: DataOption = None,
     assignments: SetOption = None,
     output: FormatOption = Format.TEXT,
@@ -89,7 +112,7 @@ def doctor(
 
     from nocwatch.doctor import examine
 
-    settings = configuration(config, data, assignments)
+    settings = configuration(config, data, assignments, addresses(listen, upstream))
     findings = trio.run(examine, settings, Path.cwd())
     if output is Format.JSON:
         typer.echo(msgspec.json.encode(findings).decode())

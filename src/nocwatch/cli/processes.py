@@ -6,30 +6,24 @@ import os
 import signal
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from nocwatch.config import Overrides
-from nocwatch.documents import Location
-from nocwatch.errors import NocwatchError
+from nocwatch.cli.checking import relay_problems
+from nocwatch.errors import ConfigurationError, NocwatchError
 from nocwatch.journal.settings import JournalSettings
-from nocwatch.options import ConfigOption, DataOption, SetOption, VerboseOption, configuration
+from nocwatch.options import (
+    ConfigOption,
+    DataOption,
+    ListenOption,
+    SetOption,
+    UpstreamOption,
+    VerboseOption,
+    addresses,
+    configuration,
+)
 from nocwatch.proxy.settings import RelaySettings
-
-ListenOption = Annotated[
-    str | None,
-    typer.Option("--listen", metavar="H:P", help="Where chargers connect; 127.0.0.1:9000 by default."),
-]
-NO_CSMS = "no CSMS is named: say --upstream ws://csms:port, or relay.upstreams in the configuration"
-UpstreamOption = Annotated[
-    str | None,
-    typer.Option(
-        "--upstream",
-        metavar="URL",
-        help="The CSMS: ws://host:port or wss://…; the path goes to it unchanged.",
-    ),
-]
 
 
 def add(app: typer.Typer) -> None:
@@ -56,9 +50,9 @@ def run(
 
     _begin("run", verbose)
     passed = _passed(config, listen, upstream, data, assignments, verbose)
-    settings = configuration(config, data, assignments, _options(listen, upstream))
-    if not settings.relay.upstreams:
-        raise NocwatchError(NO_CSMS)
+    settings = configuration(config, data, assignments, addresses(listen, upstream))
+    if problems := relay_problems(settings):
+        raise ConfigurationError(problems)
     load_operators_files(settings, Gate(bytes(32)))  # a mistake in a rule is told before anything is started
 
     def started() -> None:
@@ -86,12 +80,12 @@ def relay(
     from nocwatch import relay as process
 
     _begin("relay", verbose)
-    key_file = configuration(config, data, assignments, _options(listen, upstream)).privacy.key_file
+    key_file = configuration(config, data, assignments, addresses(listen, upstream)).privacy.key_file
 
     def read() -> tuple[RelaySettings, JournalSettings]:
-        settings = configuration(config, data, assignments, _options(listen, upstream))
-        if not settings.relay.upstreams:
-            raise NocwatchError(NO_CSMS)
+        settings = configuration(config, data, assignments, addresses(listen, upstream))
+        if problems := relay_problems(settings):
+            raise ConfigurationError(problems)
         return settings.relay, settings.journal
 
     trio.run(
@@ -126,7 +120,7 @@ def watch(
     from nocwatch import watch as process
 
     _begin("watch", verbose)
-    trio.run(process.serve, configuration(config, data, assignments, _options(listen, upstream)))
+    trio.run(process.serve, configuration(config, data, assignments, addresses(listen, upstream)))
 
 
 def demo(
@@ -157,16 +151,6 @@ def _begin(process: str, verbose: bool) -> None:
     lifeline.heed()
     # Until the process takes it as a wish to reload: what it has not read yet, it reads in a moment anyway.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-
-
-def _options(listen: str | None, upstream: str | None) -> Overrides:
-    """Location → the option's name, for messages, and its value."""
-    options: dict[Location, tuple[str, Any]] = {}
-    if listen:
-        options["relay", "listen"] = ("--listen", [{"address": listen}])
-    if upstream:
-        options["relay", "upstreams"] = ("--upstream", [{"name": "main", "url": upstream}])
-    return options
 
 
 def _passed(

@@ -6,8 +6,9 @@ import re
 from typing import Annotated, NamedTuple
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from nocwatch.errors import MisplacedError
 from nocwatch.proxy.admission import AdmissionSettings
 from nocwatch.proxy.forwarded import HeaderName
 from nocwatch.proxy.networks import TrustedList
@@ -116,11 +117,22 @@ def _checked_url(url: str) -> str:
         )
     if parts.query or parts.fragment:
         raise ValueError("an upstream's URL has no query and no fragment: the station's own go upstream")
-    _ = parts.port  # raises ValueError where it is no number below 65536
+    try:
+        _ = parts.port
+    except ValueError:
+        raise ValueError("the port of an upstream's URL is a number from 1 to 65535") from None
     return url
 
 
 UpstreamUrl = Annotated[str, AfterValidator(_checked_url)]
+
+
+def _checked_name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", name):
+        raise ValueError(
+            f"{name!r:.80} is no name; letters, digits, '_', '-' and '.', at most 64 of them, a letter or digit first"
+        )
+    return name
 
 
 class UpstreamSettings(_Model):
@@ -139,7 +151,7 @@ class UpstreamSettings(_Model):
         tls: how it is checked, and what we show it. Of wss only.
     """
 
-    name: str = Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    name: Annotated[str, AfterValidator(_checked_name)]
     url: UpstreamUrl
     fallbacks: tuple[UpstreamUrl, ...] = Field(default=(), max_length=8)
     match: Match = Match()
@@ -233,9 +245,16 @@ class RelaySettings(_Model):
     limits: Limits = Limits()
     admission: AdmissionSettings = AdmissionSettings()
 
-    @model_validator(mode="after")
-    def _unique_names(self) -> RelaySettings:
-        names = [upstream.name for upstream in self.upstreams]
-        if twice := {name for name in names if names.count(name) > 1}:
-            raise ValueError(f"upstream names are unique; this stands twice: {', '.join(sorted(twice))}")
-        return self
+    @field_validator("upstreams")
+    @classmethod
+    def _unique_names(cls, upstreams: tuple[UpstreamSettings, ...]) -> tuple[UpstreamSettings, ...]:
+        names = [upstream.name for upstream in upstreams]
+        twice = [index for index, name in enumerate(names) if name in names[:index]]
+        if twice:
+            raise MisplacedError(
+                [
+                    ((index, "name"), f"another upstream is called {names[index]} already; names are unique")
+                    for index in twice
+                ]
+            )
+        return upstreams

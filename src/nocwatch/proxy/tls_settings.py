@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 
 STATION = "{station}"
 """Stands for the identity in ``client_name``."""
@@ -81,6 +81,13 @@ def _pin(text: str) -> str:
     )
 
 
+def _server_name(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._:-]{1,253}", text):
+        raise ValueError(f"{text!r:.80} is no name of a host, such as csms.example")
+    return text
+
+
+ServerName = Annotated[str, AfterValidator(_server_name)]
 Pin = Annotated[str, AfterValidator(_pin)]
 
 
@@ -99,7 +106,7 @@ class UpstreamTls(_Model):
     """
 
     ca: Path | None = None
-    server_name: str | None = Field(default=None, min_length=1, max_length=253, pattern=r"^[A-Za-z0-9._:-]+$")
+    server_name: ServerName | None = None
     pins: tuple[Pin, ...] = ()
     verify: Literal["full", "pin", "none"] = "full"
     certificate: Path | None = None

@@ -16,12 +16,14 @@ from nocwatch.tap.gate import Gate
 
 
 def load_operators_files(configuration: Configuration, gate: Gate) -> tuple[list[Rule], Places]:
-    """Rules and registry; what alerts need (templates, receivers) is tried too. A rules folder that does not exist means the shipped rules; one that is empty means none.
+    """Rules and registry; what alerts need (templates, receivers) is tried too.
+
+    Where the configuration names no rules and there is no ``rules/``, the shipped ones run; a folder that is named must be there.
 
     Raises:
         ConfigurationError: with all problems.
     """
-    problems = _alert_problems(configuration)
+    problems = _alert_problems(configuration) + _missing(configuration)
     rules: list[Rule] = []
     places = Places()
     try:
@@ -54,5 +56,14 @@ def _alert_problems(configuration: Configuration) -> list[Problem]:
         try:
             look()
         except ConfigurationError as error:
-            problems += error.problems
+            problems += [configuration.placed(each) for each in error.problems]
     return problems
+
+
+def _missing(configuration: Configuration) -> list[Problem]:
+    """Somebody who names a folder means it: nobody would notice that other rules run."""
+    return [
+        configuration.problem((key,), f"{path}: there is no such file or folder")
+        for key, path in (("rules", configuration.rules), ("registry", configuration.registry))
+        if key in configuration.model_fields_set and not Path(path).exists()
+    ]

@@ -1,0 +1,105 @@
+"""What would keep the relay from starting, or make it dial itself, found before it starts: in the configuration and the files it names.
+
+Reads files and asks no name server: what a name means today is for ``doctor`` to see.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from nocwatch.errors import NocwatchError
+from nocwatch.proxy.settings import RelaySettings, split_address
+from nocwatch.proxy.tls import client_context, server_context
+from nocwatch.sentences import Location
+
+NO_CSMS = "no CSMS is named: say --upstream ws://csms:port, or relay.upstreams in the configuration"
+DIALS_ITSELF = (
+    "this is {listener}, where nocwatch itself listens: it would dial itself without end;"
+    " name the CSMS by another name or address"
+)
+_FILES = ("certificate", "key", "ca", "client_ca", "crl")
+_EVERYWHERE = ("0.0.0.0", "::", "*")  # noqa: S104 - compared with, not bound
+
+
+def relay_mistakes(relay: RelaySettings, *, needs_csms: bool = True) -> list[tuple[Location, str]]:
+    """Everything of it, each with its place below ``relay``.
+
+    Args:
+        relay: its settings, or what is right of them.
+        needs_csms: whether it is a mistake to name no CSMS.
+    """
+    none: list[tuple[Location, str]] = []
+    if needs_csms and not relay.upstreams:
+        none.append((("upstreams",), NO_CSMS))
+    return [*none, *_loops(relay), *_of_tls(relay)]
+
+
+def _loops(relay: RelaySettings) -> Iterator[tuple[Location, str]]:
+    for index, upstream in enumerate(relay.upstreams):
+        urls: list[Location] = [("url",), *(("fallbacks", each) for each in range(len(upstream.fallbacks)))]
+        for place, target in zip(urls, upstream.targets, strict=True):
+            for listener in relay.listen:
+                if _same(target.host, target.port, listener.address):
+                    words = DIALS_ITSELF.format(listener=listener.address)
+                    yield ("upstreams", index, *place), words
+                    break
+
+
+def _same(host: str, port: int, listener: str) -> bool:
+    """Whether it is plain to see that a listener is meant."""
+    here, its_port = split_address(listener)
+    if port != its_port:
+        return False
+    if host.lower() == here.lower():
+        return True
+    if not _is_loopback(host):
+        return False
+    return here in _EVERYWHERE or (_is_loopback(here) and "localhost" in (host.lower(), here.lower()))
+
+
+def _is_loopback(host: str) -> bool:
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _of_tls(relay: RelaySettings) -> Iterator[tuple[Location, str]]:
+    for index, listener in enumerate(relay.listen):
+        if (tls := listener.tls) is not None:
+            place: Location = ("listen", index, "tls")
+            unreadable = list(_unreadable(tls, place))
+            yield from unreadable
+            if not unreadable:
+                try:
+                    server_context(tls, "tls")
+                except NocwatchError as error:
+                    yield place, str(error).removeprefix("tls: ")
+    for index, upstream in enumerate(relay.upstreams):
+        if upstream.secure:
+            place = ("upstreams", index, "tls")
+            unreadable = list(_unreadable(upstream.tls, place))
+            yield from unreadable
+            if not unreadable:
+                try:
+                    client_context(upstream.tls, "tls")
+                except NocwatchError as error:
+                    yield place, str(error).removeprefix("tls: ")
+
+
+def _unreadable(settings: BaseModel, place: Location) -> Iterator[tuple[Location, str]]:
+    """Each file that is named and cannot be read."""
+    for key, value in settings:
+        if isinstance(value, BaseModel):
+            yield from _unreadable(value, (*place, key))
+        elif key in _FILES and isinstance(value, Path):
+            try:
+                value.read_bytes()
+            except OSError as error:
+                yield (*place, key), f"{value} cannot be read: {error.strerror}"

@@ -1,0 +1,136 @@
+"""What a check finds in one look: a configuration that passes it starts, and one that does not is mended in one go."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nocwatch.cli.checking import folder_problems, relay_problems
+from nocwatch.config import read_configuration
+from nocwatch.errors import ConfigurationError
+from nocwatch.tap.gate import Gate
+from nocwatch.watch.files import load_operators_files
+
+
+def told(tmp_path: Path, text: str) -> list[str]:
+    """What ``nocwatch check`` prints, with ``nocwatch.yaml`` for the file."""
+    file = tmp_path / "nocwatch.yaml"
+    file.write_text(text)
+    settings, problems = read_configuration(file, {})
+    if settings is not None:
+        csms_is_told = any(each.key.startswith("relay") for each in problems)
+        problems += relay_problems(settings, needs_csms=not csms_is_told) + folder_problems(settings)
+        try:
+            load_operators_files(settings, Gate(bytes(32)))
+        except ConfigurationError as error:
+            problems += error.problems
+    return [str(each).replace(str(file), "nocwatch.yaml") for each in problems]
+
+
+CSMS = 'relay: {upstreams: [{name: main, url: "ws://csms.example"}]}\n'
+
+
+def test_a_file_full_of_mistakes_is_mended_in_one_go(tmp_path: Path) -> None:
+    """Each of these used to show only after the ones before it were mended."""
+    lines = told(
+        tmp_path,
+        """
+relay:
+  listen:
+    - {address: here}
+    - {address: "0.0.0.0:9000", tls: {certificate: /no/cert.pem, key: /no/key.pem}}
+  upstreams:
+    - {name: main, url: "ws://127.0.0.1:9000"}
+    - {name: main, url: "wss://b", macth: {path: x}}
+journal:
+  segment_size: 1KiB
+privacy: {tokens: plain}
+rules: /no/rules
+alerts:
+  receivers:
+    noc: {apprise_file: /no/secret}
+    two: {apprise: "foo://secret"}
+  routes:
+    - {receivers: [noc, twoo]}
+""",
+    )
+    wanted = [
+        "nocwatch.yaml:4:relay.listen.0.address: 'here' is no address",
+        "nocwatch.yaml:8:relay.upstreams.1.macth: there is no such key; did you mean match?",
+        "nocwatch.yaml:8:relay.upstreams.1.name: another upstream is called main already",
+        "nocwatch.yaml:10:journal.segment_size: this must be at least 64KiB (found 1KiB)",
+        "nocwatch.yaml:11:privacy.tokens: this must be 'hash' (found 'plain')",
+        "nocwatch.yaml:15:alerts.receivers.noc.apprise_file: /no/secret cannot be read",
+        "nocwatch.yaml:18:alerts.routes.0.receivers: there is no receiver 'twoo'; did you mean two?",
+        "nocwatch.yaml:7:relay.upstreams.0.url: this is 0.0.0.0:9000, where nocwatch itself listens",
+        "nocwatch.yaml:5:relay.listen.1.tls.certificate: /no/cert.pem cannot be read",
+        "nocwatch.yaml:5:relay.listen.1.tls.key: /no/key.pem cannot be read",
+        "nocwatch.yaml:16:alerts.receivers.two.apprise: address 1 is none that apprise knows",
+        "nocwatch.yaml:12:rules: /no/rules: there is no such file or folder",
+    ]
+    assert len(lines) == len(wanted), "\n".join(lines)
+    for line, begin in zip(lines, wanted, strict=True):
+        assert line.startswith(begin)
+    assert "secret" not in lines[10]
+
+
+@pytest.mark.parametrize(
+    ("upstream", "listen", "is_loop"),
+    [
+        ("ws://127.0.0.1:9000", "127.0.0.1:9000", True),
+        ("ws://localhost:9000/ocpp", "127.0.0.1:9000", True),
+        ("ws://localhost:9000", "0.0.0.0:9000", True),
+        ("ws://[::1]:9000", "[::]:9000", True),
+        ("wss://ocpp.example", "ocpp.example:443", True),
+        ("ws://127.0.0.1:9001", "0.0.0.0:9000", False),
+        ("ws://csms.example:9000", "0.0.0.0:9000", False),
+        ("ws://10.0.0.2:9000", "10.0.0.1:9000", False),
+    ],
+)
+def test_an_upstream_that_is_a_listener_of_ours_is_a_mistake(
+    tmp_path: Path, upstream: str, listen: str, is_loop: bool
+) -> None:
+    text = f'relay:\n  listen: [{{address: "{listen}"}}]\n  upstreams:\n    - {{name: main, url: "{upstream}"}}\n'
+    lines = told(tmp_path, text)
+    assert bool(lines) is is_loop, lines
+    if is_loop:
+        assert lines[0].startswith("nocwatch.yaml:4:relay.upstreams.0.url: this is ")
+
+
+def test_a_fallback_may_be_a_loop_too(tmp_path: Path) -> None:
+    (line,) = told(
+        tmp_path,
+        'relay:\n  upstreams:\n    - {name: main, url: "ws://csms", fallbacks: ["ws://b", "ws://127.0.0.1:9000"]}\n',
+    )
+    assert line.startswith("nocwatch.yaml:3:relay.upstreams.0.fallbacks.1: this is 127.0.0.1:9000")
+
+
+def test_an_authority_that_is_no_certificate_is_told_with_its_place(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("no PEM")
+    text = f'relay:\n  upstreams:\n    - name: main\n      url: "wss://csms"\n      tls:\n        ca: {tmp_path}/ca.pem\n'
+    (line,) = told(tmp_path, text)
+    assert line.startswith("nocwatch.yaml:5:relay.upstreams.0.tls: ")
+    assert "ca.pem is of no use" in line
+
+
+def test_rules_and_registry_that_are_named_must_be_there(tmp_path: Path) -> None:
+    """Else others run in silence, and nobody notices before the night."""
+    lines = told(tmp_path, CSMS + "rules: /no/rules\nregistry: /no/registry\n")
+    assert [line.split(" ")[0] for line in lines] == ["nocwatch.yaml:2:rules:", "nocwatch.yaml:3:registry:"]
+    assert told(tmp_path, CSMS) == []
+
+
+def test_a_mistake_is_told_once(tmp_path: Path) -> None:
+    assert len(told(tmp_path, CSMS + "alerts: {receivers: {noc: {apprise_file: /no/secret}}}\n")) == 1
+    assert (
+        len(told(tmp_path, "relay: {listen: [{address: here}], upstreams: [{name: m, url: ws://c}]}\n")) == 1
+    )
+    (broken,) = told(tmp_path, "relay: [\n")
+    assert "no valid YAML" in broken
+
+
+def test_a_receiver_that_is_wrong_is_no_reason_to_call_it_unknown(tmp_path: Path) -> None:
+    text = CSMS + "alerts:\n  receivers: {noc: {file: 7}}\n  routes: [{receivers: [noc]}]\n"
+    (line,) = told(tmp_path, text)
+    assert line.startswith("nocwatch.yaml:3:alerts.receivers.noc.file: text is wanted")
