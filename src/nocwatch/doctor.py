@@ -213,8 +213,8 @@ async def _upstream(settings: UpstreamSettings, url: str) -> Finding:
     except NocwatchError as error:
         return Finding("bad", what, str(error), "The relay does not start with it.")
     outcome: Reached | Failure | None = None
-    with trio.move_on_after(PATIENCE_S):
-        outcome = await upstream.dial()
+    with trio.move_on_after(PATIENCE_S) as scope:
+        outcome = await upstream.dial(scope.deadline)
     if outcome is None:
         return Finding(
             "bad",

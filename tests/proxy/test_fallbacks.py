@@ -124,7 +124,7 @@ async def test_a_station_that_leaves_while_it_is_dialled_for_says_nothing_agains
         async with running(settings_for(0, upstreams=to)) as (relay, _):
             dialling = relay._pairing.upstreams[0]
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(dialling.dial)
+                nursery.start_soon(dialling.dial, trio.current_time() + PATIENCE_S)
                 with trio.fail_after(PATIENCE_S):
                     await trio.lowlevel.wait_readable(slow)
                 nursery.cancel_scope.cancel()

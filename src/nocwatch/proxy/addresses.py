@@ -92,6 +92,8 @@ class Place(Health):
         Raises:
             OSError: the name has none.
         """
+        if trio.current_time() < self._fresh_until:
+            return in_order(self._addresses)
         async with self._resolving:
             if trio.current_time() >= self._fresh_until:
                 try:

@@ -10,6 +10,7 @@ import errno
 import socket
 import ssl
 from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
@@ -95,11 +96,19 @@ class Upstream:
         values = (request.path, listener, request.station)
         return all(fnmatchcase(values[index], pattern) for index, pattern in self._matches)
 
-    async def dial(self) -> Reached | Failure:
-        """A connection, TLS included, or why there is none. Never raises OSError."""
-        result: Reached | Failure = self._too_late()
-        with trio.move_on_after(self._limits.dial_timeout):
-            result = await self._dial()
+    async def dial(self, until: float) -> Reached | Failure:
+        """A connection, TLS included, or why there is none. Never raises OSError.
+
+        Args:
+            until: the deadline of the caller's cancel scope, in trio's time. To be cancelled then is a dial that failed:
+                ``too_late``.
+        """
+        try:
+            result = await self._dial(until)
+        except trio.Cancelled:
+            if trio.current_time() >= until:  # otherwise nobody waits for it any more
+                self._is(self.too_late())
+            raise
         if isinstance(result, Failure):
             if result.reason != "relay_out_of_resources":
                 self._is(result)
@@ -114,13 +123,18 @@ class Upstream:
         if up != (was is not False):
             self._changed(self, failure)
 
-    async def _dial(self) -> Reached | Failure:
-        failure = self._too_late()
+    async def _dial(self, until: float) -> Reached | Failure:
+        failure = self.too_late()
         places = in_order(self._places)
         for index, place in enumerate(places):
-            # Each gets its share of the time that remains, so that a dead first one leaves some to the rest.
-            with trio.move_on_after(_share(len(places) - index)):
-                outcome = await self._try(place)
+            scope, its_end = _share(until, len(places) - index)
+            with scope:
+                try:
+                    outcome = await self._try(place, its_end)
+                except trio.Cancelled:
+                    if trio.current_time() >= its_end:
+                        place.failed()
+                    raise
                 if not isinstance(outcome, Failure):
                     self._came_to(place)
                     keep = self.settings.keep_host
@@ -129,11 +143,10 @@ class Upstream:
                 if failure.reason != "relay_out_of_resources":
                     place.failed()
                 continue
-            place.failed()
-            failure = self._too_late()
+            failure = self.too_late()
         return failure
 
-    async def _try(self, place: Place) -> socket.socket | Failure:
+    async def _try(self, place: Place, until: float) -> socket.socket | Failure:
         nowhere = Failure(502, "upstream_unknown_host", f"the central system {self.name} has no address")
         try:
             addresses = await place.addresses()
@@ -141,12 +154,12 @@ class Upstream:
             return nowhere
         failure = nowhere
         for index, address in enumerate(addresses):
-            with trio.move_on_after(_share(len(addresses) - index)):
-                deadline = trio.current_effective_deadline()
+            scope, its_end = _share(until, len(addresses) - index)
+            with scope:
                 try:
                     outcome = await self._connect(address, place.target)
                 except trio.Cancelled:
-                    if trio.current_time() >= deadline:  # otherwise nobody waits for it any more
+                    if trio.current_time() >= its_end:
                         address.failed()
                     raise
                 if not isinstance(outcome, Failure):
@@ -156,7 +169,7 @@ class Upstream:
                 if failure.reason != "relay_out_of_resources":
                     address.failed()
                 continue
-            failure = self._too_late()
+            failure = self.too_late()
         return failure
 
     def _came_to(self, place: Place) -> None:
@@ -216,7 +229,8 @@ class Upstream:
         pins = self.settings.tls.pins
         return not pins or (self.certificate is not None and tls.is_pinned(self.certificate, pins))
 
-    def _too_late(self) -> Failure:
+    def too_late(self) -> Failure:
+        """What a dial comes to whose time is up."""
         return Failure(
             504, "upstream_timeout", f"the central system {self.name} does not answer a connection"
         )
@@ -225,7 +239,7 @@ class Upstream:
         if number in _OURS:
             return Failure(503, "relay_out_of_resources", "the relay is out of descriptors, ports or memory")
         if number == errno.ETIMEDOUT:
-            return self._too_late()
+            return self.too_late()
         reason = "upstream_refused" if number == errno.ECONNREFUSED else "upstream_unreachable"
         return Failure(502, reason, f"the central system {self.name} is not reachable")
 
@@ -248,5 +262,16 @@ def context_of(settings: UpstreamSettings) -> tls.Context | None:
     return tls.client_context(settings.tls, f"upstream {settings.name}") if settings.secure else None
 
 
-def _share(left: int) -> float:
-    return (trio.current_effective_deadline() - trio.current_time()) / left
+def _share(until: float, left: int) -> tuple[AbstractContextManager[object, bool], float]:
+    """A scope for one of so many, and its end: of the time that remains a part, so that a dead one leaves some to the rest.
+
+    The last may have it all, and needs no scope beside the caller's.
+    """
+    if left == 1:
+        return _ALL_OF_IT, until
+    now = trio.current_time()
+    its_end = now + (until - now) / left
+    return trio.move_on_at(its_end), its_end
+
+
+_ALL_OF_IT = suppress()  # noqa: B022 - a scope that does nothing; nullcontext has not the type of one

@@ -28,6 +28,7 @@ _REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([^\x00-\x20\x7f]+)
 _HEADER = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):([^\x00\r\n]*)")
 """The value with the blanks around it: an expression that takes them off needs, for 64 KiB of blanks in the midst of a
 value, ten seconds, and no link moves while it searches."""
+_LOOKED_AT = frozenset({b"host", b"content-length", b"transfer-encoding", b"authorization"})
 _STRAY = re.compile(rb"(?<!\r)\n|\r(?=[^\n])|\x00")
 _ABSOLUTE = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
 
@@ -136,12 +137,14 @@ def parse_request(raw: bytes) -> RequestHead | Flaw:  # noqa: C901, PLR0912 - th
     authorization = ""
     credentials_at: tuple[int, int] | None = None
     for header in headers:
-        if header[:1] in (b" ", b"\t"):
-            return Flaw.FOLDED
         match = _HEADER.fullmatch(header)
         if match is None:
-            return Flaw.HEADER
-        name, value = match[1].lower(), match[2].strip(b" \t")
+            return Flaw.FOLDED if header[:1] in (b" ", b"\t") else Flaw.HEADER
+        name = match[1].lower()
+        if name not in _LOOKED_AT:
+            at += len(header) + 2
+            continue
+        value = match[2].strip(b" \t")
         if name == b"host":
             if host_at is not None:
                 return Flaw.HOSTS

@@ -193,7 +193,7 @@ class Pairing:
         arrival.patience.begins(
             self._limits.dial_timeout, partial(self._refusing.refuse, arrival, info, upstream.too_late())
         )
-        reached = await upstream.dial()
+        reached = await upstream.dial(arrival.patience.scope.deadline)
         if isinstance(reached, Failure):
             self._refusing.refuse(arrival, info, reached)
             return
