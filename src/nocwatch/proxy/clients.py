@@ -9,11 +9,11 @@ Always holds: what is recorded is bounded, and nothing of it is secret: a certif
 from __future__ import annotations
 
 import hashlib
-import ssl
 
 import msgspec
 
 from nocwatch.proxy.failure import Failure
+from nocwatch.proxy.secured import Secured
 from nocwatch.proxy.tls_settings import STATION, ListenerTls
 from nocwatch.proxy.x509 import read_certificate
 
@@ -29,9 +29,9 @@ class ShownCertificate(msgspec.Struct, frozen=True, kw_only=True):
     not_after_s: int | None = None
 
 
-def shown_by(station: ssl.SSLSocket) -> ShownCertificate | None:
+def shown_by(station: Secured) -> ShownCertificate | None:
     """The certificate that a station showed; None where it showed none."""
-    der = station.getpeercert(binary_form=True)
+    der = station.peer_certificate()
     if not der:
         return None
     try:

@@ -21,6 +21,7 @@ from nocwatch.proxy import sockets, tls
 from nocwatch.proxy.addresses import Address, Place, in_order
 from nocwatch.proxy.failure import Failure
 from nocwatch.proxy.handshake import RequestHead
+from nocwatch.proxy.secured import Secured
 from nocwatch.proxy.settings import Limits, Target, UpstreamSettings
 from nocwatch.proxy.x509 import Certificate, read_certificate
 
@@ -206,7 +207,7 @@ class Upstream:
                         f"the certificate of the central system {self.name} is not a pinned one",
                     )
         except ssl.SSLError as error:
-            why = getattr(error, "verify_message", "") or error.reason or "TLS failed"
+            why = getattr(error, "verify_message", "") or getattr(error, "reason", "") or "the CSMS left"
             return Failure(
                 502, "upstream_tls", f"no secure connection to the central system {self.name}: {why}"
             )
@@ -218,8 +219,8 @@ class Upstream:
             raise
         return sock
 
-    def _is_who_it_should_be(self, sock: ssl.SSLSocket) -> bool:
-        seen = sock.getpeercert(binary_form=True) or b""
+    def _is_who_it_should_be(self, sock: Secured) -> bool:
+        seen = sock.peer_certificate() or b""
         if seen != self._seen or self.certificate is None:
             try:
                 self.certificate = read_certificate(seen)

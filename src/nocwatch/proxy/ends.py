@@ -11,8 +11,8 @@ import socket
 import ssl
 from collections.abc import Callable
 
-from nocwatch.proxy import sockets
 from nocwatch.proxy.recorder import LinkInfo
+from nocwatch.proxy.secured import Secured
 
 SIDES = ("station", "csms")
 """By ``End.side``."""
@@ -94,9 +94,8 @@ class End:
         self.recv: Callable[[int], bytes] = sock.recv
         self.send: Callable[[bytes], int] = sock.send
         self.plain = self.calm = True
-        if isinstance(sock, ssl.SSLSocket):
+        if isinstance(sock, Secured):
             self.plain = self.calm = False
-            self.recv, self.send = sockets.plain_calls(sock)
 
     def read_first(self, glued: bytes) -> None:
         """What came with the head is what this end reads next, before all that its socket still has."""

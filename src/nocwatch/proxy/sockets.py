@@ -9,10 +9,10 @@ from __future__ import annotations
 import socket
 import ssl
 import struct
-from collections.abc import Callable
 
 import trio
 
+from nocwatch.proxy.secured import Secured
 from nocwatch.proxy.settings import Limits
 
 READ_SIZE = 16 << 10
@@ -39,37 +39,23 @@ def tune(sock: socket.socket, limits: Limits) -> None:
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(limits.user_timeout * 1000))
 
 
-async def secure(
-    sock: socket.socket, context: ssl.SSLContext, server_hostname: str | None = None
-) -> ssl.SSLSocket:
+async def secure(sock: socket.socket, context: ssl.SSLContext, server_hostname: str | None = None) -> Secured:
     """The TLS handshake; the server's side where no host name is given. The socket is closed when it fails.
 
     Raises:
         OSError: the peer left, or TLS did not come about (``ssl.SSLError``).
     """
     try:
-        wrapped = context.wrap_socket(
-            sock,
-            server_side=server_hostname is None,
-            server_hostname=server_hostname,
-            do_handshake_on_connect=False,
-        )
+        wrapped = Secured(sock, context, server_hostname)
     except BaseException:
         sock.close()
         raise
     try:
-        while True:
-            try:
-                wrapped.do_handshake()
-            except ssl.SSLWantReadError:
-                await trio.lowlevel.wait_readable(wrapped)
-            except ssl.SSLWantWriteError:
-                await trio.lowlevel.wait_writable(wrapped)
-            else:
-                return wrapped
+        await wrapped.handshake()
     except BaseException:
         wrapped.close()
         raise
+    return wrapped
 
 
 async def receive(sock: socket.socket) -> bytes:
@@ -132,52 +118,12 @@ async def farewell(sock: socket.socket, last: bytes = b"") -> None:
 def end_sending(sock: socket.socket) -> None:
     """FIN, after TLS's close_notify where there is TLS and it can be sent without harm.
 
-    OpenSSL's shutdown also reads, and throws away what it reads when it is data: so with bytes waiting the FIN goes
-    bare, which every peer must understand as well.
-
     Raises:
         OSError: the connection is broken.
     """
-    if isinstance(sock, ssl.SSLSocket):
-        try:
-            if sock.pending() == 0 and not _has_unread(sock):
-                sock.unwrap()
-        except (OSError, ValueError):
-            pass  # WantRead: the peer's own close_notify is not there yet; anything else: the FIN says it all
-    socket.socket.shutdown(sock, socket.SHUT_WR)
-
-
-def _has_unread(sock: socket.socket) -> bool:
-    try:
-        return bool(socket.socket.recv(sock, 1, socket.MSG_PEEK))
-    except BlockingIOError:
-        return False
-
-
-def plain_calls(sock: ssl.SSLSocket) -> tuple[Callable[[int], bytes], Callable[[bytes], int]]:
-    """``recv`` and ``send`` of a TLS socket that behave as those of a plain one.
-
-    Both say BlockingIOError where TLS wants to read or write first. Python's ssl reports a RST as an orderly end; so the
-    kernel is asked before OpenSSL is, which also makes the usual "nothing there" cheaper than OpenSSL's.
-    """
-    peek = super(ssl.SSLSocket, sock).recv
-    pending, read, write = sock.pending, sock.recv, sock.send
-
-    def receive_some(size: int) -> bytes:
-        if not pending():
-            peek(1, socket.MSG_PEEK)
-        try:
-            return read(size)
-        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            raise BlockingIOError from None
-
-    def send_some(data: bytes) -> int:
-        try:
-            return write(data)
-        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            raise BlockingIOError from None
-
-    return receive_some, send_some
+    if isinstance(sock, Secured):
+        sock.say_goodbye()
+    sock.shutdown(socket.SHUT_WR)
 
 
 def reset(sock: socket.socket) -> None:
