@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -500,3 +501,31 @@ def test_a_sentence_with_a_time_in_it_is_shown_in_the_pages_zone_and_only_once()
         alerts.with_times("until 2026-11-21T10:02:11.000000Z: x", show) == "until 2026-11-21 11:02:11 CET: x"
     )
     assert not alerts.tells_time("Six of seven are online.")
+
+
+NOON_NS = 1_790_000_000 * SECOND_NS
+
+
+def test_a_running_session_shows_the_sum_of_its_curve_and_doubts_a_register_that_fell() -> None:
+    """Its record is told once a minute: a tile of a minute ago beside a curve of now contradicts it."""
+    told = Session(
+        id="s",
+        station="CP1",
+        started_at_ns=NOON_NS - 3 * MINUTE_NS,
+        changed_at_ns=NOON_NS - MINUTE_NS,
+        energy_wh=1910.0,
+        power_w=54_600.0,
+        phase=Milestone.CHARGING,
+    )
+    samples = [
+        StoredSample(at_ns=NOON_NS - 50 * SECOND_NS, station="CP1", energy_wh=1950.0, implausible="fell"),
+        StoredSample(at_ns=NOON_NS - 10 * SECOND_NS, station="CP1", energy_wh=3800.0, power_w=140_000.0),
+        StoredSample(at_ns=NOON_NS - 5 * SECOND_NS, station="CP1"),
+    ]
+    live = sessions.lately(told, samples)
+    energy, _, power = sessions.cards(live, NOON_NS, doubt=sessions.doubtful(samples))
+    assert (energy.figure, energy.note) == ("3.80", "register doubtful: it ran backwards")
+    assert power.figure == "140.0"
+    over = msgspec.structs.replace(told, outcome=Outcome.SUCCESS, stopped_at_ns=NOON_NS)
+    assert sessions.lately(over, samples) is over
+    assert not sessions.doubtful(samples[1:])

@@ -708,3 +708,18 @@ def test_a_station_without_a_clock_keeps_its_energy() -> None:
     play.stop(transaction, 31_000, at="1970-01-01T01:00:00Z")
     assert play.session.energy_wh == 30_000
     assert play.session.started_at_ns > T0_NS
+
+
+def test_a_register_that_fell_on_the_way_is_an_issue_of_the_session_and_zeros_of_a_meter_are_not() -> None:
+    """Otherwise a success of 4.94 kWh stands there without a word beside a curve that says something else."""
+    for readings, doubted in (((1000, 2000, 1200, 1700), True), ((1000, 2000, 0, 0, 2500), False)):
+        play = Play().begin()
+        play.authorize("TAG")
+        play.status(1, "Preparing")
+        transaction = play.start(1, "TAG", 1000)
+        play.status(1, "Charging")
+        for reading in readings:
+            play.wait(60)
+            play.meter(1, reading, transaction)
+        said = [each.text for each in play.session.issues if "ran backwards" in each.text]
+        assert bool(said) is doubted, readings

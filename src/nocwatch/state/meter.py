@@ -113,6 +113,11 @@ def end(meter: Meter, value: float | None, at_ns: int, gate: Gate) -> str:
     return why
 
 
+def began_anew(meter: Meter) -> bool:
+    """Whether a register fell on the way, went on from there and rose: its sum is a guess."""
+    return any(track.register.resets and track.register.former is None for track in meter.tracks.values())
+
+
 def energy_wh(meter: Meter, gate: Gate) -> float | None:
     """The energy of the session so far, as all readings together have it; None where they say nothing."""
     track = meter.best

@@ -13,10 +13,11 @@ from nocwatch.state.changes import SessionMetered
 from nocwatch.state.endings import heard_after_end, resumed
 from nocwatch.state.lookup import adopt, sessions_on
 from nocwatch.state.readings import choose
-from nocwatch.state.session import SessionState
+from nocwatch.state.session import SessionState, issue
 from nocwatch.state.statuses import charging
 from nocwatch.state.tracker import Tracker, usable
 
+REGISTER_FELL = "The energy register ran backwards on the way: the energy is doubtful."
 BEFORE_START_NS = 60 * SECOND_NS
 """Samples this much older than the start are of another time: stations flood their backlog at the first connect."""
 
@@ -34,6 +35,8 @@ def on_metered(tracker: Tracker, event: Metered) -> None:
             why = meter.sample(session.meter, readings, when_ns, gate)
             if power is None and not why and readings.register_wh is not None:
                 power = meter.power_w(session.meter)
+        if meter.began_anew(session.meter):
+            issue(session, REGISTER_FELL, when_ns, event.frame)
         energy = meter.energy_wh(session.meter, gate)
         _goes_on(tracker, session, event, when_ns)
         if session.open:

@@ -98,13 +98,14 @@ class SessionPages:
             return await console.page(
                 request, "message.html", "Sessions", {"title": f"No session {session_id}", "text": text}, 404
             )
+        session = sessions.lately(session, samples)
         curve = sessions.curve(session, samples)
         rows = frames.rows(page.items)
         proofs = {ref for each in (*session.blame_evidence, *session.issues) for ref in each.frames}
         context = {
             "session": session,
             "banner": sessions.banner(session),
-            "cards": sessions.cards(session, console.services.now_ns()),
+            "cards": sessions.cards(session, console.services.now_ns(), doubt=sessions.doubtful(samples)),
             "steps": sessions.steps(session),
             "curve": curve,
             "sketch": sessions.sketch(curve) if curve else "",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
+
+import msgspec
 
 from nocwatch.console.views import words
 from nocwatch.console.views.looks import OUTCOMES
@@ -134,11 +136,29 @@ def banner(session: Session) -> Banner:
     return Banner(css, icon, session.outcome.value.capitalize(), why, live=False)
 
 
-def cards(session: Session, now_ns: int, price: str = "") -> list[Card]:
-    """What is known, and nothing else."""
+def lately(session: Session, samples: Sequence[StoredSample]) -> Session:
+    """A session under way with the numbers of its newest reading: its record is told once a minute, and the curve shows them all."""
+    if session.over:
+        return session
+    energy = next((each.energy_wh for each in reversed(samples) if each.energy_wh is not None), None)
+    power = next((each.power_w for each in reversed(samples) if each.power_w is not None), None)
+    return msgspec.structs.replace(
+        session,
+        energy_wh=session.energy_wh if energy is None else energy,
+        power_w=session.power_w if power is None else power,
+    )
+
+
+def doubtful(samples: Iterable[StoredSample]) -> bool:
+    """Whether the register ran backwards on the way: then no sum of it is to be billed from."""
+    return any(each.implausible == "fell" for each in samples)
+
+
+def cards(session: Session, now_ns: int, price: str = "", doubt: bool = False) -> list[Card]:
+    """What is known, and nothing else. ``doubt``: the register is not to be believed."""
     length_ns = duration_ns(session, now_ns)
     found = [
-        _energy_card(session),
+        _energy_card(session, doubt),
         Card(
             "Duration",
             words.clock(length_ns),
@@ -170,11 +190,11 @@ def cards(session: Session, now_ns: int, price: str = "") -> list[Card]:
     return found
 
 
-def _energy_card(session: Session) -> Card:
+def _energy_card(session: Session, doubt: bool) -> Card:
     if session.energy_wh is None:
         return Card("Energy", words.UNKNOWN, "", "no meter reading was seen")
-    note = ""
-    if session.meter_start_wh is not None:
+    note = "register doubtful: it ran backwards" if doubt else ""
+    if session.meter_start_wh is not None and not doubt:
         note = f"register {words.number(session.meter_start_wh / 1000, 2)}"
         note += (
             f" → {words.number(session.meter_stop_wh / 1000, 2)} kWh"
