@@ -380,3 +380,19 @@ async def test_system_says_what_to_do_and_folds_its_figures(
     figures = page.partition("<summary>Figures</summary>")[2]
     assert "Pipeline" in figures
     assert "meanings" not in page.lower()
+
+
+async def test_a_flag_as_text_holds_what_a_vendor_needs(client: httpx2.AsyncClient, network: Network) -> None:
+    flag = next(each for each in network.store.flags(FlagFilter()).items if each.rule == "faulted")
+    assert f'href="/flags/{flag.id}/text"' in (await client.get(f"/flags/{flag.id}")).text
+    answer = await client.get(f"/flags/{flag.id}/text")
+    assert answer.headers["content-type"].startswith("text/plain")
+    assert answer.text.startswith(flag.summary)
+    for said in (
+        f"Station: {flag.station}",
+        flag.evidence[0].text,
+        "station -> CSMS",
+        '"StatusNotification"',
+    ):
+        assert said in answer.text
+    assert (await client.get("/flags/nothing/text")).status_code == 404

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from nocwatch.alerts.alert import Alert, AlertState
@@ -16,6 +16,7 @@ from nocwatch.console.pages.doing import do, silence_until
 from nocwatch.console.shell import Console
 from nocwatch.console.views import alerts as alert_views
 from nocwatch.console.views import frames
+from nocwatch.console.views.casetext import case_text
 from nocwatch.errors import NocwatchError
 from nocwatch.flags import Category, Flag, FlagState, Severity
 from nocwatch.store.values import AlertFilter, FlagFilter, StoredFrame
@@ -75,6 +76,7 @@ class TroublePages:
         return [
             Route("/flags", self.flags),
             Route("/flags/{flag}", self.flag),
+            Route("/flags/{flag}/text", self.flag_text),
             Route("/flags/{flag}/clear", self.clear, methods=["POST"]),
             Route("/alerts", self.alerts),
             Route("/alerts/{alert}", self.alert),
@@ -141,6 +143,22 @@ class TroublePages:
             "error": error,
         }
         return await console.page(request, "flag.html", "Flags", context, status)
+
+    async def flag_text(self, request: Request) -> Response:
+        """The case as plain text, to be copied into a mail."""
+        console, flag_id = self.console, request.path_params["flag"]
+        store = console.archive.store
+
+        def query() -> tuple[Flag | None, list[StoredFrame]]:
+            flag = store.flag(flag_id)
+            refs = [ref for each in flag.evidence for ref in each.frames][:PROOFS_MAX] if flag else []
+            return flag, _with_calls(refs, store.frames_by_ref)
+
+        flag, proof = await console.archive.read(query)
+        if flag is None:
+            return PlainTextResponse(f"There is no flag {flag_id}.\n", 404)
+        place = console.services.places.place(flag.station) if flag.station else None
+        return PlainTextResponse(case_text(flag, place, proof))
 
     async def clear(self, request: Request) -> Response:
         async def act(flag: str, by: str, note: str) -> Flag | None:

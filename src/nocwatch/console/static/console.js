@@ -352,6 +352,18 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  try {
+    const answer = await fetch(button.dataset.copy);
+    await navigator.clipboard.writeText(await answer.text());
+    put(button, "Copied");
+  } catch {
+    location.href = button.dataset.copy; // no clipboard on a page without https: the text itself can be copied
+  }
+});
+
 document.addEventListener("click", (event) => {
   if (event.target.closest("a, button, input, select, summary, label")) return;
   const row = event.target.closest("tr[data-href]");
