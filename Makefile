@@ -11,6 +11,7 @@ STAMP := $(VENV)/.installed
 help:
 	@echo "make run                        the demo: a charging network works, breaks and is noticed; console on http://127.0.0.1:8480"
 	@echo "make run UPSTREAM=ws://csms:80  nocwatch before a real CSMS; point the chargers at port 9000"
+	@echo "make run CONSOLE=127.0.0.1:8580 RUN='--set relay.status=127.0.0.1:9565'  other addresses, any option"
 	@echo "make test                       all tests; those of real servers where they are installed (make servers)"
 	@echo "make setup | lint | servers | bench | soak | autobahn | fuzz | docs | lock"
 
@@ -25,9 +26,9 @@ $(STAMP): requirements.lock pyproject.toml
 
 run: setup
 ifdef UPSTREAM
-	$(BIN)/nocwatch run --upstream $(UPSTREAM)
+	$(BIN)/nocwatch run --upstream $(UPSTREAM) $(if $(CONSOLE),--set console.listen=$(CONSOLE)) $(RUN)
 else
-	$(BIN)/nocwatch demo
+	$(BIN)/nocwatch demo $(if $(CONSOLE),--set console.listen=$(CONSOLE)) $(RUN)
 endif
 
 test: setup

@@ -127,9 +127,14 @@ def demo(
     stations: Annotated[int, typer.Option(help="How many simulated stations.")] = 24,
     speed: Annotated[float, typer.Option(help="How much quicker than life they behave.")] = 1.0,
     seed: Annotated[int, typer.Option(help="The same seed gives the same fleet and the same troubles.")] = 1,
-    data: Annotated[Path, typer.Option("--data", metavar="DIR", help="Folder for the demo's data.")] = Path(
-        "data/demo"
-    ),
+    data: Annotated[
+        Path,
+        typer.Option(
+            "--data",
+            metavar="DIR",
+            help="Folder for the demo's data. Each run begins anew; that of the run before is kept as DIR.previous.",
+        ),
+    ] = Path("data/demo"),
     assignments: SetOption = None,
     verbose: VerboseOption = False,
 ) -> None:
