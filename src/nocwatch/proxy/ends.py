@@ -61,12 +61,14 @@ class End:
         queued: it used up its turn, and stands in the queue for the next.
         plain: no TLS.
         calm: plain, and none of the above: the hot loop need look no further.
+        is_drained: whether a read that gave something has emptied the socket; of a TLS end only.
     """
 
     __slots__ = (
         "calm",
         "eof",
         "fd",
+        "is_drained",
         "key",
         "link",
         "out",
@@ -94,8 +96,10 @@ class End:
         self.recv: Callable[[int], bytes] = sock.recv
         self.send: Callable[[bytes], int] = sock.send
         self.plain = self.calm = True
+        self.is_drained: Callable[[], bool] | None = None
         if isinstance(sock, Secured):
             self.plain = self.calm = False
+            self.is_drained = sock.is_drained
 
     def read_first(self, glued: bytes) -> None:
         """What came with the head is what this end reads next, before all that its socket still has."""

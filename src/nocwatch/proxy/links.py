@@ -108,7 +108,7 @@ class Links:
             each.peer = each.out = None
             each.eof, each.calm = True, False
             # Bound methods of the socket: without them it goes at once, not with the next garbage collection.
-            del each.recv, each.send
+            del each.recv, each.send, each.is_drained
             try:
                 if each is reset:
                     sockets.reset(each.sock)

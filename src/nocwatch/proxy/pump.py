@@ -217,10 +217,13 @@ class Pump:
         if end.out is not None:
             self._flush(end)
         if event != _OUT or not end.plain:
-            self._carry(end)
+            self._carry(end, ends=bool(event & ~_CALM))
 
-    def _carry(self, end: End) -> None:
-        """Reads until the socket is empty, the turn is used up, or the peer is full."""
+    def _carry(self, end: End, *, ends: bool = True) -> None:
+        """Reads until the socket is empty, the turn is used up, or the peer is full.
+
+        ``ends``: the peer may have ended its sending, which only another read tells.
+        """
         for _ in range(self._quota):
             peer = end.peer
             if peer is None or end.eof or end.stopped or end.queued:
@@ -236,6 +239,8 @@ class Pump:
                 self._left(end)
                 return
             self._pass_on(end, peer, data)
+            if not ends and end.is_drained is not None and end.is_drained():
+                return
         if end.peer is not None and not end.stopped:
             self._queue(end)
 

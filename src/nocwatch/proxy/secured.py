@@ -27,7 +27,7 @@ _WANTS = (ssl.SSLWantReadError, ssl.SSLWantWriteError)
 class Secured(socket.socket):
     """One end of a TLS connection, after ``handshake``."""
 
-    __slots__ = ("_decrypt", "_encrypt", "_incoming", "_object", "_outgoing", "_owed", "_pending", "_rest")
+    __slots__ = ("_decrypt", "_encrypt", "_incoming", "_object", "_outgoing", "_owed", "_pending", "_rest", "_short")
 
     def __init__(self, sock: socket.socket, context: ssl.SSLContext, server_hostname: str | None) -> None:
         """Takes the descriptor over; the socket that is given is of no more use.
@@ -50,6 +50,7 @@ class Secured(socket.socket):
         self._pending = self._object.pending
         self._rest = b""
         self._owed = 0
+        self._short = False
 
     async def handshake(self) -> None:
         """TLS's own.
@@ -87,6 +88,7 @@ class Secured(socket.socket):
                 except _WANTS:
                     pass  # a record that is not whole yet
             while data := super().recv(READ_SIZE):
+                self._short = len(data) < READ_SIZE
                 self._incoming.write(data)
                 try:
                     return self._decrypt(size)
@@ -98,6 +100,10 @@ class Secured(socket.socket):
             if self._outgoing.pending:
                 self._try_to_say()
         return b""
+
+    def is_drained(self) -> bool:
+        """Whether the last read took all that the kernel had, and all of it has been given out: another would block."""
+        return self._short and not self._incoming.pending and not self._pending()
 
     def send(self, data: Any, flags: int = 0) -> int:
         """How many clear bytes are on their way: all that one call encrypted."""
