@@ -1,4 +1,7 @@
-"""The first page: is anything wrong now? Pure."""
+"""The first page: is anything wrong now, in one sentence, and the figures that lead to their lists. Pure.
+
+How nocwatch itself is, in figures, is ``system.py``.
+"""
 
 from __future__ import annotations
 
