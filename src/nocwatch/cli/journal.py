@@ -70,8 +70,11 @@ def verify(
         typer.echo(msgspec.json.encode(result).decode())
     else:
         for finding in result.findings:
-            typer.echo(str(finding))
-        typer.echo(f"{result.blocks} blocks, {result.records} records, {len(result.findings)} findings")
+            typer.echo(finding.words)
+        found = len(result.findings)
+        typer.echo(
+            f"{result.blocks} blocks, {result.records} records, {found} {'finding' if found == 1 else 'findings'}"
+        )
     sys.exit(1 if result.findings else 0)
 
 
@@ -83,6 +86,12 @@ def tail(
     assignments: SetOption = None,
     number: Annotated[int, typer.Option("--number", "-n", metavar="N", min=1, help="How many.")] = 20,
     ticks: Annotated[bool, typer.Option("--ticks", help="With the relay's ticks, one a second.")] = False,
+    key_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Key that tokens are hashed with; the installation's without --journal."
+        ),
+    ] = None,
     output: FormatOption = Format.TEXT,
 ) -> None:
     """The newest frames and link events, decoded; tokens key-hashed, secrets removed."""
@@ -94,11 +103,15 @@ def tail(
     from nocwatch.journal.inspect import tail as newest
     from nocwatch.tap.gate import Gate
     from nocwatch.tap.tap import Tap
+    from nocwatch.trace.replay import REPLAY_KEY
 
     settings = configuration(config, data, assignments)
-    path = journal or settings.journal.path
-    records = newest(path, 4 * number)
-    tap = Tap(Gate(privacy_key(Path(settings.privacy.key_file))))
+    records = newest(journal or settings.journal.path, 4 * number)
+    if key_file is None and journal is not None:
+        key = REPLAY_KEY  # a journal from anywhere, such as an imported one, has no installation
+    else:
+        key = privacy_key(key_file or Path(settings.privacy.key_file))
+    tap = Tap(Gate(key))
     last: deque[Sighting] = deque(maxlen=number)
     for record in records:
         last.extend(each for each in tap.feed(record) if ticks or not isinstance(each, Tick))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nocwatch.errors import ConfigurationError
+from nocwatch.errors import ConfigurationError, Problem
 from nocwatch.options import Format, FormatOption
+
+if TYPE_CHECKING:
+    from nocwatch.detectors.rules import Rule
 
 app = typer.Typer(help="The rules that decide what is a flag.", no_args_is_help=True)
 FolderArgument = Annotated[
@@ -64,29 +67,35 @@ def list_(folder: FolderArgument = None, output: FormatOption = Format.TEXT) -> 
 
 @app.command()
 def check(folder: FolderArgument = None, output: FormatOption = Format.TEXT) -> None:
-    """file:line:key of each mistake. Status 2 where there is any."""
+    """file:line:key of each mistake, tests whose files are missing among them. Status 2 where there is any."""
     from nocwatch.detectors.rules import load_rules
+    from nocwatch.trace.ruletests import missing_files
 
+    problems: list[Problem] = []
+    rules: list[Rule] = []
     try:
         rules = load_rules(_folder(folder))
+        problems = [problem for rule in rules for problem in missing_files(rule)]
+        if not rules:
+            problems = [
+                Problem(
+                    str(_folder(folder)), 0, "", "there is no rule in it: rules are files *.yaml or *.yml"
+                )
+            ]
     except ConfigurationError as error:
-        if output is Format.JSON:
-            _json(
-                {
-                    "problems": [
-                        {"file": each.file, "line": each.line, "key": each.key, "message": each.message}
-                        for each in error.problems
-                    ]
-                }
-            )
-        else:
-            for problem in error.problems:
-                typer.echo(str(problem), err=True)
-        sys.exit(2)
+        problems = error.problems
     if output is Format.JSON:
-        _json({"problems": [], "rules": len(rules)})
+        told = [
+            {"file": each.file, "line": each.line, "key": each.key, "message": each.message}
+            for each in problems
+        ]
+        _json({"problems": told} if problems else {"problems": [], "rules": len(rules)})
     else:
-        typer.echo(f"all is well: {len(rules)} rules")
+        for problem in problems:
+            typer.echo(str(problem), err=True)
+        if not problems:
+            typer.echo(f"all is well: {len(rules)} {'rule' if len(rules) == 1 else 'rules'}")
+    sys.exit(2 if problems else 0)
 
 
 @app.command()

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from nocwatch.cli.replaying import moment
+from nocwatch.errors import NocwatchError
 from nocwatch.options import ConfigOption, DataOption, SetOption, configuration
 
 app = typer.Typer(
@@ -38,9 +39,28 @@ def export(
     settings = configuration(config, data, assignments)
     gate = Gate(privacy_key(Path(settings.privacy.key_file)))
     from_ns, until_ns = moment(from_, "--from"), moment(until, "--until")
+    if from_ns is not None and until_ns is not None and from_ns > until_ns:
+        raise NocwatchError("--from is after --until")
+    found = 0
     for line in export_journal(settings.journal.path, gate, station, from_ns, until_ns, links=links):
         sys.stdout.buffer.write(msgspec.json.encode(line) + b"\n")
+        found += 1
     sys.stdout.flush()
+    if not found:
+        typer.echo(f"nocwatch: no frames match; {_reach(settings.journal.path)}", err=True)
+        sys.exit(1)
+
+
+def _reach(journal: Path) -> str:
+    from nocwatch.journal.inspect import stat
+    from nocwatch.moments import rfc3339
+
+    times = [(each.oldest_ns, each.newest_ns) for each in stat(journal)]
+    oldest = min((first for first, _ in times if first is not None), default=None)
+    newest = max((last for _, last in times if last is not None), default=None)
+    if oldest is None or newest is None:
+        return "the journal is empty"
+    return f"the journal reaches from {rfc3339(oldest)} to {rfc3339(newest)}"
 
 
 @app.command("import")
@@ -50,7 +70,7 @@ def import_(
         Path, typer.Option(metavar="DIR", help="The journal folder to make; it must not exist.")
     ],
 ) -> None:
-    """Traces as a journal of their own, for ``nocwatch replay`` or a watch that looks at nothing else."""
+    """Traces as a journal of their own, for nocwatch replay or a watch that looks at nothing else."""
     from nocwatch.trace.writing import import_traces
 
     records = import_traces(files, journal)

@@ -21,8 +21,8 @@ A detector looks for one kind of trouble; a rule (rules/README.md) says with whi
 flag says what is wrong in a sentence with numbers, shows its evidence (frames, sessions), names whose fault it looks like and what to do.
 
 A flag has a *state* that can get well (a station that is back), or it is an *event*: then it clears after the rule's `clear_after`, or when a
-person resolves it. Replayed (late) data raises flags that are marked late and page nobody. Maintenance (registry) keeps the detectors quiet
-that say so below; a state that outlasts its window is raised at the window's end. What a person has resolved stays resolved while
+person clears it. Replayed (late) data raises flags that are marked late and page nobody. Maintenance (registry) keeps the detectors quiet
+that say so below; a state that outlasts its window is raised at the window's end. What a person has cleared stays cleared while
 the same trouble lasts.
 
 *Station* detectors need the records of one station, *fleet* detectors look across stations. A flag can hang below another one that explains

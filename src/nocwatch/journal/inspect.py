@@ -68,6 +68,22 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     records: int
     what: str
 
+    @property
+    def words(self) -> str:
+        """``lane-0/….seg at 99508: 1 record damaged (checksum)``."""
+        records = f"{self.records} {'record' if self.records == 1 else 'records'}"
+        where = f"{self.segment} at {self.offset}"
+        if self.what == "hole":
+            return f"{where}: {records} missing"
+        if self.what == "unclean_start":
+            return f"{where}: the writer before ended unasked; what it had not written is lost"
+        if self.what == "foreign":
+            return f"{where}: from here on another writer's journal"
+        if self.what == "torn":
+            return f"{where}: {self.bytes} bytes of a write that was cut short"
+        lost = f"{records} damaged" if self.records else f"{self.bytes} bytes damaged"
+        return f"{where}: {lost} ({self.what.replace('_', ' ')})"
+
 
 class Verification(msgspec.Struct, frozen=True, kw_only=True):
     """What ``verify`` read and what it found."""

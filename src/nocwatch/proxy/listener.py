@@ -152,7 +152,12 @@ def bind(address: str, key: str, *, shared: bool = False) -> socket.socket:
     except OSError as error:
         if sock is not None:
             sock.close()
-        why = "another program listens there" if error.errno == errno.EADDRINUSE else error.strerror
+        why = error.strerror
+        if error.errno == errno.EADDRINUSE:
+            other = (
+                "'relay.listen=[{address: \"HOST:PORT\"}]'" if key == "relay.listen" else f"{key}=HOST:PORT"
+            )
+            why = f"another program listens there; end it, or take another address: --set {other}"
         raise NocwatchError(f"{key}: cannot listen on {address}: {why}") from None
     return sock
 

@@ -163,9 +163,10 @@ class Uplink:
                 finally:
                     with trio.CancelScope(shield=True):
                         await trio.aclose_forcefully(stream)
-        except* ConnectionRejected:
+        except* ConnectionRejected as rejected:
             self.counters["rejected"] += 1
-            log.info("refused by the CSMS", station=self.profile.identity)
+            status = [getattr(each, "status_code", None) for each in rejected.exceptions]
+            log.info("refused", station=self.profile.identity, status=status[0])
         except* (
             OSError,
             HandshakeError,

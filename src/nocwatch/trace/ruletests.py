@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from pathlib import Path
 
 import msgspec
 
-from nocwatch.detectors.rules import Rule
+from nocwatch import documents
+from nocwatch.detectors.rules import Rule, RuleTest
+from nocwatch.errors import NocwatchError, Problem
 from nocwatch.flags import FlagState
 from nocwatch.moments import SECOND_NS
 from nocwatch.registry.load import load_registry
@@ -28,41 +31,53 @@ class RuleOutcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def run_rule_tests(rule: Rule) -> list[RuleOutcome]:
-    """Replays each trace with this rule alone, and counts the flags it raises.
+    """Replays each trace with this rule alone, and counts the flags it raises. A test that cannot be run does not hold."""
+    return [_run(rule, test, Path(rule.file).parent) for test in rule.tests]
 
-    Raises:
-        NocwatchError: a trace or registry that cannot be read, with its place.
-    """
-    folder = Path(rule.file).parent
+
+def missing_files(rule: Rule) -> list[Problem]:
+    """Traces and registries that a rule's tests name and that are not there."""
+    document = documents.read(Path(rule.file))
+    return [
+        document.problem(("tests", index, key), f"{Path(rule.file).parent / name}: there is no such file")
+        for index, test in enumerate(rule.tests)
+        for key, name in (("trace", test.trace), ("registry", test.registry))
+        if name is not None and not (Path(rule.file).parent / name).exists()
+    ]
+
+
+def _run(rule: Rule, test: RuleTest, folder: Path) -> RuleOutcome:
     gate = Gate(REPLAY_KEY)
-    outcomes = []
-    for test in rule.tests:
-        places = load_registry(folder / test.registry, gate.token).places if test.registry else Places()
-        trace = folder / test.trace
+    raised: dict[str, str] = {}
+    trace = folder / test.trace
+    try:
+        places = _places(folder / test.registry, gate) if test.registry else Places()
         until_ns = _last_ns(trace, gate) + round(test.run_on * SECOND_NS)
-        results = replay(read_traces([trace], gate, until_ns), [rule], places)
-        raised: dict[str, str] = {}
-        for result in results:
+        for result in replay(read_traces([trace], gate, until_ns), [rule], places):
             if (
                 result["kind"] == "flag"
                 and result["rule"] == rule.name
                 and result["state"] == FlagState.RAISED
             ):
                 raised.setdefault(result["id"], result["summary"])
-        told = f"raised {len(raised)}, wanted {test.raises}"
-        if raised:
-            told += ": " + "; ".join(raised.values())
-        outcomes.append(
-            RuleOutcome(
-                rule=rule.name,
-                trace=test.trace,
-                holds=len(raised) == test.raises,
-                expected=test.raises,
-                raised=len(raised),
-                told=told,
-            )
-        )
-    return outcomes
+    except NocwatchError as error:
+        return _outcome(rule, test, raised, f"cannot be replayed: {error}", holds=False)
+    told = f"raised {len(raised)}, wanted {test.raises}"
+    if raised:
+        told += ": " + "; ".join(raised.values())
+    return _outcome(rule, test, raised, told, holds=len(raised) == test.raises)
+
+
+def _outcome(rule: Rule, test: RuleTest, raised: Sized, told: str, *, holds: bool) -> RuleOutcome:
+    return RuleOutcome(
+        rule=rule.name, trace=test.trace, holds=holds, expected=test.raises, raised=len(raised), told=told
+    )
+
+
+def _places(registry: Path, gate: Gate) -> Places:
+    if not registry.exists():
+        raise NocwatchError(f"{registry}: there is no such file")
+    return load_registry(registry, gate.token).places
 
 
 def _last_ns(trace: Path, gate: Gate) -> int:

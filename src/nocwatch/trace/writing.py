@@ -7,6 +7,7 @@ imported journal holds unmasked frames and link records, so that everything that
 from __future__ import annotations
 
 import fnmatch
+import shutil
 import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -93,8 +94,20 @@ def import_traces(files: Sequence[Path], journal: Path) -> int:
     Raises:
         NocwatchError: the folder exists already, or a file cannot be read (file:line).
     """
-    if journal.exists() and any(journal.iterdir()):
+    if journal.exists() and (not journal.is_dir() or any(journal.iterdir())):
         raise NocwatchError(f"{journal}: there is something already; name a folder that does not exist")
+    was_there = journal.exists()
+    try:
+        return _import(files, journal)
+    except BaseException:
+        # Half a journal is of no use, and would be in the way of the next try.
+        shutil.rmtree(journal, ignore_errors=True)
+        if was_there:
+            journal.mkdir(mode=0o700, parents=True)
+        raise
+
+
+def _import(files: Sequence[Path], journal: Path) -> int:
     written = 0
     with Writer(
         journal, 0, JournalSettings.model_validate({"path": journal, "keep_for": "36600d"})

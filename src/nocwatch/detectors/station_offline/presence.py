@@ -6,11 +6,12 @@ What always holds: a group's members are the stations that named it last, and ``
 from __future__ import annotations
 
 import msgspec
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from nocwatch.detectors.base import Context, Settings
+from nocwatch.errors import MisplacedError
 from nocwatch.moments import SECOND_NS
-from nocwatch.quantities import Duration
+from nocwatch.quantities import Duration, duration_text
 
 
 class StationOfflineSettings(Settings):
@@ -23,6 +24,19 @@ class StationOfflineSettings(Settings):
         description="Stations of a group that dropped no further apart than this dropped for one reason.",
     )
     group_stations_min: int = Field(default=2, ge=2, description="Fewer stations than this are no group.")
+
+    @model_validator(mode="after")
+    def _critical_comes_later(self) -> StationOfflineSettings:
+        if self.critical_after < self.after:
+            raise MisplacedError(
+                [
+                    (
+                        ("critical_after",),
+                        f"this is before after ({duration_text(self.after)}), and must not be",
+                    )
+                ]
+            )
+        return self
 
 
 class Presence(msgspec.Struct):
