@@ -250,3 +250,15 @@ async def test_routing_is_by_listener_by_path_and_by_station() -> None:
                 await station.send_all(REQUEST.replace(b"/ocpp/CP1", path))
                 await csms.welcome()
                 assert await read_head(station) == ANSWER
+
+
+async def test_an_address_needs_no_resolver(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a machine that starves, the wait for one would be blamed on the CSMS."""
+
+    async def refuse(*_: object, **__: object) -> Any:
+        raise AssertionError("the resolver was asked for an address")
+
+    async with listening_csms() as csms, running(settings_for(csms.port)) as (relay, _):
+        monkeypatch.setattr(trio.socket, "getaddrinfo", refuse)
+        relay._pairing.upstreams[0]._places[0].failed()
+        await comes_to(relay, csms)

@@ -82,8 +82,8 @@ class Place(Health):
     def __init__(self, target: Target) -> None:
         super().__init__()
         self.target = target
-        self._addresses: list[Address] = []
-        self._fresh_until = float("-inf")
+        self._addresses = _numeric(target)
+        self._fresh_until = float("inf") if self._addresses else float("-inf")
         self._resolving = trio.Lock()
 
     async def addresses(self) -> list[Address]:
@@ -114,7 +114,26 @@ class Place(Health):
 
     def failed(self) -> None:
         super().failed()
-        self._fresh_until = min(self._fresh_until, trio.current_time() + FRESH_AFTER_FAILURE_S)
+        if self._fresh_until != float("inf"):
+            self._fresh_until = min(self._fresh_until, trio.current_time() + FRESH_AFTER_FAILURE_S)
+
+
+def _numeric(target: Target) -> list[Address]:
+    """The address of a host that is one; none for a name.
+
+    A resolver would say what is known already, after the longest wait when the machine is busiest: blamed on the CSMS.
+    """
+    try:
+        found = socket.getaddrinfo(
+            target.host,
+            target.port,
+            type=socket.SOCK_STREAM,
+            proto=socket.IPPROTO_TCP,
+            flags=socket.AI_NUMERICHOST,
+        )
+    except OSError:
+        return []
+    return [Address(int(family), address) for family, _, _, _, address in found]
 
 
 def in_order(each: Sequence[_H]) -> list[_H]:
