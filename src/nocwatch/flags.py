@@ -55,12 +55,14 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
         at_ns: when it was so, UTC; 0 where no one moment is meant.
         frames: refs of the frames that show it.
         session: id of the session that shows it.
+        stations: identities of the stations that it speaks of, where the flag has not one station.
     """
 
     text: str
     at_ns: int = 0
     frames: tuple[str, ...] = ()
     session: str | None = None
+    stations: tuple[str, ...] = ()
 
 
 class FlagState(StrEnum):

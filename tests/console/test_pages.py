@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from tests.support.console_data import Network
 
+from nocwatch.flags import Evidence
 from nocwatch.frames import Kind
 from nocwatch.moments import DAY_NS, SECOND_NS
 from nocwatch.network import Station
@@ -396,3 +397,52 @@ async def test_a_flag_as_text_holds_what_a_vendor_needs(client: httpx2.AsyncClie
     ):
         assert said in answer.text
     assert (await client.get("/flags/nothing/text")).status_code == 404
+
+
+async def test_a_flag_of_two_stations_says_of_each_frame_whose_it_is_and_opens_calls_with_their_answers(
+    client: httpx2.AsyncClient, network: Network
+) -> None:
+    first, second = "CP-HAF-001", "CP-DEP-002"
+    start = {"connectorId": 1, "idTag": "h:1", "meterStart": 10}
+    calls = [
+        network.frame(each, network.now, True, [2, each, "StartTransaction", start])
+        for each in (first, second)
+    ]
+    answers = [
+        network.frame(each, network.now, False, [3, each, {"transactionId": 7}], answers=call)
+        for each, call in zip((first, second), calls, strict=True)
+    ]
+    flag = next(flag for flag in network.store.flags(FlagFilter()).items if flag.rule == "faulted")
+    evidence = tuple(
+        Evidence(text=f"Transaction at {each}.", frames=(answer,), stations=(each,))
+        for each, answer in zip((first, second), answers, strict=True)
+    )
+    network.flag(
+        msgspec.structs.replace(flag, id="two", rule="cloned", key="h:1", station=None, evidence=evidence)
+    )
+    network.keep()
+    page = (await client.get("/flags/two")).text
+    for each, call in zip((first, second), calls, strict=True):
+        assert f'<a class="ref" href="/stations/{each}">{network.places.place(each).name}</a>' in page
+        row = page.partition(f'id="f-{call}"')[2].partition("</li>")[0]
+        assert "<details open>" in row
+        assert f'<a href="/stations/{each}">' in row
+        assert f"{each} station -> CSMS [{call}]" in (await client.get("/flags/two/text")).text
+
+
+async def test_the_same_before_is_of_the_same_subject_and_earlier(
+    client: httpx2.AsyncClient, network: Network
+) -> None:
+    flag = next(flag for flag in network.store.flags(FlagFilter()).items if flag.rule == "faulted")
+    hour = 3600 * 10**9
+    for name, more in (
+        ("earlier", {"onset_at_ns": flag.onset_at_ns - 5 * hour}),
+        ("newer", {"onset_at_ns": flag.onset_at_ns + hour}),
+        ("elsewhere", {"onset_at_ns": flag.onset_at_ns - 5 * hour, "connector": 7}),
+    ):
+        network.flag(msgspec.structs.replace(flag, id=name, summary=f"The {name} one.", **more))
+    network.keep()
+    before = (await client.get(f"/flags/{flag.id}")).text.partition("The same before")[2]
+    assert "The earlier one." in before
+    assert "The newer one." not in before
+    assert "The elsewhere one." not in before

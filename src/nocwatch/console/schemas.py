@@ -15,6 +15,7 @@ _EVIDENCE: Schema = {
             "at": {"type": ["string", "null"]},
             "frames": {"type": "array"},
             "session": {"type": ["string", "null"]},
+            "stations": {"type": "array", "items": {"type": "string"}},
         },
     },
 }

@@ -26,6 +26,7 @@ def evidence_json(evidence: Evidence) -> Json:
         "at": _time(evidence.at_ns or None),
         "frames": list(evidence.frames),
         "session": evidence.session,
+        "stations": list(evidence.stations),
     }
 
 

@@ -24,8 +24,10 @@ from nocwatch.store.values import AlertFilter, FlagFilter, StoredFrame
 ROWS = 100
 PROOFS_MAX = 40
 """Frames that are shown beside a flag; evidence names a handful."""
-PROOFS_OPEN = 3
-"""Of them those that stand open; the others unfold by a click."""
+PROOFS_OPEN = 6
+"""Of them those that stand open, a call and its answer each; the others unfold by a click."""
+FORMER_READ = 200
+"""Earlier flags of the rule that are looked through for those of the same subject."""
 
 
 def wanted_flags(address: Address, now_ns: int, default_range: str = "7d") -> tuple[FlagFilter, str]:
@@ -111,8 +113,10 @@ class TroublePages:
             if flag is None:
                 return None, [], [], []
             refs = [ref for each in flag.evidence for ref in each.frames][:PROOFS_MAX]
-            same = FlagFilter(station=flag.station, rules=(flag.rule,), order="newest")
-            others = [each for each in store.flags(same, None, 6).items if each.id != flag.id][:5]
+            same = FlagFilter(
+                station=flag.station, rules=(flag.rule,), until_ns=flag.onset_at_ns, order="newest"
+            )
+            others = [each for each in store.flags(same, None, FORMER_READ).items if _earlier(each, flag)][:5]
             return (
                 flag,
                 _with_calls(refs, store.frames_by_ref),
@@ -136,7 +140,8 @@ class TroublePages:
             "frames": rows,
             "page_refs": {row.ref for row in rows},
             "proofs": named,
-            "opened": [row.ref for row in rows if row.ref in named][:PROOFS_OPEN],
+            "opened": [row.ref for row in rows if row.ref in named or row.reply in named][:PROOFS_OPEN],
+            "several": len({row.station for row in rows}) > 1 or flag.station is None,
             "alerts": alerts,
             "others": others,
             "place": console.services.places.place(flag.station) if flag.station else None,
@@ -257,6 +262,15 @@ class TroublePages:
             )
 
         return silence
+
+
+def _earlier(other: Flag, flag: Flag) -> bool:
+    """Whether the other one is the same trouble of the same subject, at an earlier time."""
+    if other.onset_at_ns >= flag.onset_at_ns:
+        return False
+    if flag.station is None:
+        return other.key == flag.key
+    return (other.evse, other.connector) == (flag.evse, flag.connector)
 
 
 def _with_calls(refs: list[str], by_ref: Callable[[list[str]], list[StoredFrame]]) -> list[StoredFrame]:

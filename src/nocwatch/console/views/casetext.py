@@ -36,12 +36,16 @@ def case_text(flag: Flag, place: Place | None, frames: Iterable[StoredFrame]) ->
             f"- {each.text}" + (f" [{', '.join(each.frames)}]" if each.frames else "")
             for each in flag.evidence
         ]
+
+    def whose(frame: StoredFrame) -> str:
+        return "" if frame.station == flag.station else f"{frame.station} "
+
     shown = sorted(frames, key=lambda frame: (frame.at_ns, frame.ref))
     if shown:
         lines += ["", "Frames (UTC)"]
         for frame in shown:
             lines.append(
-                f"{rfc3339(frame.at_ns)} {_ARROWS[int(frame.direction)]} [{frame.ref}] {_payload(frame)}"
+                f"{rfc3339(frame.at_ns)} {whose(frame)}{_ARROWS[int(frame.direction)]} [{frame.ref}] {_payload(frame)}"
             )
     return "\n".join(lines) + "\n"
 

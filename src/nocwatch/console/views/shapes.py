@@ -32,6 +32,7 @@ def evidence(found: tuple[Evidence, ...]) -> list[Document]:
             "at": time(each.at_ns or None),
             "frames": list(each.frames),
             "session": each.session,
+            "stations": list(each.stations),
         }
         for each in found
     ]
