@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import resource
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -23,7 +24,8 @@ from nocwatch.proxy import certificates
 from nocwatch.proxy.dial import Reached, Upstream
 from nocwatch.proxy.failure import Failure
 from nocwatch.proxy.listener import context_of
-from nocwatch.proxy.settings import Limits, UpstreamSettings
+from nocwatch.proxy.mistakes import own_listener
+from nocwatch.proxy.settings import Limits, ListenerSettings, UpstreamSettings
 from nocwatch.store.store import Store
 from nocwatch.tap.gate import Gate
 from nocwatch.watch.files import load_operators_files
@@ -85,6 +87,13 @@ def _files(configuration: Configuration) -> Finding:
 def _disk(configuration: Configuration, folder: Path) -> Finding:
     journal = configuration.journal.path
     existing = next((each for each in (journal, *journal.parents) if each.exists()), folder)
+    if not existing.is_dir():
+        return Finding(
+            "bad",
+            "data folder",
+            f"{existing} is a file, and must be a folder",
+            "Name another folder (--data, or data: in the configuration), or move the file away.",
+        )
     if not os.access(existing, os.W_OK):
         return Finding(
             "bad",
@@ -190,24 +199,31 @@ async def _upstreams(configuration: Configuration) -> list[Finding]:
     if not configuration.relay.upstreams:
         return [
             Finding(
-                "bad",
+                "warning",
                 "CSMS",
-                "none is named",
-                "Say where it is: relay.upstreams in the configuration, or --upstream ws://host:port.",
+                "none is named yet",
+                "Say where it is: relay.upstreams in the configuration, or --upstream ws://host:port, to doctor too.",
             )
         ]
     return [
-        await _upstream(upstream, url)
+        await _upstream(upstream, url, configuration.relay.listen)
         for upstream in configuration.relay.upstreams
         for url in (upstream.url, *upstream.fallbacks)
     ]
 
 
-async def _upstream(settings: UpstreamSettings, url: str) -> Finding:
+async def _upstream(settings: UpstreamSettings, url: str, listeners: Iterable[ListenerSettings]) -> Finding:
     """One place of a CSMS, dialled as the relay does it."""
     what = f"CSMS {settings.name}"
     alone = settings.model_copy(update={"url": url, "fallbacks": ()})
     ((host, port, _, _),) = alone.targets
+    if listener := await own_listener(host, port, listeners):
+        return Finding(
+            "bad",
+            what,
+            f"{host}:{port} leads to {listener}, where nocwatch itself listens: it would dial itself without end",
+            "Name the CSMS by another name or address than the one that stations use.",
+        )
     try:
         upstream = Upstream(alone, Limits(), lambda _upstream, _failure: None)
     except NocwatchError as error:
@@ -220,7 +236,7 @@ async def _upstream(settings: UpstreamSettings, url: str) -> Finding:
             "bad",
             what,
             f"{host}:{port} does not answer within {PATIENCE_S:.0f} s",
-            "Is the address right, and does a firewall stand between?",
+            _UNREACHED,
         )
     if isinstance(outcome, Failure):
         remedy = _OF_TLS if outcome.reason in ("upstream_tls", "upstream_pin") else _UNREACHED
@@ -235,7 +251,10 @@ async def _upstream(settings: UpstreamSettings, url: str) -> Finding:
     return Finding("good", what, said)
 
 
-_UNREACHED = "Stations are answered 502 until it can be reached."
+_UNREACHED = (
+    "Is it running, is host and port right, does a firewall stand between? Ask its people, and try from this machine;"
+    " until then stations are answered 502 or 504 and dial again, and nocwatch needs no restart."
+)
 _OF_TLS = "Stations are answered 502 meanwhile. relay.upstreams[].tls says whom the relay believes, and what it shows."
 
 
@@ -268,16 +287,37 @@ async def _process(client: httpx2.AsyncClient, name: str, address: str) -> Findi
         return Finding(
             "warning",
             name,
-            f"nothing answers on {address}: {type(error).__name__}",
-            f"Start it: nocwatch run, or nocwatch {name}.",
+            f"{address}: {_words(error)}",
+            f"Start it: nocwatch run, or nocwatch {name}. If it runs with other options, give them to doctor too.",
         )
-    if answer.status_code == 200:
-        remarks = "; ".join(map(str, answer.json().get("remarks", [])))
-        if remarks:
-            return Finding("warning", name, f"runs; {remarks}", "The console's System page has the figures.")
-        return Finding("good", name, "runs and is able to do its job")
-    reasons = "; ".join(map(str, answer.json().get("reasons", []))) or f"it answers {answer.status_code}"
-    return Finding("bad", name, reasons, "The console's System page has the figures.")
+    told = answer.json()
+    reasons, remarks = (list(map(str, told.get(each, []))) for each in ("reasons", "remarks"))
+    if answer.status_code != 200 and not reasons:
+        reasons = [f"it answers {answer.status_code}"]
+    # What the relay knows of a CSMS is of its last dial; the line of the CSMS above says how it is now.
+    of_csms = [each for each in reasons if "not reachable" in each]
+    if reasons and len(of_csms) < len(reasons):
+        return Finding("bad", name, "; ".join(reasons), "The console's System page has the figures.")
+    if of_csms:
+        return Finding(
+            "warning",
+            name,
+            f"runs; when it last dialled: {'; '.join(of_csms)}",
+            "See the CSMS above. It is dialled again when the next station comes.",
+        )
+    if remarks:
+        return Finding(
+            "warning", name, f"runs; {'; '.join(remarks)}", "The console's System page has the figures."
+        )
+    return Finding("good", name, "runs and is able to do its job")
+
+
+def _words(error: httpx2.HTTPError) -> str:
+    if isinstance(error, httpx2.TimeoutException):
+        return f"no answer within {PATIENCE_S:.0f} s"
+    if isinstance(error, httpx2.ConnectError):
+        return "nothing answers there"
+    return f"what answers there does not speak HTTP as it should ({error})"
 
 
 async def _influx(client: httpx2.AsyncClient, configuration: Configuration) -> Finding:
@@ -290,7 +330,7 @@ async def _influx(client: httpx2.AsyncClient, configuration: Configuration) -> F
         return Finding(
             "bad",
             "InfluxDB",
-            f"{url} does not answer: {type(error).__name__}",
+            f"{url}: {_words(error)}",
             "Points wait in the spool and are written when it does.",
         )
     version = answer.headers.get("X-Influxdb-Version", "of unknown version")

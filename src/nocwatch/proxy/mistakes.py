@@ -1,18 +1,20 @@
 """What would keep the relay from starting, or make it dial itself, found before it starts: in the configuration and the files it names.
 
-Reads files and asks no name server: what a name means today is for ``doctor`` to see.
+Reads files and asks no name server, but for ``own_listener``: what a name means today is for ``doctor`` to see.
 """
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
+import socket
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import trio
 from pydantic import BaseModel
 
 from nocwatch.errors import NocwatchError
-from nocwatch.proxy.settings import RelaySettings, split_address
+from nocwatch.proxy.settings import ListenerSettings, RelaySettings, split_address
 from nocwatch.proxy.tls import client_context, server_context
 from nocwatch.sentences import Location
 
@@ -36,6 +38,42 @@ def relay_mistakes(relay: RelaySettings, *, needs_csms: bool = True) -> list[tup
     if needs_csms and not relay.upstreams:
         none.append((("upstreams",), NO_CSMS))
     return [*none, *_loops(relay), *_of_tls(relay)]
+
+
+async def own_listener(host: str, port: int, listeners: Iterable[ListenerSettings]) -> str:
+    """The listener of ours that this name leads to as it is resolved now; empty where it leads elsewhere, or nowhere."""
+    try:
+        found = await trio.socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError:
+        return ""
+    for listener in listeners:
+        here, its_port = split_address(listener.address)
+        if its_port != port:
+            continue
+        for family, kind, _, _, address in found:
+            if here not in _EVERYWHERE:
+                if str(address[0]) in await _addresses(here):
+                    return listener.address
+            elif _is_ours(family, kind, str(address[0])):
+                return listener.address
+    return ""
+
+
+async def _addresses(host: str) -> set[str]:
+    try:
+        return {str(each[4][0]) for each in await trio.socket.getaddrinfo(host, None)}
+    except OSError:
+        return set()
+
+
+def _is_ours(family: int, kind: int, address: str) -> bool:
+    """Whether this machine has the address: only then can one bind to it."""
+    try:
+        with socket.socket(family, kind) as probe:
+            probe.bind((address, 0))
+    except OSError:
+        return False
+    return True
 
 
 def _loops(relay: RelaySettings) -> Iterator[tuple[Location, str]]:
