@@ -130,3 +130,30 @@ def test_what_came_with_the_head_of_one_that_broke_is_heard_before_its_last_word
     key = 3 if gone == "csms" else 2
     assert b"".join(data for each, data in recorder.chunks if each == key) == heard
     pump.close()
+
+
+def test_a_link_that_fails_while_it_is_taken_over_is_closed_counted_and_let_go(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Half adopted, it would count as open for ever, and the end of the relay would stumble over its descriptors."""
+    counters, left = Counters(), []
+    guard = Guard(counters)
+    guard.recorder = ListRecorder()
+    pump = Pump(guard, counters, Limits())
+    near, station = tcp_pair()
+    far, csms = tcp_pair()
+    link = Link(1, LinkInfo())
+    link.let_go = lambda: left.append(1)
+    monkeypatch.setattr(pump, "_pass_on", _no_memory)
+    pump.adopt(link, near, far, b"with the request")
+    assert (counters.links, counters.links_open, counters.pump_errors) == (1, 0, 1)
+    assert not pump.links.ends
+    assert left == [1]
+    assert (near.fileno(), far.fileno()) == (-1, -1)
+    with station, csms:
+        assert read_to_reset(csms) == b""
+    pump.close()
+
+
+def _no_memory(*_: object) -> None:
+    raise MemoryError

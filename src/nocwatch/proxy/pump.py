@@ -73,7 +73,7 @@ class Pump:
         from_station: bytes = b"",
         from_csms: bytes = b"",
     ) -> None:
-        """Takes over two connected, non-blocking sockets whose heads have passed.
+        """Takes over two connected, non-blocking sockets whose heads have passed. What goes wrong from here on ends this link alone.
 
         Args:
             link: who they are.
@@ -97,7 +97,10 @@ class Pump:
         # Carried only now: should one end turn out to be gone, what came with its head are the first of its last words.
         for end, glued in ((near, from_station), (far, from_csms)):
             if glued:
-                self._carry(end)
+                try:
+                    self._carry(end)
+                except Exception as error:  # noqa: BLE001 - as in _turn; half adopted, it would never be closed
+                    self._fault(end, error)
         self._notes.tell(at_ns)
 
     async def run(self) -> None:
