@@ -264,6 +264,19 @@ async def test_the_first_upstream_that_matches_gets_the_station() -> None:
             assert (await journal.event("refused"))["reason"] == "no_route"
 
 
+async def test_a_relay_that_dials_itself_notices_it_at_once() -> None:
+    """The DNS name that all stations use was moved to nocwatch, and is its upstream's name too: one station took every place."""
+    port = free_port()
+    settings = settings_for(port, listen=[{"address": f"127.0.0.1:{port}"}])
+    async with running(settings) as (relay, journal):
+        station = await connect(relay)
+        await station.send_all(REQUEST)
+        assert (await read_all(station)).startswith(b"HTTP/1.1 508 ")
+        await journal.event("refused", 2)
+        assert relay.counters.accepted == 2
+        assert relay.counters.refused == {"loop": 1, "answer_508": 1}
+
+
 async def test_a_name_without_an_address_is_a_502() -> None:
     upstreams = [{"name": "main", "url": "ws://csms.invalid"}]
     async with listening_csms(), running(settings_for(0, upstreams=upstreams)) as (relay, journal):

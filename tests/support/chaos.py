@@ -45,7 +45,7 @@ away."""
 _STATUS_OF = {
     "handshake_timeout": 408, "head_too_large": 431, "not_http": 400, "method_not_get": 400, "bare_line_end_or_nul": 400,
     "malformed_header": 400, "folded_header": 400, "length_and_transfer_encoding": 400, "request_with_body": 400,
-    "several_hosts": 400, "no_route": 502, "upstream_unknown_host": 502, "upstream_unreachable": 502, "upstream_refused": 502,
+    "several_hosts": 400, "no_route": 502, "loop": 508, "upstream_unknown_host": 502, "upstream_unreachable": 502, "upstream_refused": 502,
     "upstream_garbage": 502, "upstream_closed": 502, "upstream_timeout": 504, "upstream_silent": 504, "links_max": 503,
     "relay_out_of_resources": 503,
 }  # fmt: skip

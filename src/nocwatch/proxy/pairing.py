@@ -30,6 +30,7 @@ from nocwatch.proxy.forwarded import told
 from nocwatch.proxy.handshake import Flaw, RequestHead, find_head, parse_request
 from nocwatch.proxy.listener import Listener
 from nocwatch.proxy.negotiation import LEFT
+from nocwatch.proxy.networks import plain_host
 from nocwatch.proxy.patience import Patience
 from nocwatch.proxy.proxy_protocol import looks_like_header
 from nocwatch.proxy.pump import Pump
@@ -63,6 +64,16 @@ _SENTENCES = {
 }
 
 
+_LOOP = Failure(
+    508, "loop", "this is nocwatch's own connection: the address of the central system leads back to nocwatch"
+)
+"""Else one station would take all places: each connection to ourselves makes another."""
+
+
+def _end(address: tuple[str, int]) -> tuple[str, int]:
+    return plain_host(address[0]), address[1]
+
+
 class Pairing:
     """Makes pairs for one relay process.
 
@@ -90,6 +101,7 @@ class Pairing:
         self._links_max = links_max
         self._refusing = Refusing(guard, counters, numbers)
         self._asking: dict[Arrival, tuple[float, LinkInfo]] = {}
+        self._ours: set[tuple[str, int]] = set()  # our end of each connection whose CSMS we ask
         self._partings = 0
         self._door = Door(counters)
         self.admission = self._door.admission
@@ -176,7 +188,7 @@ class Pairing:
     async def _pair(
         self, arrival: Arrival, station: socket.socket, request: RequestHead, rest: bytes
     ) -> None:
-        refusal = self._door.read(arrival, request)
+        refusal = self._door.read(arrival, request) or self._loop(station)
         info = self._info(station, arrival.remote_address, request)
         if refusal is None:
             refusal = clients.refusal(arrival.listener.settings.tls, info.certificate, request.station)
@@ -234,6 +246,8 @@ class Pairing:
         silent = Failure(504, "upstream_silent", f"the central system {name} did not answer in time")
         patience.begins(self._limits.answer_timeout, partial(self._refusing.refuse, arrival, info, silent))
         self._asking[arrival] = trio.current_time(), info
+        ours = _end(csms.getsockname())
+        self._ours.add(ours)
         try:
             outcome = await negotiation.ask(station, csms, head, name, self._limits.head_size_max)
             if isinstance(outcome, Failure):
@@ -254,7 +268,15 @@ class Pairing:
             return LEFT  # negotiation lets out no errors but those of sending to the station
         finally:
             del self._asking[arrival]
+            self._ours.discard(ours)
         return outcome
+
+    def _loop(self, station: socket.socket) -> Failure | None:
+        """A refusal where it is the other end of a connection that we made to a CSMS."""
+        try:
+            return _LOOP if self._ours and _end(station.getpeername()) in self._ours else None
+        except OSError:  # it has left
+            return None
 
     def _info(self, station: socket.socket, remote_address: str, request: RequestHead) -> LinkInfo:
         """What is known before the CSMS has spoken. The security profile as OCPP counts them: 0 to 3, None for TLS alone."""

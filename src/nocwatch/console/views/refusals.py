@@ -22,6 +22,8 @@ _WHY = {
     "upstream_garbage": "what answers there does not speak HTTP (502)",
     "upstream_tls": "TLS with the CSMS failed (502)",
     "upstream_pin": "the CSMS showed another certificate than the pinned one (502)",
+    "loop": "the address of the CSMS leads back to the relay itself (508)",
+    "answer_508": "the address of the CSMS leads back to the relay itself (508)",
     "no_route": "no route of the relay takes this path (404)",
     "handshake_timeout": "the station did not finish its request in time",
     "certificate_of_another": "its certificate names another station (403)",
