@@ -55,7 +55,7 @@ UpstreamOption = Annotated[
         help="The CSMS: ws://host:port or wss://…; the path goes to it unchanged.",
     ),
 ]
-VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")]
+VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", metavar="", help="Log more.")]
 
 
 def addresses(listen: str | None, upstream: str | None) -> Overrides:

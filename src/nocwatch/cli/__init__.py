@@ -33,7 +33,10 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _nocwatch(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+        bool,
+        typer.Option(
+            "--version", metavar="", callback=_version, is_eager=True, help="Print the version and exit."
+        ),
     ] = False,
 ) -> None:
     """A network operation centre for EV charging, inline between chargers and any CSMS."""

@@ -85,7 +85,9 @@ def tail(
     data: DataOption = None,
     assignments: SetOption = None,
     number: Annotated[int, typer.Option("--number", "-n", metavar="N", min=1, help="How many.")] = 20,
-    ticks: Annotated[bool, typer.Option("--ticks", help="With the relay's ticks, one a second.")] = False,
+    ticks: Annotated[
+        bool, typer.Option("--ticks", metavar="", help="With the relay's ticks, one a second.")
+    ] = False,
     key_file: Annotated[
         Path | None,
         typer.Option(

@@ -26,7 +26,7 @@ def export(
     from_: Annotated[str | None, typer.Option("--from", metavar="T", help="RFC 3339.")] = None,
     until: Annotated[str | None, typer.Option(metavar="T", help="RFC 3339.")] = None,
     links: Annotated[
-        bool, typer.Option("--links", help="With link lines, which are an extension of ours.")
+        bool, typer.Option("--links", metavar="", help="With link lines, which are an extension of ours.")
     ] = False,
 ) -> None:
     """The journal as a trace, on standard output. Tokens are key-hashed and secrets removed."""
