@@ -74,6 +74,19 @@ class Milestone(StrEnum):
     RELEASED = "released"
 
 
+class LastReading(msgspec.Struct, frozen=True, kw_only=True):
+    """The last energy register of a session that counts: what a bill can rest on where no stop came.
+
+    Attributes:
+        register_wh: as the station said it. ``at_ns``: when it was read (event time where plausible).
+        frame: ref of the message that said it; empty where it is not known.
+    """
+
+    register_wh: float
+    at_ns: int
+    frame: str = ""
+
+
 class SessionStep(msgspec.Struct, frozen=True, kw_only=True):
     """One entry of a session's timeline.
 

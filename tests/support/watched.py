@@ -77,6 +77,11 @@ class Watched:
             )
         )  # fmt: skip
 
+    def said(self, ref: str) -> str:
+        """The text of a frame, or what happened to a link, by its name in evidence."""
+        seen = next(each for each in self.sightings if not isinstance(each, Tick) and each.ref == ref)
+        return seen.event.value if isinstance(seen, Link) else seen.payload.decode()
+
     # --- what came of it ----------------------------------------------------------------------------------------------
 
     @property

@@ -21,7 +21,7 @@ from nocwatch.flags import Blame, Category, Evidence, Severity
 from nocwatch.network import Station
 from nocwatch.ocpp.events import Event
 from nocwatch.registry.places import Place, Places
-from nocwatch.sessions import Session
+from nocwatch.sessions import LastReading, Session
 from nocwatch.state.changes import Change
 
 
@@ -83,6 +83,9 @@ class Context(Protocol[StateT_co]):
 
     def sessions(self, station: str) -> tuple[Session, ...]:
         """The station's sessions under way."""
+
+    def last_reading(self, session: str) -> LastReading | None:
+        """The last energy register of a session, by its id; None where none counts, or the session is remembered no more."""
 
     def raise_flag(  # noqa: PLR0913, D417 - what a flag has, by name
         self,

@@ -16,7 +16,7 @@ from nocwatch.flags import Category, Evidence, Flag, FlagState, Severity, derive
 from nocwatch.moments import DAY_NS
 from nocwatch.network import Station
 from nocwatch.registry.places import Place, Places
-from nocwatch.sessions import Session
+from nocwatch.sessions import LastReading, Session
 from nocwatch.timers import Timers
 
 FAILURE_RULE = "rule_failed"
@@ -46,6 +46,9 @@ class FleetView(Protocol):
 
     def session_by_id(self, session_id: str) -> Session | None:
         """A session under way, or one that is still remembered."""
+
+    def last_reading(self, session_id: str) -> LastReading | None:
+        """The last energy register of such a session that counts."""
 
 
 class Board:

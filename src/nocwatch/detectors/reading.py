@@ -11,6 +11,11 @@ def began(session: Session) -> bool:
     return session.transaction is not None or any(step.name == "started" for step in session.steps)
 
 
+def start_frames(session: Session) -> tuple[str, ...]:
+    """Refs of the call by which its transaction began: that one names token, connector and register."""
+    return next((step.frames for step in session.steps if step.name == "started"), ())
+
+
 def ready_ns(session: Session) -> int | None:
     """When authorisation and plug were both there; None where the session never came that far.
 

@@ -20,7 +20,7 @@ from nocwatch.detectors.standing import EVIDENCE_MAX, Found, Standing
 from nocwatch.flags import Blame, Evidence, Flag, Severity, derived_id
 from nocwatch.network import Station
 from nocwatch.registry.places import Place, Places
-from nocwatch.sessions import Session
+from nocwatch.sessions import LastReading, Session
 
 STATES_MAX = 200_000
 """States a rule keeps: ten for each of 20,000 stations. Beyond it the oldest is forgotten, and counted."""
@@ -93,6 +93,9 @@ class Running:
 
     def sessions(self, station: str) -> tuple[Session, ...]:
         return self.board.fleet.sessions(station)
+
+    def last_reading(self, session: str) -> LastReading | None:
+        return self.board.fleet.last_reading(session)
 
     def raised(self, key: str) -> bool:
         return key in self.flags.raised or key in self.flags.pending

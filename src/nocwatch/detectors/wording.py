@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nocwatch.moments import HOUR_NS, MINUTE_NS, SECOND_NS, rfc3339
+from nocwatch.registry.places import Place
 
 
 def moment(at_ns: int) -> str:
@@ -26,6 +27,16 @@ def span(span_ns: int) -> str:
 def energy(energy_wh: float) -> str:
     """``0 Wh``, ``430 Wh``, ``12.3 kWh``."""
     return f"{energy_wh:.0f} Wh" if abs(energy_wh) < 1000 else f"{energy_wh / 1000:,.1f} kWh"
+
+
+def register(register_wh: float) -> str:
+    """``28785597 Wh``: as a meter says it, ungrouped, so that it can be copied into a bill."""
+    return f"{register_wh:.12g} Wh"
+
+
+def named(place: Place) -> str:
+    """``Hafen 6 (CP-HAF-006)``: by which people and systems know a station."""
+    return f"{place.name} ({place.station})" if place.name and place.name != place.station else place.station
 
 
 def socket(evse: int | None, connector: int | None) -> str:

@@ -16,11 +16,11 @@ from nocwatch.frames import Direction, Frame, Link, LinkEvent, Sighting
 from nocwatch.network import Station
 from nocwatch.ocpp.conversation import Conversation
 from nocwatch.ocpp.events import OcppEvent
-from nocwatch.sessions import Session
+from nocwatch.sessions import LastReading, Session
 from nocwatch.state import presence, station
 from nocwatch.state.changes import AnyChange, LinkRefused, UpstreamChanged
 from nocwatch.state.memory import LinkState, StationState
-from nocwatch.state.records import session_now, station_record
+from nocwatch.state.records import last_reading, session_now, station_record
 from nocwatch.state.settings import StateSettings
 from nocwatch.state.tracker import TimerKey, Tracker
 from nocwatch.timers import Timers
@@ -149,6 +149,15 @@ class Fleet:
         if station_id is None:
             return None
         return session_now(self._trackers[station_id].state.sessions[session_id], self.settings)
+
+    def last_reading(self, session_id: str) -> LastReading | None:
+        """The last energy register of a session that is under way or remembered; None where none counts."""
+        station_id = self._where.get(session_id)
+        return (
+            None
+            if station_id is None
+            else last_reading(self._trackers[station_id].state.sessions[session_id])
+        )
 
     def snapshot(self) -> bytes:
         return _encode(

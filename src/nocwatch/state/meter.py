@@ -148,10 +148,12 @@ def power_w(meter: Meter) -> float | None:
     return None if track is None else track.register.power_w
 
 
-def last_wh(meter: Meter) -> float | None:
-    """The last register reading that counted."""
+def last_reading(meter: Meter) -> tuple[float, int] | None:
+    """The last register reading that counted and its time; that of the start where none came after it."""
     track = meter.best
-    return None if track is None or track.register.base_wh is None else track.register.last_wh
+    if track is None or track.register.base_wh is None:
+        return None if meter.start_wh is None else (meter.start_wh, meter.start_at_ns)
+    return track.register.last_wh, track.register.last_at_ns
 
 
 def _rank(key: str) -> tuple[int, bool]:

@@ -18,6 +18,7 @@ from nocwatch.state.statuses import charging
 from nocwatch.state.tracker import Tracker, usable
 
 REGISTER_FELL = "The energy register ran backwards on the way: the energy is doubtful."
+_COUNTS = ("", "wrapped")
 BEFORE_START_NS = 60 * SECOND_NS
 """Samples this much older than the start are of another time: stations flood their backlog at the first connect."""
 
@@ -33,6 +34,8 @@ def on_metered(tracker: Tracker, event: Metered) -> None:
             why = "before_start"
         else:
             why = meter.sample(session.meter, readings, when_ns, gate)
+            if why in _COUNTS and (last := meter.last_reading(session.meter)) and last[1] == when_ns:
+                session.reading_frame = event.frame
             if power is None and not why and readings.register_wh is not None:
                 power = meter.power_w(session.meter)
         if meter.began_anew(session.meter):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from nocwatch.network import Connector, ConnectorStatus, Station
-from nocwatch.sessions import Outcome, Session
+from nocwatch.sessions import LastReading, Outcome, Session
 from nocwatch.state import meter
 from nocwatch.state.facts import Verdict
 from nocwatch.state.memory import ConnectorState, StationState
@@ -54,6 +54,15 @@ def session_now(session: SessionState, settings: StateSettings) -> Session:
         power_w_max=session.power_w_max,
         soc_percent=session.soc_percent,
     )
+
+
+def last_reading(session: SessionState) -> LastReading | None:
+    """The last register that counts, and what said it: of a 1.6 start without a sample after it the start itself."""
+    found = meter.last_reading(session.meter)
+    if found is None:
+        return None
+    frame = session.reading_frame or next(iter(session.begin_frames), "")
+    return LastReading(register_wh=found[0], at_ns=found[1], frame=frame)
 
 
 def connector_record(connector: ConnectorState) -> Connector:

@@ -38,6 +38,7 @@ class SessionState(Facts, kw_only=True):
         other_transactions: further ids that the CSMS gave to retries of the start.
         sequence_high, sequence_missing: 2.x seqNo: the highest seen, and those below it that were not.
         sequence_excused: missing ones that were Updated messages of an offline time (E04.FR.07, FR.08).
+        reading_frame: frame of the last register reading that counted.
         verdict: as last judged; ``told`` is the record as last given off, ``told_verdict`` its verdict at its first end.
     """
 
@@ -60,6 +61,7 @@ class SessionState(Facts, kw_only=True):
     end_calls: list[str] = msgspec.field(default_factory=list)
     end_event_at_ns: int | None = None
     other_transactions: list[int | str] = msgspec.field(default_factory=list)
+    reading_frame: str = ""
     power_w: float | None = None
     power_w_max: float | None = None
     soc_percent: float | None = None
