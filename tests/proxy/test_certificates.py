@@ -136,6 +136,25 @@ async def test_a_broken_renewal_keeps_the_former_certificate_and_says_so_until_i
         assert not [each for each in relay.ready()[1] if "cannot be used" in each]
 
 
+async def test_a_look_for_which_there_is_no_thread_is_made_up_for_by_the_next(
+    authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with renewed_relay(authority, tmp_path) as (relay, files, _):
+        second = files.write()
+        with monkeypatch.context() as machine:
+            machine.setattr(trio.to_thread, "run_sync", _no_thread)
+            await relay._renewals.look()
+            await relay._renewals.look()
+        assert any("can't start new thread" in each for each in relay.ready()[1])
+        await relay._renewals.look()
+        assert relay.ready()[1] == []
+        assert await greets_with(relay, authority) == second
+
+
+async def _no_thread(*_: object, **__: object) -> None:
+    raise RuntimeError("can't start new thread")
+
+
 async def test_a_station_that_is_revoked_while_the_relay_runs_cannot_come_back(
     authority: Authority, tmp_path: Path
 ) -> None:

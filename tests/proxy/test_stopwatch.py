@@ -75,6 +75,17 @@ def test_the_quiet_before_a_message_is_not_counted_as_delay() -> None:
     assert read(stopwatch.flat())["from_station"].sum_us <= (perf_counter_ns() - began_ns) // 1000
 
 
+def test_a_wait_that_may_not_sleep_proves_nothing_however_long_it_took() -> None:
+    stopwatch = Stopwatch()
+    stopwatch.asks()
+    stopwatch.emptied()
+    stopwatch.before_io_wait(0.0)
+    be_busy(BUSY_NS)  # other processes had the processor, while bytes waited here
+    stopwatch.after_io_wait(0.0)
+    stopwatch.sent([1, 0])
+    assert read(stopwatch.flat())["from_station"].sum_us >= BUSY_NS // 1000
+
+
 def test_what_came_while_other_tasks_ran_is_counted_from_the_last_empty_poll() -> None:
     stopwatch = Stopwatch()
     stopwatch.asks()

@@ -132,6 +132,30 @@ async def test_nonsense_on_the_status_port_ends_nothing() -> None:
             assert (await get(relay.status_address, "/healthz"))[0] == 200
 
 
+async def test_a_fault_in_what_is_done_each_second_or_told_to_a_probe_ends_no_link() -> None:
+    async with listening_csms() as csms:
+        async with running(settings_for(csms.port, status="127.0.0.1:0")) as (relay, journal):
+            assert relay.status_address is not None
+            station, far = await paired(relay, csms)
+            upstreams = relay._pairing.upstreams
+            relay._pairing.upstreams = [object()]  # type: ignore[list-item]  # nothing can be told of it
+            ticked = len(journal.ticks)
+            host, port = relay.status_address.rsplit(":", 1)
+            probe = await trio.open_tcp_stream(host, int(port))
+            async with probe:
+                await probe.send_all(b"GET /readyz HTTP/1.1\r\nHost: relay\r\n\r\n")
+                assert await read_all(probe) == b""
+            with trio.fail_after(PATIENCE_S):
+                while not relay._fault:
+                    await trio.sleep(0.01)
+                relay._pairing.upstreams = upstreams
+                while len(journal.ticks) < ticked + 2:
+                    await trio.sleep(0.01)
+            await station.send_all(b"up")
+            assert await read_exactly(far, 2) == b"up"
+            assert (await get(relay.status_address, "/readyz"))[0] == 200
+
+
 async def test_sigterm_stops_accepting_says_so_and_lets_links_live_for_their_grace() -> None:
     async with listening_csms() as csms:
         settings = settings_for(csms.port, status="127.0.0.1:0", grace="1m")

@@ -111,6 +111,23 @@ async def test_a_broken_configuration_keeps_the_old_one_and_says_where_it_is_wro
         nursery.cancel_scope.cancel()
 
 
+async def test_a_fault_in_reading_the_configuration_ends_no_link(tmp_path: Path) -> None:
+    """A path that no system has: nobody thought of it, and a reload is not where a fleet is lost."""
+    tls = '{name: main, url: "wss://127.0.0.1:1", tls: {ca: "/etc/\\0ca.pem"}}'
+    async with listening_csms() as csms, trio.open_nursery() as nursery:
+        good = text_for(csms.port)
+        made = Reloaded(tmp_path, good)
+        await nursery.start(made.run)
+        linked = await paired(made.relay, csms)
+        await made.hang_up(good.replace(f'{{name: main, url: "ws://127.0.0.1:{csms.port}"}}', tls))
+        assert made.relay.tick()["reload_failures"] == 1
+        (remark,) = (await readiness(made.relay))["remarks"]
+        assert "the former one stays in force" in remark
+        await carries(*linked)
+        await carries(*await paired(made.relay, csms))
+        nursery.cancel_scope.cancel()
+
+
 CHANGES: dict[str, tuple[Callable[[str], str], str]] = {
     "address": (
         lambda text: text.replace('address: "127.0.0.1:0"', 'address: "127.0.0.1:9"'),

@@ -75,6 +75,9 @@ class Renewals:
             except NocwatchError as error:
                 self._fail(holder.label, str(error))
                 continue
+            except Exception as error:  # noqa: BLE001 - no memory, no thread: no link may feel it, and it is tried again
+                self._fail(holder.label, f"{holder.label}: {error!r}")
+                continue
             self._failed.pop(holder.label, None)
             # A configuration that was reloaded meanwhile has brought its own.
             if fresh is not None and holder.settings is settings:

@@ -10,11 +10,14 @@ from collections.abc import Callable, Mapping
 
 import h11
 import msgspec
+import structlog
 import trio
 
 from nocwatch import delays, ticks
 from nocwatch.proxy import sockets
 from nocwatch.proxy.counters import MEANINGS
+
+_log = structlog.get_logger(__name__)
 
 REQUEST_S = 5.0
 """For a whole request and its answer."""
@@ -67,6 +70,8 @@ async def _serve_one(connection: socket.socket, answers: Answers, room: trio.Sem
             await _exchange(connection, answers)
     except (OSError, h11.ProtocolError):
         return  # a prober that left or spoke nonsense
+    except Exception:  # noqa: BLE001 - a fault in what is told may cost a probe, never the links
+        _log.exception("a fault of the status server")
     finally:
         connection.close()
         room.release()

@@ -18,7 +18,7 @@ import trio
 from nocwatch.delays import BOUNDS_US, DIRECTIONS, Delay, counters
 
 SLEPT_NS = 20_000
-"""An epoll_wait that took longer has slept, so nothing had been waiting when it began."""
+"""An epoll_wait that may sleep and took longer has slept, so nothing had been waiting when it began."""
 
 _BOUNDS_NS = [bound * 1000 for bound in BOUNDS_US]
 
@@ -36,9 +36,10 @@ class Stopwatch(trio.abc.Instrument):
     def before_io_wait(self, timeout: float) -> None:  # noqa: ARG002 - trio's signature
         self._waits_ns = perf_counter_ns()
 
-    def after_io_wait(self, timeout: float) -> None:  # noqa: ARG002 - trio's signature
+    def after_io_wait(self, timeout: float) -> None:
         now_ns = perf_counter_ns()
-        if now_ns - self._waits_ns > SLEPT_NS:
+        # One that may not sleep and takes long was kept from the processor, on a machine where delays are worth knowing.
+        if timeout > 0 and now_ns - self._waits_ns > SLEPT_NS:
             self._empty_ns = now_ns
 
     def asks(self) -> None:

@@ -8,7 +8,7 @@ links at TCP level, after the grace that the operator allows; a reload touches n
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 import structlog
@@ -85,6 +85,7 @@ class Relay:
         self.counters = Counters()
         self._journal = journal
         self._former = former or {}
+        self._fault = ""
         self._guard = Guard(self.counters)
         self._pump = Pump(self._guard, self.counters, settings.limits)
         self._vigil = Vigil(self._pump)
@@ -293,11 +294,19 @@ class Relay:
         watched = notify.watchdog_s() is not None
         while True:
             await trio.sleep(TICK_S)
-            self._pump.sweep()
-            self._pairing.sweep()
-            self._record_tick()
+            for work in (self._pump.sweep, self._pairing.sweep, self._record_tick):
+                self._try(work)
             if watched and self.lives():
                 notify.alive(self.sentence())
+
+    def _try(self, work: Callable[[], None]) -> None:
+        """What goes wrong in it costs that second's work and no link; of a row the log has the first."""
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001 - forward first
+            if self._fault != repr(error):
+                self._fault = repr(error)
+                _log.exception("a fault of the relay; links are not affected", during=work.__name__)
 
     def _record_tick(self) -> None:
         self._guard.tick(clock.now_ns(), msgspec.json.encode(self.tick()))

@@ -6,6 +6,7 @@ log, in a counter and on ``/readyz`` until a reload goes well. What a running re
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
@@ -58,6 +59,13 @@ class Reloading:
                 await self._reload(take)
             except NocwatchError as error:
                 self._failed(error)
+            except Exception as error:  # noqa: BLE001 - whatever it is, no link may feel it
+                # Its kind and place, and not its text, which may quote the configuration's secrets.
+                at = traceback.extract_tb(error.__traceback__)[-1]
+                kind = type(error).__name__
+                self._failed(
+                    NocwatchError(f"a fault of nocwatch's own ({kind} in {at.name}, line {at.lineno})")
+                )
             finally:
                 notify.ready(status)
 

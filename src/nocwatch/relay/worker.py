@@ -62,6 +62,8 @@ class Worker:
                     await self._relay.take_over(message.settings)
                 except NocwatchError as error:  # the parent has tried it; a file may have gone since
                     _log.error("the new configuration cannot be used", problem=str(error))
+                except Exception as error:  # noqa: BLE001 - no memory, no thread: no link may feel it
+                    _log.error("the new configuration cannot be used", problem=type(error).__name__)
                 self._taken += 1
                 await self._tell()
             elif isinstance(message, Stop):
