@@ -151,15 +151,19 @@ class Resolver(trio.abc.HostnameResolver):
     Attributes:
         addresses: what the name has; empty: it is not known.
         asked: how often somebody wanted to know.
+        silent: it no longer answers.
     """
 
     def __init__(self, *found: str) -> None:
         self.addresses = list(found)
         self.asked = 0
+        self.silent = False
 
     async def getaddrinfo(self, host: Any, port: Any, *_: Any, **__: Any) -> Any:
         assert host == b"csms.example"
         self.asked += 1
+        if self.silent:
+            await trio.sleep_forever()
         if not self.addresses:
             raise socket.gaierror(socket.EAI_NONAME, "unknown")
         return [
@@ -195,6 +199,19 @@ async def test_a_resolver_that_fails_does_not_take_away_the_addresses_that_were_
     async with listening_csms() as csms, await by_name(csms, resolver) as (relay, _):
         await comes_to(relay, csms)
         resolver.addresses = []
+        await comes_to(relay, csms)
+        assert resolver.asked == 2
+
+
+async def test_a_resolver_that_is_silent_does_not_keep_stations_from_the_addresses_that_were_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(addresses, "FRESH_S", 0.0)
+    monkeypatch.setattr(addresses, "RESOLVER_SILENT_S", 0.01)
+    resolver = Resolver("127.0.0.1")
+    async with listening_csms() as csms, await by_name(csms, resolver) as (relay, _):
+        await comes_to(relay, csms)
+        resolver.silent = True
         await comes_to(relay, csms)
         assert resolver.asked == 2
 

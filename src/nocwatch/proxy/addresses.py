@@ -8,6 +8,7 @@ follow when it has shown that it is back. Where all have failed all are tried, a
 
 from __future__ import annotations
 
+import math
 import socket
 from collections.abc import Sequence
 from typing import TypeVar
@@ -22,6 +23,10 @@ CSMS that moves is followed within seconds."""
 
 FRESH_AFTER_FAILURE_S = 1.0
 """The same when none of its addresses could be reached: a name that has just been moved is why, now and then."""
+
+RESOLVER_SILENT_S = 1.0
+"""How long a resolver is waited for where addresses are known from before. The libraries give one that is gone ten seconds,
+which is all that a dial has."""
 
 RETRY_S = 15.0
 """How long what failed is passed over, while there is another. A CSMS that is back gets its stations so soon."""
@@ -87,7 +92,7 @@ class Place(Health):
         self._resolving = trio.Lock()
 
     async def addresses(self) -> list[Address]:
-        """In the order in which they are to be tried. A resolver that fails leaves those that were known.
+        """In the order in which they are to be tried. A resolver that fails or is silent leaves those that were known.
 
         Raises:
             OSError: the name has none.
@@ -96,21 +101,24 @@ class Place(Health):
             return in_order(self._addresses)
         async with self._resolving:
             if trio.current_time() >= self._fresh_until:
-                try:
-                    found = await trio.socket.getaddrinfo(
-                        self.target.host, self.target.port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
-                    )
-                except OSError:
-                    if not self._addresses:
-                        raise
-                else:
-                    known = {each.at: each for each in self._addresses}
-                    self._addresses = [
-                        known.get(address) or Address(int(family), address)
-                        for family, _, _, _, address in found
-                    ]
+                with trio.move_on_after(RESOLVER_SILENT_S if self._addresses else math.inf):
+                    await self._resolve()
                 self._fresh_until = trio.current_time() + FRESH_S
         return in_order(self._addresses)
+
+    async def _resolve(self) -> None:
+        try:
+            found = await trio.socket.getaddrinfo(
+                self.target.host, self.target.port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
+            )
+        except OSError:
+            if not self._addresses:
+                raise
+        else:
+            known = {each.at: each for each in self._addresses}
+            self._addresses = [
+                known.get(address) or Address(int(family), address) for family, _, _, _, address in found
+            ]
 
     def failed(self) -> None:
         super().failed()
