@@ -12,6 +12,7 @@ GAUGES = frozenset(
     {
         "draining",
         "handshakes_open",
+        "handshakes_waiting",
         "journal_buffered_bytes",
         "journal_dropped_timestamp_seconds",
         "links_open",

@@ -28,6 +28,7 @@ from tests.support.relaying import (
 from nocwatch.errors import NocwatchError
 from nocwatch.journal.reader import Reader
 from nocwatch.journal.settings import JournalSettings
+from nocwatch.proxy.counters import Counters
 from nocwatch.proxy.listener import Listener
 from nocwatch.proxy.settings import Limits, ListenerSettings
 from nocwatch.records import Record, RecordKind
@@ -249,3 +250,42 @@ async def test_an_accept_that_fails_is_tried_again() -> None:
             nursery.cancel_scope.cancel()
         listener.close()
         assert relay.counters.accept_errors == 3
+
+
+async def test_a_storm_takes_no_more_descriptors_than_there_are_places() -> None:
+    """The rest waits in the kernel. Taken, it would leave none for the dials of those who are served, nor for the journal."""
+    listener, counters = Listener(ListenerSettings(address="127.0.0.1:0")), Counters()
+    counters.links_open, counters.handshakes_open = 50, 10
+    host, port = listener.address.rsplit(":", 1)
+    storm = [socket.create_connection((host, int(port))) for _ in range(60)]
+    stop = trio.CancelScope()
+    met: list[socket.socket] = []
+
+    def welcome(sock: socket.socket, address: object, _: Listener) -> None:
+        counters.handshakes_open += 1
+        met.append(sock)
+        if len(met) == 1:
+            seen.append((counters.accepted, counters.handshakes_waiting))
+            stop.cancel()
+
+    seen: list[tuple[int, int]] = []
+    with stop:
+        await listener.accept(Limits(links_max=100), counters, welcome)
+    assert seen == [(40, 39)]
+    assert counters.handshakes_waiting == 0
+    for each in (*met, *storm):
+        each.close()
+    listener.close()
+
+
+async def test_who_finds_a_full_relay_is_taken_to_be_told_so() -> None:
+    async with (
+        listening_csms() as csms,
+        running(settings_for(csms.port, limits={"links_max": 1})) as (relay, _),
+    ):
+        await paired(relay, csms)
+        for _ in range(3):
+            assert (await read_all(await connect(relay))).startswith(b"HTTP/1.1 503 ")
+        counted = relay.counters
+        assert counted.accepted == counted.links + sum(counted.refused.values()) == 4
+        assert counted.handshakes_waiting == 0

@@ -6,6 +6,7 @@ MEANINGS: dict[str, str] = {
     "accepted": "Sockets that a listener accepted.",
     "accept_errors": "Accepts that failed (out of descriptors, aborted by the peer); each was survived.",
     "handshakes_open": "Connections between accept and pair or refusal, now.",
+    "handshakes_waiting": "Accepted connections whose handshake has not begun, now.",
     "links_open": "Pairs of station and CSMS, now.",
     "links": "Pairs made.",
     "refused": "Stations refused, by reason.",
@@ -56,6 +57,7 @@ class Counters:
         accepted: sockets that a listener accepted.
         accept_errors: failed accepts (out of descriptors, aborted by the peer), each survived.
         handshakes_open: connections between accept and pair or refusal, now.
+        handshakes_waiting: accepted connections whose handshake has not begun, now.
         links_open: pairs, now.
         links: pairs since the start.
         refused: how many were refused, by bounded reason (``Flaw``, ``upstream_refused``, ``answer_401`` and so on).
@@ -79,6 +81,7 @@ class Counters:
         "chunks_from_station",
         "closed",
         "handshakes_open",
+        "handshakes_waiting",
         "links",
         "links_open",
         "pump_errors",
@@ -88,11 +91,10 @@ class Counters:
         "stalls",
     )
 
-    GAUGES = frozenset({"handshakes_open", "links_open"})
-
     def __init__(self) -> None:
         self.accepted = self.accept_errors = self.handshakes_open = self.links_open = self.links = 0
         self.bytes_from_station = self.bytes_from_csms = self.chunks_from_station = self.chunks_from_csms = 0
+        self.handshakes_waiting = 0
         self.stalls = self.recorder_errors = self.pump_errors = 0
         self.refusals_untold = self.addresses_forgotten = 0
         self.refused: dict[str, int] = {}

@@ -26,10 +26,8 @@ ACCEPTS_MAX = 256
 """Accepts in one turn; they take some 2 ms."""
 
 WELCOMES_MAX = 32
-"""Handshakes begun in one turn, so that a storm of them leaves the pump its share."""
-
-WAITING_MAX = 16_384
-"""Accepted connections whose handshake has not begun; beyond, they wait in the kernel. A descriptor each."""
+"""Handshakes begun in one turn, so that a storm of them leaves the pump its share. So many are taken also where there is no
+room for more links: to be told so."""
 
 PAUSE_S = 0.1
 """Rest after an accept that failed for want of descriptors or memory: the connection stays in the backlog."""
@@ -88,26 +86,30 @@ class Listener:
         """Hands every connection on, until cancelled.
 
         What comes in the same instant is taken from the kernel at once, since that forgets whom its backlog has no room
-        for until they ask again, a second later; and handed on at a pace that leaves the links their share.
+        for until they ask again, a second later; and handed on at a pace that leaves the links their share. Never more than
+        there is room for: those who wait must not use up the descriptors of those who are served.
         """
         sockets.tune(self._sock, limits)  # what is accepted has the options of the socket that listens
         try:
             while True:
                 if not self._waiting:
                     await trio.lowlevel.wait_readable(self._sock)
-                if not self._take(counters):
+                if not self._take(limits.links_max, counters):
                     await trio.sleep(PAUSE_S)
                 for _ in range(min(WELCOMES_MAX, len(self._waiting))):
+                    counters.handshakes_waiting -= 1
                     welcome(*self._waiting.popleft(), self)
                 await trio.lowlevel.checkpoint()
         finally:
+            counters.handshakes_waiting -= len(self._waiting)
             for sock, _ in self._waiting:
                 sock.close()
             self._waiting.clear()
 
-    def _take(self, counters: Counters) -> bool:
-        """Whatever waits in the kernel. False where we are out of descriptors or memory."""
-        for _ in range(min(ACCEPTS_MAX, WAITING_MAX - len(self._waiting))):
+    def _take(self, links_max: int, counters: Counters) -> bool:
+        """What waits in the kernel, as far as there is room. False where we are out of descriptors or memory."""
+        room = links_max - counters.links_open - counters.handshakes_open - counters.handshakes_waiting
+        for _ in range(min(ACCEPTS_MAX, max(room, WELCOMES_MAX - counters.handshakes_waiting))):
             try:
                 self._waiting.append(self._sock.accept())
             except BlockingIOError:
@@ -119,6 +121,7 @@ class Listener:
                     return False
                 break  # others (ECONNABORTED, network errors of that one connection) are the peer's
             counters.accepted += 1
+            counters.handshakes_waiting += 1
         return True
 
     def close(self) -> None:

@@ -86,6 +86,7 @@ class Relay:
         self._journal = journal
         self._former = former or {}
         self._fault = ""
+        self._links_max = min(settings.limits.links_max, links_possible())
         self._guard = Guard(self.counters)
         self._pump = Pump(self._guard, self.counters, settings.limits)
         self._vigil = Vigil(self._pump)
@@ -120,7 +121,7 @@ class Relay:
             self._guard,
             self.counters,
             connection_numbers(self._started_ns, lane),
-            min(settings.limits.links_max, links_possible()),
+            self._links_max,
         )
         self._pairing.admission.change(Lists(settings.admission))
 
@@ -253,6 +254,7 @@ class Relay:
 
     async def _accept(self) -> None:
         # A handshake under way when the end comes is cut: its station has no link yet, and will dial again.
+        limits = self.settings.limits.model_copy(update={"links_max": self._links_max})
         with self._stop:
             async with trio.open_nursery() as loops:
                 async with trio.open_nursery() as handshakes:
@@ -261,7 +263,7 @@ class Relay:
                         handshakes.start_soon(self._welcome, sock, address, listener)
 
                     for each in self._listeners:
-                        loops.start_soon(each.accept, self.settings.limits, self.counters, welcome)
+                        loops.start_soon(each.accept, limits, self.counters, welcome)
                     await trio.sleep_forever()
 
     async def _welcome(self, sock: socket.socket, address: object, listener: Listener) -> None:
