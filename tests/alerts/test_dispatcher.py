@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 import sys
 import textwrap
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
@@ -400,20 +399,27 @@ SENDER = textwrap.dedent(
 )
 
 
+@contextmanager
+def sender(tmp_path, url):
+    """A dispatcher in a process of its own, killed at the end."""
+    command = [sys.executable, "-c", SENDER, f"sqlite:///{tmp_path}/nocwatch.db", url]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
+        try:
+            yield
+        finally:
+            process.kill()
+
+
 async def test_kill_between_two_attempts_loses_and_repeats_nothing(store, tmp_path):
     with hook() as web:
         web.status = 500
         Night(store).raised()
-        command = [sys.executable, "-c", SENDER, f"sqlite:///{tmp_path}/nocwatch.db", web.url()]
-        with subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as first:
-            await trio.to_thread.run_sync(web.wait, 2)
-            os.kill(first.pid, signal.SIGKILL)
+        with sender(tmp_path, web.url()):
+            await trio.to_thread.run_sync(web.wait, 2, 60.0)
         assert status(store) == {"hook": (1, 0, 0, 0)}
         web.status = 200
-        with subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as second:
+        with sender(tmp_path, web.url()):
             await until(lambda: status(store) == {"hook": (0, 1, 0, 0)})
-            second.kill()
-        with subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as third:
+        with sender(tmp_path, web.url()):
             await trio.sleep(1.0)
-            third.kill()
     assert len(web.heard) == 1
