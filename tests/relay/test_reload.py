@@ -207,6 +207,26 @@ async def test_a_csms_that_is_known_to_be_down_stays_known_over_a_reload(tmp_pat
         nursery.cancel_scope.cancel()
 
 
+async def test_what_dials_have_shown_of_a_csms_stays_known_over_a_reload_that_is_not_about_it(
+    tmp_path: Path,
+) -> None:
+    async with listening_csms() as csms, trio.open_nursery() as nursery:
+        dead_first = text_for(1).replace(
+            '127.0.0.1:1"', f'127.0.0.1:1", fallbacks: ["ws://127.0.0.1:{csms.port}"]'
+        )
+        made = Reloaded(tmp_path, dead_first)
+        await nursery.start(made.run)
+        await paired(made.relay, csms)
+        on_fallback = ["the central system main was last reached on a fallback"]
+        assert (await readiness(made.relay))["remarks"] == on_fallback
+        await made.hang_up(dead_first + "  grace: 5m\n")
+        assert made.relay.tick()["reloads"] == 1
+        assert (await readiness(made.relay))["remarks"] == on_fallback
+        await made.hang_up(dead_first.replace("main", "other"))
+        assert (await readiness(made.relay))["remarks"] == []
+        nursery.cancel_scope.cancel()
+
+
 async def test_a_relay_without_a_file_survives_a_hang_up() -> None:
     async with listening_csms() as csms, trio.open_nursery() as nursery:
         relay = Relay(settings_for(csms.port), JournalSettings(), writer=lambda _: MemoryJournal())

@@ -193,8 +193,7 @@ class Relay:
         """
         fresh = await trio.to_thread.run_sync(prepare, self.settings, settings, self._upstream_changed)
         self._pairing.admission.change(fresh.lists)
-        carry_over(self._pairing.upstreams, fresh.upstreams)
-        self._pairing.upstreams = fresh.upstreams
+        self._pairing.upstreams = carry_over(self._pairing.upstreams, fresh.upstreams)
         for listener, new, context in zip(
             self._listeners, fresh.settings.listen, fresh.contexts, strict=True
         ):

@@ -110,7 +110,7 @@ class Prepared(NamedTuple):
 
     Attributes:
         settings: the new ones, with the old ones in place of what must wait.
-        upstreams: the new ones; what the last dials showed is carried over where the URL is the same.
+        upstreams: the new ones; ``carry_over`` says which of the former go on instead.
         contexts: of TLS, one a listener.
         lists: who may come.
     """
@@ -138,13 +138,24 @@ def prepare(old: RelaySettings, new: RelaySettings, changed: UpstreamChanged) ->
     )
 
 
-def carry_over(former: Sequence[Upstream], fresh: Sequence[Upstream]) -> None:
-    """Whether a CSMS was reached by the last dial stays known."""
+def carry_over(former: Sequence[Upstream], fresh: Sequence[Upstream]) -> list[Upstream]:
+    """The upstreams to go on with.
+
+    Where the settings are the same it is the former one, with all that its dials have shown (dead addresses, a fallback in
+    use, the certificate) and its files read anew; otherwise the fresh one.
+    """
     known = {each.name: each for each in former}
+    found = []
     for upstream in fresh:
         before = known.get(upstream.name)
+        if before is not None and before.settings == upstream.settings:
+            before.settings, before.context = upstream.settings, upstream.context
+            found.append(before)
+            continue
         if before is not None and before.settings.url == upstream.settings.url:
             upstream.up = before.up
+        found.append(upstream)
+    return found
 
 
 def held_back(
