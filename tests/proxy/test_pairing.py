@@ -233,6 +233,20 @@ async def test_a_station_that_leaves_before_the_answer_frees_the_csms() -> None:
         assert (event["by"], event["reason"], event["http_status"]) == ("station", "station_left", None)
 
 
+async def test_a_station_that_leaves_over_the_body_of_a_refusal_was_refused_by_the_csms() -> None:
+    endless = b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic\r\n\r\nno"
+    async with listening_csms() as csms, running(settings_for(csms.port)) as (relay, journal):
+        station = await connect(relay)
+        await station.send_all(REQUEST)
+        far, _ = await csms.welcome(endless)
+        assert await read_exactly(station, len(endless)) == endless
+        await station.send_eof()
+        assert await read_all(far) == b""
+        event = await journal.event("refused")
+        assert (event["by"], event["reason"], event["http_status"]) == ("csms", "answer", 401)
+        assert relay.counters.refused == {"answer_401": 1}
+
+
 async def test_the_first_upstream_that_matches_gets_the_station() -> None:
     async with listening_csms() as one, listening_csms() as two:
         upstreams = [

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import trio
@@ -100,7 +100,7 @@ class Pairing:
         self._numbers = numbers
         self._links_max = links_max
         self._refusing = Refusing(guard, counters, numbers)
-        self._asking: dict[Arrival, tuple[float, LinkInfo]] = {}
+        self._asking: dict[Arrival, tuple[float, Callable[[], None]]] = {}
         self._ours: set[tuple[str, int]] = set()  # our end of each connection whose CSMS we ask
         self._partings = 0
         self._door = Door(counters)
@@ -136,9 +136,9 @@ class Pairing:
     def sweep(self) -> None:
         """Gives up for stations that left while their CSMS thinks about its answer. Called once a second."""
         before = trio.current_time() - STATION_CHECK_S
-        for arrival, (since, info) in list(self._asking.items()):
+        for arrival, (since, then) in list(self._asking.items()):
             if since <= before and arrival.sock is not None and sockets.has_left(arrival.sock):
-                arrival.patience.over(partial(self._refusing.refuse, arrival, info, LEFT))
+                arrival.patience.over(then)
 
     async def _meet(self, arrival: Arrival, sock: socket.socket) -> None:
         outcome: tuple[RequestHead, bytes] | Failure
@@ -245,7 +245,8 @@ class Pairing:
         name, patience = info.upstream, arrival.patience
         silent = Failure(504, "upstream_silent", f"the central system {name} did not answer in time")
         patience.begins(self._limits.answer_timeout, partial(self._refusing.refuse, arrival, info, silent))
-        self._asking[arrival] = trio.current_time(), info
+        left = partial(self._refusing.refuse, arrival, info, LEFT)
+        self._asking[arrival] = trio.current_time(), left
         ours = _end(csms.getsockname())
         self._ours.add(ours)
         try:
@@ -256,12 +257,12 @@ class Pairing:
             info.http_status = answer.status
             info.subprotocol, info.extensions = answer.subprotocol, answer.extensions
             if answer.status == 101:
-                patience.then = partial(
-                    self._refusing.refuse, arrival, info, LEFT
-                )  # it does not even take this head
+                patience.then = left  # it does not even take this head
                 await sockets.send_all(station, answer.raw)
             else:
+                # Whoever leaves with a body half read has had its answer all the same.
                 patience.then = partial(self._refusing.answered, arrival, info, answer.status)
+                self._asking[arrival] = trio.current_time(), patience.then
                 await sockets.send_all(station, answer.raw)
                 await negotiation.hand_back_body(station, csms, answer, glued, self._limits.answer_body_max)
         except OSError:
