@@ -83,6 +83,81 @@ def test_safety_code_of_2x_by_notify_event_and_its_end() -> None:
     assert watched.cleared
 
 
+@pytest.mark.parametrize(
+    ("error", "more"),
+    [
+        ("GroundFailure", {}),
+        ("OverCurrentFailure", {}),
+        ("OverVoltage", {}),
+        ("HighTemperature", {}),
+        ("PowerSwitchFailure", {}),
+        ("OtherError", {"vendorErrorCode": "groundfault"}),
+        ("OtherError", {"info": "E12: GroundFault at start"}),
+        ("OtherError", {"vendorErrorCode": "CX026"}),
+        ("NoError", {"vendorErrorCode": "GroundFault"}),
+    ],
+)
+def test_nobody_is_told_to_reset_what_may_hurt_someone(error: str, more: dict[str, str]) -> None:
+    watched = Watched("faulted")
+    watched.play("CP1").begin().status(1, "Faulted", error, **more)
+    watched.wait(20)
+    flag = watched.only
+    assert flag.severity is Severity.CRITICAL
+    assert flag.advice.startswith("Dangerous, ")
+    assert "do not reset it" in flag.advice
+    assert "reset the station" not in flag.advice
+    assert "connector 1 out of service" in flag.advice
+    assert "dangerous: do not reset" in flag.summary
+
+
+@pytest.mark.parametrize(
+    ("error", "more", "said"),
+    [
+        ("InternalError", {}, "reset the station once"),
+        ("InternalError", {"vendorErrorCode": "E-4711"}, "Look E-4711 up in the vendor's manual before"),
+        ("OtherError", {"vendorErrorCode": "E-4711"}, "Look E-4711 up in the vendor's manual before"),
+        ("ConnectorLockFailure", {}, "UnlockConnector"),
+        ("UnderVoltage", {}, "no reset mends that"),
+        ("NoError", {"vendorErrorCode": "0x0000"}, "not why"),
+    ],
+)
+def test_what_is_not_dangerous_has_the_remedy_of_its_code(
+    error: str, more: dict[str, str], said: str
+) -> None:
+    watched = Watched("faulted")
+    watched.play("CP1").begin().status(1, "Faulted", error, **more)
+    watched.wait(20)
+    assert said in watched.only.advice
+    assert "Dangerous" not in watched.only.advice
+
+
+def test_a_vendors_code_is_dangerous_where_the_rule_says_so() -> None:
+    watched = Watched(make_rule(rule="f", detector="faulted", settings={"dangerous_codes": ["E-4711"]}))
+    watched.play("CP1").begin().status(1, "Faulted", "OtherError", vendorErrorCode="E-4711")
+    watched.wait(20)
+    assert watched.only.advice.startswith("Dangerous, E-4711: do not reset it")
+
+
+def test_before_a_reset_it_is_said_whose_sessions_that_would_end() -> None:
+    watched = Watched("faulted")
+    cp1 = watched.play("CP1").begin(1, 2)
+    cp1.start(2)
+    cp1.status(1, "Faulted", "InternalError")
+    watched.wait(20)
+    assert "it ends the 1 session that is under way there" in watched.only.advice
+
+
+def test_a_code_that_turns_out_dangerous_takes_the_advice_to_reset_back() -> None:
+    watched = Watched("faulted")
+    cp1 = watched.play("CP1").begin()
+    cp1.status(1, "Faulted", "InternalError")
+    watched.wait(20)
+    cp1.status(1, "Faulted", "GroundFailure")
+    assert "reset the station once" in watched.flags[0].advice
+    (standing,) = watched.standing
+    assert standing.advice.startswith("Dangerous, GroundFailure (ground fault): do not reset it")
+
+
 def test_offline_does_not_end_a_fault() -> None:
     watched = Watched("faulted")
     cp1 = watched.play("CP1").begin()

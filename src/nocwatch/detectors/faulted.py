@@ -8,27 +8,18 @@ from typing import Any, ClassVar
 import msgspec
 from pydantic import Field
 
-from nocwatch.detectors import wording
+from nocwatch.detectors import error_codes, wording
 from nocwatch.detectors.base import Context, Detector, Hears, Settings
+from nocwatch.detectors.error_codes import DANGEROUS_CODES, SAFETY_CODES
+from nocwatch.detectors.reading import began
 from nocwatch.flags import Blame, Category, Evidence, Severity
 from nocwatch.moments import SECOND_NS
 from nocwatch.network import ConnectorStatus, Station
 from nocwatch.ocpp.events import ComponentReported, StatusReported
 from nocwatch.quantities import Duration
+from nocwatch.sessions import Session
 from nocwatch.state.changes import ConnectorChanged
 
-SAFETY_CODES = {
-    "CX002": "ground fault",
-    "CX003": "over-temperature",
-    "CX004": "over-current",
-    "CX005": "over-voltage",
-    "CX008": "emergency stop",
-    "CX017": "EVSE contactor fault",
-    "CX019": "cable over-temperature",
-    "CX025": "broken latch",
-    "CX026": "cut cable",
-}
-"""Minimum Required Error Codes that concern safety [ChargeX Consortium, INL/RPT-23-74246]."""
 CODES_MAX = 16
 """Safety codes remembered for one connector; there are nine."""
 _CODE = re.compile(r"(?<![A-Za-z0-9])CX0*(\d{1,3})(?!\d)", re.IGNORECASE)
@@ -42,10 +33,14 @@ class FaultedSettings(Settings):
     safety_codes: tuple[str, ...] = Field(
         default=tuple(SAFETY_CODES), description="MREC codes that are critical at once, whatever the status."
     )
+    dangerous_codes: tuple[str, ...] = Field(
+        default=tuple(DANGEROUS_CODES),
+        description="What means danger as a word of a Faulted connector's error code, vendor's code or info, in capitals or not: the advice is never to reset.",
+    )
 
 
 class Fault(msgspec.Struct):
-    """Of one connector. ``codes``: safety code → when it was reported."""
+    """Of one connector. ``codes``: safety code → when it was reported. ``info``: the text of a fault, where it names a dangerous code."""
 
     station: str = ""
     evse: int | None = None
@@ -53,6 +48,7 @@ class Fault(msgspec.Struct):
     faulted_since_ns: int = 0
     error_code: str = ""
     vendor_error: str = ""
+    info: str = ""
     frames: tuple[str, ...] = ()
     codes: dict[str, int] = {}
 
@@ -65,6 +61,9 @@ class Faulted(Detector[FaultedSettings, Fault]):
     StatusNotification, or as techCode of NotifyEvent, is critical at once and whatever the status. One flag a connector, which
     clears when the connector reports another status and no safety code stands.
 
+    The advice is by the code. With a safety code, or where the error code or the vendor's code is one of `dangerous_codes`, it is
+    never to reset; name the codes of your vendors there that mean danger, beside these.
+
     Stays quiet on faults that are over within `debounce`, so also on those that a station tells after a time offline.
     """
 
@@ -76,8 +75,8 @@ class Faulted(Detector[FaultedSettings, Fault]):
     State = Fault
     title = "Faulted"
     advice = (
-        "Read the code and look it up in the vendor's manual. A safety code: take the connector out of service and send an electrician before "
-        "anyone resets it. Otherwise reset the station once; if the fault comes back, send someone."
+        "The flag says whether the code is dangerous. If so: do not reset it; take the connector out of service and send an electrician. If not: what "
+        "mends this code, mostly one reset; if the fault comes back, send someone. A vendor's code that nocwatch does not know: look it up first."
     )
     numbers: ClassVar[dict[str, str]] = {"faulted_s": "since the fault began, s"}
 
@@ -133,12 +132,12 @@ class Faulted(Detector[FaultedSettings, Fault]):
         fault = context.peek(key)
         if status is not ConnectorStatus.FAULTED:
             if fault is not None and fault.faulted_since_ns:
-                fault.faulted_since_ns = 0
+                fault.faulted_since_ns, fault.info = 0, ""
                 self._settle(key, fault, f"the connector reports {status}", context)
             elif fault is None:
                 context.clear_flag(key, f"the connector reports {status}")
             return
-        if fault is None:
+        if fault is None or not fault.station:
             fault = context.state(key)
             fault.station, fault.evse, fault.connector = station, evse, connector
         began = not fault.faulted_since_ns
@@ -154,6 +153,11 @@ class Faulted(Detector[FaultedSettings, Fault]):
     def _codes(self, event: StatusReported, context: Context[Fault]) -> None:
         key = wording.socket_key(event.station, event.evse, event.connector)
         found = self._safety(event.error_code, event.vendor_error, event.info)
+        if event.status is ConnectorStatus.FAULTED and error_codes.named_in(
+            event.info, self.settings.dangerous_codes
+        ):
+            # The connector's record, by which the fault is told, has no info text.
+            context.state(key).info = event.info
         fault = context.peek(key)
         if not found:
             if fault is not None and fault.codes and event.status is not ConnectorStatus.FAULTED:
@@ -209,7 +213,8 @@ class Faulted(Detector[FaultedSettings, Fault]):
             [each for each in (fault.faulted_since_ns, *fault.codes.values()) if each], default=context.now_ns
         )
         codes = [f"{code} ({SAFETY_CODES.get(code, 'safety code')})" for code in fault.codes]
-        harmless = not codes and fault.error_code in _NO_ERROR
+        danger = [*fault.codes, *self._dangerous(fault)]
+        harmless = not danger and fault.error_code in _NO_ERROR
         said = [] if fault.error_code in _NO_ERROR else [f"error code {fault.error_code}"]
         said += [f"vendor's code {fault.vendor_error}"] if fault.vendor_error else []
         where = wording.socket(fault.evse, fault.connector)
@@ -221,13 +226,18 @@ class Faulted(Detector[FaultedSettings, Fault]):
         )
         context.raise_flag(
             key,
-            f"{context.place(fault.station).name or fault.station}: {where} {what}.",
+            f"{context.place(fault.station).name or fault.station}: {where} {what}{' (dangerous: do not reset)' if danger else ''}.",
             station=fault.station,
             evse=fault.evse,
             connector=fault.connector,
             onset_ns=onset,
             severity=Severity.WARNING if harmless else Severity.CRITICAL,
             blame=Blame.CHARGER,
+            advice=error_codes.dangerous(danger, where)
+            if danger
+            else error_codes.remedy(
+                fault.error_code, fault.vendor_error, len(_transactions(fault.station, context))
+            ),
             evidence=(
                 Evidence(
                     text=f"{wording.moment(context.now_ns)}: {state}, {', '.join(said + codes) or 'NoError'}.",
@@ -238,6 +248,12 @@ class Faulted(Detector[FaultedSettings, Fault]):
             numbers={"faulted_s": (context.now_ns - onset) / SECOND_NS},
         )
 
+    def _dangerous(self, fault: Fault) -> list[str]:
+        if not fault.faulted_since_ns:
+            return []
+        said = f"{fault.error_code} {fault.vendor_error} {fault.info}"
+        return error_codes.named_in(said, self.settings.dangerous_codes)
+
     def _safety(self, *texts: str) -> list[str]:
         found = {
             f"CX{int(match):03d}"
@@ -246,3 +262,7 @@ class Faulted(Detector[FaultedSettings, Fault]):
             for match in _CODE.findall(text)
         }
         return sorted(found.intersection(self.settings.safety_codes))
+
+
+def _transactions(station: str, context: Context[Fault]) -> list[Session]:
+    return [each for each in context.sessions(station) if began(each)]
