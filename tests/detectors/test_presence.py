@@ -66,6 +66,28 @@ def test_it_clears_with_the_socket_and_says_how_long_it_took() -> None:
     assert not watched.standing
 
 
+def test_advice_tells_a_lonely_loss_from_one_that_the_whole_site_shares() -> None:
+    watched = Watched("station_offline", places=places(*DEPOT))
+    plays = fleet(watched, 1, 2, 3)
+    plays["CP1"].close(by="station", reason="timeout")
+    watched.wait(200)
+    assert "2 of 2 other stations of its site are online: it is this station." in watched.only.advice
+    assert "its power and its modem" in watched.only.advice
+
+
+def test_below_a_csms_that_is_gone_nobody_is_sent_to_a_stations_modem() -> None:
+    watched = Watched("station_offline", places=places(*DEPOT))
+    plays = fleet(watched, 1, 2)
+    watched.upstream("main", up=False)
+    for play in plays.values():
+        play.close(by="csms", reason="reset")
+    watched.wait(400)
+    station = latest(watched)["CP1"]
+    assert station.inhibited_by == latest(watched)["upstream main"].id
+    assert "nothing is to be done at this station while that lasts" in station.advice
+    assert "CSMS main" in station.advice
+
+
 def test_registered_station_that_is_refused_counts_and_a_stranger_does_not() -> None:
     watched = Watched("station_offline", places=places(place("CP9")))
     fleet(watched, 1)
@@ -77,6 +99,7 @@ def test_registered_station_that_is_refused_counts_and_a_stranger_does_not() -> 
     assert watched.only.station == "CP9"
     assert watched.only.blame is Blame.CSMS
     assert "HTTP status 401" in watched.only.evidence[0].text
+    assert "Its power and its modem are well" in watched.only.advice
 
 
 def test_maintenance_keeps_it_quiet_and_its_end_does_not_forget_it() -> None:

@@ -173,6 +173,29 @@ def test_driver_who_did_not_plug_in_is_not_the_chargers_fault() -> None:
     assert watched.only.blame is Blame.DRIVER
 
 
+@pytest.mark.parametrize(
+    ("status", "said", "blame"),
+    [
+        ("Preparing", "a car stands there plugged in", Blame.CHARGER),
+        ("Available", "Nothing is wrong with the station, no reset", Blame.DRIVER),
+        ("Unavailable", "should have refused the command", Blame.CHARGER),
+        ("Reserved", "taken by someone else's session, or reserved", Blame.UNKNOWN),
+    ],
+)
+def test_advice_on_a_remote_start_is_by_what_the_connector_reports(
+    status: str, said: str, blame: Blame
+) -> None:
+    watched = Watched("remote_start_no_transaction")
+    cp1 = watched.play("CP1").begin()
+    cp1.status(1, status)
+    cp1.remote_start("APP", 1)
+    watched.wait(130)
+    assert watched.only.advice.startswith(f"Connector 1 reports {status}")
+    assert said in watched.only.advice
+    assert ("Reset the station" in watched.only.advice) == (status == "Preparing")
+    assert watched.only.blame is blame
+
+
 @pytest.mark.parametrize("timeout", ["ConnectionTimeOut", "TxCtrlr.EVConnectionTimeOut"])
 def test_stations_own_plug_in_timeout_counts_where_it_is_longer(timeout: str) -> None:
     watched = Watched("remote_start_no_transaction")

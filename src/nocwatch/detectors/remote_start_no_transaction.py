@@ -41,6 +41,8 @@ _PLUGGED = frozenset(
     }
 )
 
+_SHUT = frozenset({ConnectorStatus.FAULTED, ConnectorStatus.UNAVAILABLE})
+
 
 class RemoteStartSettings(Settings):
     """What a rule can set of ``remote_start_no_transaction``."""
@@ -100,8 +102,8 @@ class RemoteStartNoTransaction(Detector[RemoteStartSettings, Starts]):
     State = Starts
     title = "Remote start without a transaction"
     advice = (
-        "Was a car plugged in? If the connector stood at Preparing, the station took the command and did nothing: reset it and try "
-        "once more. If not, the driver did not plug in within the station's timeout."
+        "The flag says what the connector reports. Taken (Preparing): the station took the command and did nothing: reset it and try once more. "
+        "Free: the driver did not plug in in time, and nothing is wrong with the station. Faulted or switched off: the app should not offer it."
     )
     numbers: ClassVar[dict[str, str]] = {"waited_s": "from the acceptance to the flag, s"}
 
@@ -206,6 +208,7 @@ class RemoteStartNoTransaction(Detector[RemoteStartSettings, Starts]):
             and start.evse in (None, each.evse)
         ]
         plugged = any(status in _PLUGGED for status in statuses)
+        shut = bool(statuses) and _SHUT.issuperset(statuses)
         where = (
             wording.socket(start.evse, start.connector) if start.connector or start.evse else "any connector"
         )
@@ -217,7 +220,12 @@ class RemoteStartNoTransaction(Detector[RemoteStartSettings, Starts]):
             evse=start.evse,
             connector=start.connector,
             onset_ns=start.accepted_at_ns,
-            blame=Blame.CHARGER if plugged else Blame.DRIVER if statuses else Blame.UNKNOWN,
+            blame=Blame.CHARGER
+            if plugged or shut
+            else Blame.DRIVER
+            if ConnectorStatus.AVAILABLE in statuses
+            else Blame.UNKNOWN,
+            advice=_advice(statuses, where, state, waited),
             evidence=(
                 Evidence(
                     text=f"The station accepted it at {wording.moment(start.accepted_at_ns)}; the connector's status now: {state}.",
@@ -257,6 +265,35 @@ def _start(event: Commanded | CommandAnswered) -> Start:
         connector=event.connector,
         token=event.token,
         remote_start_id=event.remote_start_id,
+    )
+
+
+def _advice(statuses: list[ConnectorStatus], where: str, state: str, waited_ns: int) -> str:
+    """What to do, by what the connector reports when nothing has come."""
+    now = f"{where[0].upper()}{where[1:]} reports {state}"
+    if _PLUGGED.intersection(statuses):
+        return (
+            f"{now}: a car stands there plugged in, and the station took the command and did nothing. Reset the station unless others charge "
+            "there, and start once more; if nothing comes again, send someone and show the vendor the command."
+        )
+    if ConnectorStatus.AVAILABLE in statuses:
+        return (
+            f"{now}: no car was plugged in within {wording.span(waited_ns)}. Nothing is wrong with the station, no reset: if the driver calls, "
+            "have them plug in and start again, and make sure that they stand at this one."
+        )
+    if statuses and _SHUT.issuperset(statuses):
+        return (
+            f"{now}: nobody can charge there, and the station should have refused the command. Send the driver to another connector; why it is "
+            "out of service is a matter of its own."
+        )
+    if ConnectorStatus.NO_DATA in statuses or not statuses:
+        return (
+            "The station has not told what its connectors do: send TriggerMessage(StatusNotification). Preparing means that a car waits and "
+            "the station did nothing; Available that nobody plugged in."
+        )
+    return (
+        f"{now}: it is taken by someone else's session, or reserved. Ask the CSMS team or the app's support why a start was sent there; the "
+        "station needs nothing."
     )
 
 

@@ -176,7 +176,7 @@ class Standing:
             self._cool_down(found)
 
     def _take_over(self, standing: Found, news: Found, *, emit: bool) -> None:
-        """A higher severity, new evidence, another place in the hierarchy: into the flag that stands."""
+        """A higher severity, new evidence, other advice, another place in the hierarchy: into the flag that stands."""
         old, new = standing.flag, news.flag
         fresh = tuple(each for each in new.evidence if each not in old.evidence)
         room = EVIDENCE_MAX - len(old.evidence)
@@ -184,11 +184,14 @@ class Standing:
         fresh = fresh[:room]
         worse = new.severity.rank > old.severity.rank
         flag = msgspec.structs.replace(
-            old, severity=new.severity if worse else old.severity, evidence=old.evidence + fresh
+            old,
+            severity=new.severity if worse else old.severity,
+            evidence=old.evidence + fresh,
+            advice=new.advice,
         )
         if worse or fresh:
             standing.numbers = news.numbers
-            flag = msgspec.structs.replace(flag, summary=new.summary, advice=new.advice, blame=new.blame)
+            flag = msgspec.structs.replace(flag, summary=new.summary, blame=new.blame)
         standing.below = news.below
         flag = msgspec.structs.replace(
             flag, late=old.late and new.late, inhibited_by=self._id_of(news.below) if emit else ""

@@ -39,8 +39,8 @@ class StationOffline(Detector[StationOfflineSettings, Presence]):
     State = Presence
     title = "Station offline"
     advice = (
-        "Is its neighbour online? Then it is this station: check its power and its modem, and ask the site to switch it off and on. "
-        "If handshakes are refused, the CSMS does not want it: compare identity and password there."
+        "The flag says whether its neighbours are online and how the link ended. If they are, it is this station: its power and its modem; ask the "
+        "site to switch it off and on. If handshakes are refused, the CSMS does not want it: compare identity and password there."
     )
     numbers: ClassVar[dict[str, str]] = {"offline_s": "without a socket, s", "stations": "stations concerned"}
 
@@ -139,6 +139,7 @@ class StationOffline(Detector[StationOfflineSettings, Presence]):
             if state.by == "station" and state.code
             else Blame.UNKNOWN
         )
+        below = self._groups.above(state, context)
         context.raise_flag(
             station,
             f"{context.place(station).name or station} has had no socket for {wording.span(offline_ns)}.",
@@ -147,6 +148,58 @@ class StationOffline(Detector[StationOfflineSettings, Presence]):
             evidence=tuple(evidence),
             severity=Severity.CRITICAL if offline_ns >= critical_ns else Severity.WARNING,
             blame=blame,
-            below=self._groups.above(state, context),
+            advice=self._advice(station, state, below, context),
+            below=below,
             numbers={"offline_s": offline_ns / SECOND_NS, "stations": 1},
         )
+
+    def _advice(self, station: str, state: Presence, below: str, context: Context[Presence]) -> str:
+        if below:
+            kind, _, name = below.partition(" ")
+            whole = (
+                f"CSMS {name}"
+                if kind == "upstream"
+                else f"site {next((each.site_name for each in [context.place(station)] if each.site_name), name)}"
+            )
+            return (
+                f"It went with the whole {whole}, whose flag says what to do: nothing is to be done at this station while that lasts. If it stays "
+                "away when the others are back, check its power and its modem."
+            )
+        if state.refusals:
+            return _refused(state.http_status)
+        online, others = self._groups.neighbours(state, context)
+        if others and not online:
+            where = f"None of the {wording.count(others, 'other station')} of its site is online either: power or uplink of the site comes first. "
+        elif others:
+            where = f"{online} of {wording.count(others, 'other station')} of its site {'is' if online == 1 else 'are'} online: it is this station. "
+        else:
+            where = ""
+        return f"{where}{_how(state)}"
+
+
+def _refused(http_status: int) -> str:
+    if http_status in (401, 403):
+        return (
+            f"Its power and its modem are well: it knocks, and the CSMS answers HTTP {http_status}. Compare its password (or its certificate) and "
+            "its identity in the CSMS; nobody needs to go there."
+        )
+    if http_status == 404:
+        return (
+            "Its power and its modem are well: it knocks, and the CSMS answers HTTP 404. It does not know this identity, or the path in the station's "
+            "address is wrong: compare both."
+        )
+    return (
+        f"Its power and its modem are well: it knocks, and is turned away (HTTP {http_status or 'without an answer'}). Ask the CSMS team, and look "
+        "at the System page for why the relay refuses it."
+    )
+
+
+def _how(state: Presence) -> str:
+    if state.by == "station" and (state.code is not None or state.reason == "fin"):
+        return (
+            "It ended the connection itself, so it was not its power: a restart or an update that did not come back. Wait for the time of a boot, "
+            "then ask the site to switch it off and on."
+        )
+    if state.by == "csms":
+        return "The CSMS ended its connection and it has not come back: look into the CSMS's log for this identity, then at its modem."
+    return "It fell silent: check its power and its modem, and ask the site to switch it off and on."

@@ -122,6 +122,14 @@ class Groups:
                 return key
         return ""
 
+    def neighbours(self, state: Presence, context: Context[Presence]) -> tuple[int, int]:
+        """How many other stations of its site are online, and how many there are; none where the site is not known."""
+        group = context.peek(f"site {state.site}") if state.site else None
+        if group is None:
+            return 0, 0
+        others = len(group.members) - 1
+        return others - (group.gone - 1), others
+
     # --- judging and telling --------------------------------------------------------------------------------------------
 
     def _look_at(self, kind: str, name: str, context: Context[Presence]) -> bool:
