@@ -157,3 +157,18 @@ def test_a_link_that_fails_while_it_is_taken_over_is_closed_counted_and_let_go(
 
 def _no_memory(*_: object) -> None:
     raise MemoryError
+
+
+def test_what_stands_behind_an_urgent_byte_does_not_wait_for_what_comes_next(
+    link: tuple[Pump, ListRecorder, socket.socket, socket.socket],
+) -> None:
+    pump, _, station, csms = link
+    pump._turn(pump._epoll.poll(0, 10))
+    station.sendall(b"before")
+    station.send(b"!", socket.MSG_OOB)
+    station.sendall(b"behind")
+    pump._turn(pump._epoll.poll(5, 10))
+    heard = b""
+    while not heard.endswith(b"behind"):
+        heard += csms.recv(100)
+    assert heard == b"beforebehind"

@@ -19,7 +19,8 @@ from nocwatch.proxy.notes import Notes
 
 _log = structlog.get_logger(__name__)
 
-_ALL = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
+_ALL = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLPRI | select.EPOLLET
+"""Urgent data (PRI) too: a read ends where it stands, so there a short one has not emptied the socket."""
 
 
 class Links:
