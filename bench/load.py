@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import signal
 import subprocess
@@ -38,9 +39,20 @@ class Backend:
 class Generator:
     """The stations before one candidate. ``loadgen.c`` says what the commands do and the answers mean."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, *, tls: bool = False) -> None:
         program: list[str | Path] = [machine.BIN / "loadgen", "127.0.0.1", str(port)]
         self._process = machine.start(program, machine.LOAD_CORES, pipes=True)
+        if tls and not self.secure():
+            self.close()
+            raise RuntimeError("the load generator speaks no TLS")
+
+    def secure(self) -> bool:
+        """From now on its connections speak TLS; False where it was built without."""
+        return bool(self._do("tls", "tls")["ok"])
+
+    def agreed(self) -> Figures:
+        """Version and cipher, and how many connections were no full handshake."""
+        return self._do("agreed", "agreed")
 
     def connect(self, stations: int, concurrent: int = 100) -> Figures:
         return self._do(f"connect {stations} {concurrent}", "connect")
@@ -79,6 +91,16 @@ class Generator:
             if line["ev"] == "meas" and measuring is not None:
                 measuring()
             assert line["ev"] != "unknown", f"the load generator does not know {command!r}"
+
+
+@functools.cache
+def speaks_tls() -> bool:
+    """Whether the load generator was built with OpenSSL."""
+    generator = Generator(0)
+    try:
+        return generator.secure()
+    finally:
+        generator.close()
 
 
 def lost(figures: Figures) -> list[str]:

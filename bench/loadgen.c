@@ -3,12 +3,14 @@
  * Usage: loadgen HOST_IP PORT [SOURCE_IP [PATH_PREFIX]]     commands on standard input, JSON lines on standard output:
  *
  *   mode mix|meter|hb          which CALLs: 75 % MeterValues (~880 B) and 25 % Heartbeat, or one of them alone
+ *   tls                        connections made from now on speak TLS (tls.h); {"ok":0} where it was built without
  *   connect N CONCURRENT       N more connections, at most so many handshakes in flight
  *   closed SECONDS WARM [ACTIVE]   closed loop: one CALL outstanding on each connection (or on ACTIVE of them)
  *   open RATE SECONDS WARM     open loop: RATE CALLs/s over all connections; latency counts from the intended time
  *   flood N                    the first N connections send CALL after CALL, as fast as they are taken, until `calm`;
  *                              `closed` and `open` leave them out
  *   calm                       no more of it; waits for what is under way
+ *   agreed                     version and cipher of the first connection, and how many resumed a session: 0
  *   sleep SECONDS              stays, and answers pings
  *   closeall                   resets all connections
  *   quit
@@ -20,6 +22,7 @@
  * (connections that the other side ended).
  */
 #include "common.h"
+#include "tls.h"
 
 #define VARIANTS 1024 /* different CALLs; each connection walks through them from its own place */
 #define RING 32       /* CALLs outstanding on a connection; divides 65536 */
@@ -30,13 +33,14 @@
 #define CALM_PATIENCE_NS 60000000000LL /* a flood may have filled megabytes of buffers on the way */
 #define FLOOD_TURN 65536 /* bytes that a flooding connection sends before all others had their turn */
 
-enum state { CONNECTING, SHAKING, OPEN, DEAD };
+enum state { CONNECTING, SECURING, SHAKING, OPEN, DEAD }; /* SECURING: in the handshake of TLS */
 enum mode { MIX, METER, HEARTBEAT, MODES };
 
 typedef struct {
     int fd, carry, offset; /* offset: of the CALL that is half sent */
     int flooding, half;    /* half: the CALL of a flood that is half sent */
     enum state state;
+    SSL *tls; /* 0: plain */
     uint32_t next;             /* which CALL comes next */
     uint16_t head, sent, tail; /* answered <= sent <= made */
     int64_t since_ns;
@@ -56,7 +60,7 @@ static enum mode mode = MIX;
 static conn *conns[CONNS_MAX];
 static int conn_count, ep, ready_count, fail_count, flooders;
 static long dead_count, errs, answered, answered_measured, sent_count, drops;
-static int in_closed_loop;
+static int in_closed_loop, with_tls;
 static int64_t measure_from_ns, measure_until_ns;
 static const char *host, *source = "127.0.0.1", *prefix = "/ocpp";
 static int port;
@@ -154,10 +158,19 @@ static void want(conn *c, int events) {
     epoll_ctl(ep, EPOLL_CTL_MOD, c->fd, &e);
 }
 
+static int put(conn *c, const void *p, int n) {
+    return c->tls ? tls_send(c->tls, p, n) : (int)send(c->fd, p, n, MSG_NOSIGNAL);
+}
+
+static int get(conn *c, unsigned char *p, int size) {
+    return c->tls ? tls_receive(c->tls, p, size) : (int)recv(c->fd, p, size, 0);
+}
+
 static void bury(conn *c) {
+    if (c->tls) tls_end(c->tls);
     if (c->fd >= 0) close(c->fd);
     if (c->state == OPEN) ready_count--, flooders -= c->flooding;
-    c->fd = -1, c->state = DEAD;
+    c->fd = -1, c->tls = 0, c->state = DEAD;
 }
 
 static void died(conn *c) {
@@ -168,7 +181,7 @@ static void died(conn *c) {
 static void flush(conn *c) {
     while (c->sent != c->tail) {
         int v = c->call[c->sent % RING];
-        int n = send(c->fd, calls[v].frame + c->offset, calls[v].size - c->offset, MSG_NOSIGNAL);
+        int n = put(c, calls[v].frame + c->offset, calls[v].size - c->offset);
         if (n < 0 && errno != EAGAIN) {
             died(c);
             return;
@@ -195,8 +208,11 @@ static void pour(conn *c) {
             want(c, EPOLLIN);
             return;
         }
-        int n = send(c->fd, calls[v].frame + c->offset, calls[v].size - c->offset, MSG_NOSIGNAL);
-        if (n < 0 && errno == EAGAIN) return;
+        int n = put(c, calls[v].frame + c->offset, calls[v].size - c->offset);
+        if (n < 0 && errno == EAGAIN) {
+            c->half |= c->tls != 0; /* OpenSSL keeps a record of it that must go before anything else does */
+            return;
+        }
         if (n < 0) {
             died(c);
             return;
@@ -271,23 +287,45 @@ static void dial_more(void) {
     }
 }
 
+static void give_way(conn *c) {
+    failed(c);
+    dial_more();
+}
+
 static void ask(conn *c) {
-    int error = 0;
-    socklen_t size = sizeof error;
-    getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &size);
     char head[512];
     int n = snprintf(head, sizeof head,
                      "GET %s/CP%06u HTTP/1.1\r\nHost: %s:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
                      "Sec-WebSocket-Protocol: ocpp1.6\r\nUser-Agent: nocwatch-bench\r\n\r\n",
                      prefix, c->next, host, port);
-    if (error || send(c->fd, head, n, MSG_NOSIGNAL) != n) {
-        failed(c);
-        dial_more();
+    if (put(c, head, n) != n) {
+        give_way(c);
         return;
     }
     c->state = SHAKING;
     want(c, EPOLLIN);
+}
+
+static void secure(conn *c) {
+    int waits_for = tls_shake(c->tls);
+    if (waits_for < 0) give_way(c);
+    else if (waits_for) want(c, waits_for);
+    else ask(c);
+}
+
+static void on_connected(conn *c) {
+    int error = 0;
+    socklen_t size = sizeof error;
+    getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &size);
+    if (error) {
+        give_way(c);
+    } else if (with_tls) {
+        c->tls = tls_begin(c->fd), c->state = SECURING;
+        secure(c);
+    } else {
+        ask(c);
+    }
 }
 
 /* Offset behind the head of the answer; 0: more must come; -1: it is no 101. */
@@ -305,10 +343,10 @@ static int shaken(conn *c, unsigned char *buf, int n) {
 static void on_readable(conn *c) {
     static unsigned char buf[262144];
     memcpy(buf, c->kept, c->carry);
-    int n = recv(c->fd, buf + c->carry, sizeof buf - c->carry, 0), at = 0;
+    int n = get(c, buf + c->carry, sizeof buf - c->carry), at = 0;
     if (n < 0 && errno == EAGAIN) return;
     if (n <= 0) {
-        if (c->state == SHAKING) failed(c), dial_more();
+        if (c->state == SHAKING) give_way(c);
         else died(c);
         return;
     }
@@ -336,10 +374,10 @@ static void on_readable(conn *c) {
         if (n - at < head + size) break;
         if (opcode == 1) {
             on_answer(c, b + head, size, t);
-        } else if (opcode == 9 && size <= 125) {
+        } else if (opcode == 9 && size <= 125 && c->sent == c->tail && !c->half) { /* not in the middle of a CALL */
             unsigned char pong[140] = {0x8a, 0x80 | size}; /* the mask is zero */
             memcpy(pong + 6, b + head, size);
-            send(c->fd, pong, 6 + size, MSG_NOSIGNAL);
+            if (put(c, pong, 6 + size) != 6 + size) died(c);
         } else if (opcode == 8) {
             died(c);
             return;
@@ -358,8 +396,9 @@ static void on_readable(conn *c) {
 
 static void handle(conn *c, uint32_t events) {
     if (c->state == DEAD) return;
-    if (c->state == CONNECTING) {
-        ask(c);
+    if (c->state == CONNECTING || c->state == SECURING) {
+        if (c->state == CONNECTING) on_connected(c);
+        else secure(c);
         return;
     }
     if (c->state == OPEN && c->flooding && events & EPOLLOUT) {
@@ -402,11 +441,25 @@ static void do_connect(int n, int at_once) {
     double seconds = (now_ns() - from) / 1e9;
     goal = started; /* whoever is still waiting has had its time */
     for (int i = base; i < conn_count; i++)
-        if (conns[i]->state == CONNECTING || conns[i]->state == SHAKING) failed(conns[i]);
+        if (conns[i]->state != OPEN && conns[i]->state != DEAD) failed(conns[i]);
     printf("{\"ev\":\"connect\",\"n\":%d,\"ok\":%d,\"fail\":%d,\"secs\":%.4f,\"per_s\":%.1f,\"p50_us\":%.0f,"
            "\"p99_us\":%.0f,\"max_us\":%.0f,\"gen_cpu\":%.3f}\n",
            n, ready_count - before, n - (ready_count - before), seconds, (ready_count - before) / seconds, quantile(.5),
            quantile(.99), quantile(1), cpu_s() - cpu);
+}
+
+static void do_tls(void) {
+    with_tls = tls_setup();
+    printf("{\"ev\":\"tls\",\"ok\":%d}\n", with_tls);
+}
+
+/* What the first connection agreed on, and how many were no full handshake (which must be 0). */
+static void do_agreed(void) {
+    SSL *tls = conn_count ? conns[0]->tls : 0;
+    int resumed = 0;
+    for (int i = 0; i < conn_count; i++) resumed += conns[i]->tls && tls_resumed(conns[i]->tls);
+    printf("{\"ev\":\"agreed\",\"version\":\"%s\",\"cipher\":\"%s\",\"resumed\":%d}\n", tls ? tls_version(tls) : "",
+           tls ? tls_cipher(tls) : "", resumed);
 }
 
 static void do_closeall(void) {
@@ -547,6 +600,8 @@ int main(int argc, char **argv) {
         else if (!strcmp(word, "calm")) do_calm();
         else if (!strcmp(word, "sleep")) do_sleep(a);
         else if (!strcmp(word, "closeall")) do_closeall();
+        else if (!strcmp(word, "tls")) do_tls();
+        else if (!strcmp(word, "agreed")) do_agreed();
         else if (!strcmp(word, "closed") && a > 0) do_load("closed", 0, a, b, given >= 3 && d > 0 ? d : conn_count);
         else if (!strcmp(word, "open") && a > 0 && b > 0) do_load("open", a, b, d, 0);
         else printf("{\"ev\":\"unknown\",\"line\":\"%s\"}\n", word);

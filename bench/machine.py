@@ -1,11 +1,12 @@
 """The machine under the bench: which cores the two sides get, processes that begin and end with us, what they cost.
 
-CPU time is that of /proc/PID/stat of a process and its children (10 ms steps); memory is their proportional set size
-(PSS): pages that several share count once. Socket buffers in the kernel are in neither.
+CPU time is that of a process and its children, user and system, from their own clocks (nanoseconds); memory is their
+proportional set size (PSS): pages that several share count once. Socket buffers in the kernel are in neither.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import platform
@@ -23,15 +24,24 @@ ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(__file__).resolve().parent / "bin"
 
 _ALLOWED = sorted(os.sched_getaffinity(0))
-PINNED = len(_ALLOWED) >= 2
-LOAD_CORES = {_ALLOWED[0]} if PINNED else set(_ALLOWED)
-"""Where the load generator, the back end and the bench itself run."""
-PROXY_CORES = {_ALLOWED[1]} if PINNED else set(_ALLOWED)
+CORES = len(_ALLOWED)
+PINNED = CORES >= 2
+LOAD_CORES = set(_ALLOWED[: 2 if CORES >= 4 else 1]) if PINNED else set(_ALLOWED)
+"""Where the load generator, the back end and the bench itself run: two cores where that leaves two for the candidates."""
+PROXY_CORES = {_ALLOWED[len(LOAD_CORES)]} if PINNED else set(_ALLOWED)
 """Where the candidate runs, alone; and the watch."""
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PR_SET_PDEATHSIG = 1
+_CLOCK_OF_ALL_ITS_THREADS = (
+    2  # Linux makes a clock's number of a process's: its complement, and this in the low bits
+)
 _LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def proxy_cores(wanted: int) -> set[int]:
+    """Cores for a candidate of so many processes: as many where they are there beside the load's, otherwise fewer."""
+    return set(_ALLOWED[len(LOAD_CORES) :][:wanted]) if PINNED else set(_ALLOWED)
 
 
 def raise_descriptors() -> int:
@@ -105,7 +115,17 @@ def tree(pid: int) -> list[int]:
 
 def cpu_s(pids: Sequence[int]) -> float:
     """User and system time of these processes since their start."""
-    return sum(int(fields[11]) + int(fields[12]) for pid in pids if (fields := _stat(pid))) / _TICKS
+    total = 0.0
+    for pid in pids:
+        with contextlib.suppress(OSError):  # it has ended
+            total += time.clock_gettime((~pid << 3) | _CLOCK_OF_ALL_ITS_THREADS)
+    return total
+
+
+def user_and_system_s(pids: Sequence[int]) -> tuple[float, float]:
+    """The same, told apart, in steps of 10 ms."""
+    found = [fields for pid in pids if (fields := _stat(pid))]
+    return sum(int(each[11]) for each in found) / _TICKS, sum(int(each[12]) for each in found) / _TICKS
 
 
 def cores_busy_s(cores: set[int]) -> float:
@@ -180,11 +200,15 @@ def described() -> dict[str, str]:
         "cpu": f"{len(_ALLOWED)} cores, {model}",
         "kernel": f"{platform.system()} {platform.release()}",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
-        "pinned": f"load on core {min(LOAD_CORES)}, candidate on core {min(PROXY_CORES)}"
+        "pinned": f"load on core {_listed(LOAD_CORES)}, candidate on core {_listed(PROXY_CORES)}"
         if PINNED
         else "not pinned: one core",
         "load_average": f"{os.getloadavg()[0]:.2f} when the run began",
     }
+
+
+def _listed(cores: set[int]) -> str:
+    return " and ".join(str(each) for each in sorted(cores))
 
 
 def _said(command: Sequence[str | Path]) -> str:

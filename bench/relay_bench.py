@@ -21,9 +21,10 @@ FIGURES: tuple[Figure, ...] = tuple(figure for scenario in scenarios.ALL for fig
 
 @dataclass
 class Result:
-    """Of one number of stations.
+    """Of one number of stations, plain or with TLS.
 
     Attributes:
+        tls: whether these are the candidates that the stations speak TLS to.
         reference: whom the others are compared with.
         values: candidate → figure → one value a round, None where a round has none.
         faults: what went wrong, in words.
@@ -31,6 +32,7 @@ class Result:
     """
 
     stations: int
+    tls: bool
     reference: str
     values: dict[str, dict[str, list[float | None]]] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
@@ -40,34 +42,45 @@ class Result:
         values = [each for each in self.values.get(candidate, {}).get(figure, ()) if each is not None]
         return statistics.median(values) if values else None
 
-    def ratio(self, candidate: str, figure: str) -> float | None:
+    def ratio(self, candidate: str, figure: str, reference: str = "") -> float | None:
         """Median over the rounds of this candidate's value by the reference's of the same round."""
         own = self.values.get(candidate, {}).get(figure, [])
-        theirs = self.values.get(self.reference, {}).get(figure, [])
+        theirs = self.values.get(reference or self.reference, {}).get(figure, [])
         pairs = [a / b for a, b in zip(own, theirs, strict=False) if a is not None and b]
         return statistics.median(pairs) if pairs else None
 
 
 def run(
-    chosen: Sequence[Candidate], counts: Sequence[int], rounds: int, options: Options, reference: str
+    chosen: Sequence[Candidate],
+    counts: Sequence[int],
+    rounds: int,
+    options: Options,
+    references: Sequence[str],
 ) -> list[Result]:
-    """All rounds of all numbers of stations. A candidate that fails is told in ``faults``, and the others go on."""
+    """All rounds of all numbers of stations. A candidate that fails is told in ``faults``, and the others go on.
+
+    Args:
+        references: whom the others are compared with where it is chosen; otherwise it is the first of each table.
+    """
     backend = Backend()
+    found = []
     try:
-        return [_compare(chosen, count, rounds, options, reference, backend) for count in counts]
+        for count in counts:
+            for tls in (False, True):
+                group = [each for each in chosen if each.tls == tls and count <= (each.stations_max or count)]
+                if group:
+                    names = [each.name for each in group]
+                    reference = next((name for name in references if name in names), names[0])
+                    found.append(_compare(group, Result(count, tls, reference), rounds, options, backend))
     finally:
         backend.close()
+    return found
 
 
 def _compare(
-    chosen: Sequence[Candidate],
-    stations: int,
-    rounds: int,
-    options: Options,
-    reference: str,
-    backend: Backend,
+    chosen: Sequence[Candidate], result: Result, rounds: int, options: Options, backend: Backend
 ) -> Result:
-    result = Result(stations, reference)
+    stations = result.stations
     for number in range(rounds):
         turn = number % len(chosen)
         for candidate in (*chosen[turn:], *chosen[:turn]):  # nobody is always the first
@@ -85,7 +98,7 @@ def _compare(
             shown = "  ".join(
                 f"{each.title} {figures[each.key]:.{each.digits}f}" for each in FIGURES if each.key in figures
             )
-            tell(f"  {stations} stations, round {number + 1}: {candidate.name:16} {shown}")
+            tell(f"  {stations} stations, round {number + 1}: {candidate.name:18} {shown}")
     return result
 
 
@@ -94,11 +107,13 @@ def _visit(
 ) -> tuple[dict[str, float], Visit]:
     running = candidate.start(backend.port)
     try:
-        generator = Generator(running.port)
+        generator = Generator(running.port, tls=candidate.tls)
         try:
             visit = Visit(running, generator, backend, stations, options)
             figures: dict[str, float] = {}
             for scenario in scenarios.ALL:
+                if candidate.tls and scenario.plain_only:
+                    continue
                 figures |= scenario.run(visit)
                 if visit.faults:  # what it lost makes it quick: no more figures of this visit
                     break

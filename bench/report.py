@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import candidates
+import goals
+from profiling import Profile
 from relay_bench import FIGURES, Result
 from scenarios.base import Figure
+from tables import table
 
 NOTES = ("<!-- notes -->", "<!-- /notes -->")
 """What stands between them in RESULTS.md is a person's, and is kept when the file is written again."""
@@ -38,6 +41,7 @@ class Report:
     facts: dict[str, str]
     arguments: argparse.Namespace
     results: Sequence[Result]
+    profiles: Sequence[Profile]
     skipped: Sequence[str]
     watched: dict[str, Any] | None
 
@@ -72,18 +76,26 @@ class Report:
             "arguments": arguments,
             "relay": results,
             "watch": self.watched,
+            "profiles": [asdict(each) for each in self.profiles],
+            "goals": [asdict(each) for each in goals.rows(self.results, self.watched)],
             "skipped": list(self.skipped),
             "faults": self.faults,
         }
 
     def _body(self) -> Iterable[str]:
+        if judged := goals.rows(self.results, self.watched):
+            yield from _goals_section(judged)
         for result in self.results:
-            yield f"## Relay, {result.stations} stations"
+            with_tls = ", TLS" if result.tls else ""
+            yield f"## Relay, {result.stations:,} stations{with_tls}"
             yield ""
             yield from _relay_table(result)
             yield ""
         if self.results:
-            yield f"In brackets: times {self.results[0].reference} of the same round, the median. Values are medians too."
+            references = dict.fromkeys(each.reference for each in self.results)
+            yield f"In brackets: times {' or '.join(references)} of the same round, the median. Values are medians too."
+            if any(each.tls for each in self.results):
+                yield "TLS is 1.3 with X25519, AES-128-GCM and an EC P-256 certificate for all; every handshake is a full one."
             yield ""
             yield from (
                 f"- {each.name}: {each.about}"
@@ -92,6 +104,7 @@ class Report:
             )
             yield from (f"- not measured: {each}" for each in self.skipped)
             yield ""
+        yield from _profile_section(self.profiles)
         if self.faults:
             yield "Not to be trusted:"
             yield ""
@@ -107,8 +120,21 @@ def _was_there(results: Sequence[Result], name: str) -> bool:
 
 def _relay_table(result: Result) -> list[str]:
     names = [each.name for each in candidates.ALL if each.name in result.values]
-    rows = [[name, *(_cell(result, name, figure) for figure in FIGURES)] for name in names]
-    return _table(["proxy", *(figure.title for figure in FIGURES)], rows)
+    shown = [each for each in FIGURES if any(result.median(name, each.key) is not None for name in names)]
+    rows = [[name, *(_cell(result, name, figure) for figure in shown)] for name in names]
+    return table(["proxy", *(figure.title for figure in shown)], rows)
+
+
+def _goals_section(judged: Sequence[goals.Row]) -> Iterable[str]:
+    yield "## Goals"
+    yield ""
+    yield "In brackets: stations. A goal that speaks of no number is judged at each that was measured."
+    yield ""
+    yield from table(
+        ["goal", "to reach", "measured", "reached"],
+        [[each.what, each.goal, each.measured, each.reached] for each in judged],
+    )
+    yield ""
 
 
 def _cell(result: Result, name: str, figure: Figure) -> str:
@@ -136,13 +162,13 @@ def _watch_section(watched: dict[str, Any]) -> Iterable[str]:
     ]
     stages = watched["stages"]
     rows.append(["InfluxDB lines and spool alone", f"{stages['lines_records_s']:,.0f}"])
-    yield from _table(["", "records/s"], rows)
+    yield from table(["", "records/s"], rows)
     yield ""
     append = watched["append"]
     yield f"Journal append: {append['us_record_pump']:.2f} µs a record in the pump, {append['us_record']:.2f} µs with encoding and writing. "
     yield f"InfluxDB: {stages['lines_s']:,.0f} lines/s. Found: {watched['follow']['flags']:.0f} flags raised at the end, {watched['follow']['alerts']:.0f} changes of alerts."
     yield ""
-    yield from _table(
+    yield from table(
         ["stage", "µs a record"],
         [[title, f"{stages[key]:.1f}"] for key, title in STAGES.items() if key in stages],
     )
@@ -160,21 +186,34 @@ def _watch_section(watched: dict[str, Any]) -> Iterable[str]:
             ]
             for each in watched["profile"]
         ]
-        yield from _table(["function", "calls", "own s", "share", "with callees s"], rows)
+        yield from table(["function", "calls", "own s", "share", "with callees s"], rows)
         yield ""
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """A Markdown table whose columns also stand straight in a terminal."""
-    widths = [max(len(row[column]) for row in [heads, *rows]) for column in range(len(heads))]
-
-    def line(cells: Sequence[str]) -> str:
-        first, *others = zip(cells, widths, strict=True)
-        return (
-            "| "
-            + " | ".join([first[0].ljust(first[1]), *(text.rjust(width) for text, width in others)])
-            + " |"
-        )
-
-    rule = "|" + "|".join(["-" * (widths[0] + 2), *("-" * (width + 1) + ":" for width in widths[1:])]) + "|"
-    return [line(heads), rule, *(line(row) for row in rows)]
+def _profile_section(profiles: Sequence[Profile]) -> Iterable[str]:
+    if not profiles:
+        return
+    yield f"## Where the relay's CPU time goes, {profiles[0].stations:,} stations, closed loop"
+    yield ""
+    yield from table(
+        ["proxy", "user, µs a message", "kernel, µs a message", "in the kernel"],
+        [
+            [each.candidate, f"{each.user_us:.1f}", f"{each.kernel_us:.1f}", f"{each.kernel_share:.0%}"]
+            for each in profiles
+        ],
+    )
+    yield ""
+    for each in profiles:
+        if each.why_none:
+            yield f"{each.candidate}: {each.why_none}."
+        elif each.candidate.startswith(goals.OURS):
+            libraries = ", ".join(f"{name} {share:.0%}" for name, share in each.libraries if share >= 0.01)
+            yield f"{each.candidate}, by library: {libraries}. The heaviest symbols:"
+            yield ""
+            yield from table(
+                ["symbol", "in", "share"],
+                [[f"`{name}`", library, f"{share:.1%}"] for share, library, name, _kernel in each.symbols],
+            )
+        else:
+            continue
+        yield ""

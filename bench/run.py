@@ -9,10 +9,13 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import candidates
 import machine
+import profiling
 import relay_bench
 import report
 from machine import tell
@@ -22,6 +25,21 @@ RESULTS = Path(__file__).resolve().parent / "RESULTS.md"
 PARTS = ("relay", "watch")
 
 
+@dataclass(frozen=True)
+class Usual:
+    """What holds where the command line says nothing else."""
+
+    stations: str
+    seconds: float
+    warm: float
+    rounds: int
+
+
+QUICK = Usual("50", seconds=1.0, warm=0.3, rounds=1)
+NORMAL = Usual("100,1000", seconds=3.0, warm=1.0, rounds=3)
+FULL = Usual("100,1000,5000,9900", seconds=2.0, warm=1.0, rounds=2)
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench/run.py", description=__doc__.splitlines()[0])
     parser.add_argument("--part", default="relay,watch", help="relay, watch, or both (default)")
@@ -29,9 +47,15 @@ def _arguments() -> argparse.Namespace:
         "--quick", action="store_true", help="below a minute: does everything work? No figures to quote"
     )
     parser.add_argument(
+        "--full",
+        action="store_true",
+        help="every goal: also TLS, two workers, 5,000 and 9,900 stations; 2 s and 2 rounds by default",
+    )
+    parser.add_argument(
         "--candidates",
         metavar="A,B",
-        help=f"of {', '.join(each.name for each in candidates.ALL)}; all by default",
+        help=f"of {', '.join(each.name for each in candidates.ALL)}; "
+        f"by default all but {', '.join(each.name for each in candidates.ALL if each.only_in_full)}",
     )
     parser.add_argument("--stations", metavar="N,M", help="how many stations: 100,1000 by default")
     parser.add_argument("--seconds", type=float, help="of each measurement: 3 by default")
@@ -40,29 +64,31 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--records", type=int, help="of the watch's journal: 200000 by default")
     parser.add_argument("--fleet", type=int, help="stations in the watch's journal: 2000 by default")
     parser.add_argument("--seed", type=int, default=1, help="of the watch's journal")
-    parser.add_argument(
-        "--profile", action="store_true", help="where the watch's time goes, function by function"
-    )
+    parser.add_argument("--profile", action="store_true", help="where the relay's and the watch's time goes")
     parser.add_argument("--write", action="store_true", help=f"write {RESULTS.name} beside this file")
     parser.add_argument("--json", type=Path, metavar="FILE", help="all values of all rounds")
     given = parser.parse_args()
     try:
         given.parts = _chosen(given.part, PARTS)
-        given.names = _chosen(given.candidates, [each.name for each in candidates.ALL])
-        given.counts = [
-            int(each) for each in (given.stations or ("50" if given.quick else "100,1000")).split(",")
-        ]
+        given.names = _chosen(
+            given.candidates,
+            [each.name for each in candidates.ALL],
+            [each.name for each in candidates.ALL if given.full or not each.only_in_full],
+        )
+        usual = QUICK if given.quick else FULL if given.full else NORMAL
+        given.counts = [int(each) for each in (given.stations or usual.stations).split(",")]
     except ValueError as error:
         parser.error(str(error))
-    given.seconds = given.seconds or (1.0 if given.quick else 3.0)
-    given.rounds = given.rounds or (1 if given.quick else 3)
+    given.seconds = given.seconds or usual.seconds
+    given.rounds = given.rounds or usual.rounds
+    given.warm = usual.warm
     given.records = given.records or (10_000 if given.quick else 200_000)
     given.fleet = given.fleet or (200 if given.quick else 2000)
     return given
 
 
-def _chosen(text: str | None, known: list[str] | tuple[str, ...]) -> list[str]:
-    names = text.split(",") if text else list(known)
+def _chosen(text: str | None, known: Sequence[str], usual: Sequence[str] = ()) -> list[str]:
+    names = text.split(",") if text else list(usual or known)
     if unknown := [name for name in names if name not in known]:
         raise ValueError(f"not known: {', '.join(unknown)}; there are {', '.join(known)}")
     return [name for name in known if name in names]
@@ -73,7 +99,7 @@ def main() -> int:
     facts = machine.described()
     os.sched_setaffinity(0, machine.LOAD_CORES)
     descriptors = machine.raise_descriptors()
-    skipped, results, watched = [], [], None
+    skipped, results, profiles, watched = [], [], [], None
     if "relay" in given.parts:
         if not (machine.BIN / "loadgen").exists():
             raise SystemExit("bench/bin is empty: run `make -C bench bin` first, or `make bench`")
@@ -86,17 +112,17 @@ def main() -> int:
         chosen = [each for each in chosen if not each.missing()]
         if not chosen:
             raise SystemExit("no candidate can run: " + "; ".join(skipped))
-        names = [each.name for each in chosen]
-        reference = candidates.REFERENCE if candidates.REFERENCE in names else names[0]
-        options = Options(seconds=given.seconds, warm=0.3 if given.quick else 1.0, rate=given.rate)
-        results = relay_bench.run(chosen, given.counts, given.rounds, options, reference)
+        options = Options(seconds=given.seconds, warm=given.warm, rate=given.rate, quick=given.quick)
+        results = relay_bench.run(chosen, given.counts, given.rounds, options, candidates.REFERENCES)
+        if given.profile:
+            profiles = profiling.run(chosen, given.counts, options)
     if "watch" in given.parts:
         from watching import watch_bench  # the relay's part needs nothing of nocwatch in this process
 
         watched = watch_bench.run(
             given.fleet, given.records, given.seed, rounds=given.rounds, profile=given.profile
         )
-    made = report.Report(facts, given, results, skipped, watched)
+    made = report.Report(facts, given, results, profiles, skipped, watched)
     made.print()
     if given.json:
         given.json.write_text(json.dumps(made.as_json(), indent=1) + "\n")

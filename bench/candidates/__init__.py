@@ -19,6 +19,10 @@ ALL: tuple[Candidate, ...] = (
     Mitmproxy(),
     Floor(),
     Direct(),
+    Nocwatch(workers=2),
+    Nocwatch(tls=True),
+    Nginx(tls=True),
+    Haproxy(tls=True),
 )
-REFERENCE = "nginx"
-"""What the others are compared with, where it is there."""
+REFERENCES = ("nginx", "nginx+tls")
+"""What the others are compared with, where they are there: the plain ones, and those with TLS."""

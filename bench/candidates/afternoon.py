@@ -14,12 +14,14 @@ PROXIES = Path(__file__).resolve().parent.parent / "proxies"
 class AfternoonProxy(Candidate):
     """One of ``proxies/``."""
 
+    slow = True
+
     def __init__(self, name: str, package: str, about: str) -> None:
         self.name, self.about = name, about
         self._package = package
         self._program = PROXIES / f"{package}_json.py"
 
-    def missing(self) -> str:
+    def missing_program(self) -> str:
         return (
             "" if importlib.util.find_spec(self._package) else f"the package {self._package} is not installed"
         )

@@ -10,9 +10,12 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import certificates
 import machine
+from load import speaks_tls
 
 START_PATIENCE_S = 20
+_NO_TLS = "the load generator was built without OpenSSL's headers (with them: make -C bench -B bin)"
 
 
 class Candidate:
@@ -21,13 +24,27 @@ class Candidate:
     Attributes:
         name: in tables and on the command line.
         about: one line for the report.
+        tls: the stations speak TLS to it; it is compared with its like only.
+        cores: how many it can use.
+        stations_max: with more it takes minutes or fails, and is left out.
+        slow: it would need minutes for what a flood leaves behind, so nobody waits for that.
+        only_in_full: part of a run only when it is named, or with ``--full``.
     """
 
     name: str
     about: str
+    tls = False
+    cores = 1
+    stations_max: int | None = None
+    slow = False
+    only_in_full = False
 
     def missing(self) -> str:
         """Why it cannot run here, in words; empty where it can."""
+        return self.missing_program() or (missing_for_tls() if self.tls else "")
+
+    def missing_program(self) -> str:
+        """Of that, what concerns the proxy itself."""
         return ""
 
     def command(self, folder: Path, port: int, upstream: int) -> list[str | Path]:
@@ -54,16 +71,20 @@ class Running:
     Attributes:
         port: where the stations connect.
         pids: its processes; empty where there is none to measure.
+        cores: where they run.
+        tls, slow: as the candidate's.
     """
 
     def __init__(self, candidate: Candidate, upstream: int) -> None:
         self.port = machine.free_port()
+        self.cores = machine.proxy_cores(candidate.cores)
+        self.tls, self.slow = candidate.tls, candidate.slow
         self._folder = Path(tempfile.mkdtemp(prefix="nocwatch-bench-"))
         self._log = (self._folder / "log").open("wb")
         self._process: subprocess.Popen[str] | None = None
         try:
             command = candidate.command(self._folder, self.port, upstream)
-            self._process = machine.start(command, machine.PROXY_CORES, folder=self._folder, log=self._log)
+            self._process = machine.start(command, self.cores, folder=self._folder, log=self._log)
             machine.wait_for(
                 lambda: machine.accepts(self.port), START_PATIENCE_S, candidate.name, self._process
             )
@@ -80,6 +101,11 @@ class Running:
             machine.stop(self._process)
         self._log.close()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def missing_for_tls() -> str:
+    """Why nothing can be said of TLS here, in words; empty where it can."""
+    return "" if speaks_tls() and not certificates.missing() else certificates.missing() or _NO_TLS
 
 
 def program(name: str) -> str | None:

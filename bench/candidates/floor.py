@@ -23,6 +23,8 @@ class _Nothing(Running):
     def __init__(self, upstream: int) -> None:
         self.port = upstream
         self.pids = []
+        self.cores = set()
+        self.tls = self.slow = False
 
     def close(self) -> None:
         pass

@@ -25,8 +25,10 @@ def websocket_message(flow):
 class Mitmproxy(Candidate):
     name = "mitmproxy"
     about = "`mitmdump`, reverse mode, an addon that sees each message and keeps none"
+    stations_max = 1000
+    slow = True
 
-    def missing(self) -> str:
+    def missing_program(self) -> str:
         return "" if self._program() else "mitmproxy is not installed (make -C bench mitmproxy)"
 
     def command(self, folder: Path, port: int, upstream: int) -> list[str | Path]:

@@ -21,11 +21,13 @@ class Options:
     Attributes:
         seconds: of each measurement, after ``warm`` seconds that do not count.
         rate: round trips a second of the open loop, over all stations.
+        quick: to see that all works; the figures do not count.
     """
 
     seconds: float = 3.0
     warm: float = 1.0
     rate: float = 1000.0
+    quick: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,8 @@ class Scenario:
     name: str
     figures: tuple[Figure, ...]
     run: Callable[[Visit], dict[str, float]]
+    plain_only: bool = False
+    """TLS changes nothing of what it is about."""
 
 
 class CpuRate:
@@ -86,8 +90,8 @@ class CpuRate:
     through both of them.
     """
 
-    def __init__(self, pids: list[int]) -> None:
-        self._pids = pids
+    def __init__(self, running: Running) -> None:
+        self._pids, self._cores = running.pids, running.cores
         self.own = self.others = 0.0
 
     def measure(self, seconds: float) -> None:
@@ -99,4 +103,4 @@ class CpuRate:
         self.others = max(0.0, (all_end - all_) / (at_end - at) - self.own)
 
     def _read(self) -> tuple[float, float, float]:
-        return time.perf_counter(), machine.cpu_s(self._pids), machine.cores_busy_s(machine.PROXY_CORES)
+        return time.perf_counter(), machine.cpu_s(self._pids), machine.cores_busy_s(self._cores)

@@ -1,4 +1,4 @@
-"""What a connection costs in memory: silent, and after the load that the other scenarios put on it; how fast they come in."""
+"""What a connection costs in memory: silent, and after the load that the other scenarios put on it."""
 
 from __future__ import annotations
 
@@ -19,10 +19,7 @@ def run(visit: Visit) -> dict[str, float]:
     if connected["fail"]:
         visit.faults.append(f"connect: {connected['fail']} of {visit.stations} failed")
     visit.generator.sleep(SETTLE_S)
-    figures = {"connects_s": connected["per_s"]}
-    if visit.running.pids:
-        figures["kib_connection"] = _kib_connection(visit)
-    return figures
+    return {"kib_connection": _kib_connection(visit)} if visit.running.pids else {}
 
 
 def run_after(visit: Visit) -> dict[str, float]:
@@ -34,13 +31,5 @@ def _kib_connection(visit: Visit) -> float:
     return (machine.pss_kib(visit.running.pids) - visit.empty_kib) / visit.stations
 
 
-MEMORY = Scenario(
-    "memory",
-    (
-        Figure("kib_connection", "KiB a connection"),
-        Figure("connects_s", "handshakes/s", digits=0),
-    ),
-    run,
-)
-
+MEMORY = Scenario("memory", (Figure("kib_connection", "KiB a connection"),), run)
 MEMORY_AFTER = Scenario("memory after load", (Figure("kib_after", "KiB after load"),), run_after)

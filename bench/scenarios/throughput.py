@@ -13,7 +13,7 @@ PART = 0.9
 
 
 def run(visit: Visit) -> dict[str, float]:
-    options, cpu = visit.options, CpuRate(visit.running.pids)
+    options, cpu = visit.options, CpuRate(visit.running)
     told = visit.generator.closed(options.seconds, options.warm, lambda: cpu.measure(options.seconds * PART))
     visit.told("closed", told)
     figures = {"rt_s": told["rt_s"]}
