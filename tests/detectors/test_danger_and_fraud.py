@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from tests.support.play import T0_NS, Play
 from tests.support.watched import Watched, place, places, window
@@ -281,6 +282,37 @@ def test_trouble_of_a_whole_model_is_one_flag_above_the_others() -> None:
     assert len([flag for flag in raised if not flag.inhibited_by]) == 1
 
 
+def test_a_drop_lists_the_failed_sessions_with_their_stations() -> None:
+    known = places(place("CP1", "depot", name="Depot 1"), place("CP2", "depot", name="Depot 2"))
+    rates = Rates(known, by=("site",))
+    for _ in range(10):
+        for station in ("CP1", "CP2"):
+            rates.end(station, Outcome.SUCCESS)
+            rates.end(station, Outcome.FAILED)
+    (flag,) = rates.engine.raised
+    assert flag.evidence[1].text == "Stations with failures: Depot 1 (CP1), Depot 2 (CP2)."
+    assert flag.evidence[1].stations == ("CP1", "CP2")
+    listed = flag.evidence[2:]
+    assert all(each.session and each.stations[0] in ("CP1", "CP2") for each in listed)
+    assert len({each.session for each in listed}) == len(listed) > 3
+    assert "EV_COMM" in flag.advice
+    assert "What they share is depot" in flag.advice
+
+
+def test_a_failed_session_whose_verdict_is_revised_is_listed_no_more() -> None:
+    rates = Rates(by=("station",))
+    rates.end("CP1", Outcome.SUCCESS, 14)
+    rates.end("CP1", Outcome.FAILED, 2)
+    session = rates.end("CP1", Outcome.FAILED)
+    good = msgspec.structs.replace(session, outcome=Outcome.SUCCESS, reason=None)
+    change = SessionChanged(station="CP1", at_ns=rates.now_ns, before=session, now=good, revised=True)
+    rates.flags += rates.engine.feed(rates.now_ns, [change])
+    rates.end("CP1", Outcome.FAILED, 3)
+    (flag,) = rates.engine.raised
+    assert session.id not in {each.session for each in flag.evidence}
+    assert len([each for each in flag.evidence if each.session]) == 5
+
+
 def test_successes_that_grow_old_raise_no_flag_beside_the_one_it_belongs_below() -> None:
     rates = Rates(
         places(place("CP1", operator="acme"), place("CP2", operator="acme")),
@@ -378,6 +410,11 @@ def test_the_flag_names_both_sessions_and_the_distance() -> None:
     assert (flag.station, flag.subject) == (None, "TAG")
     assert "km apart" in flag.summary
     assert len({each.session for each in flag.evidence}) == 2
+    assert [each.stations for each in flag.evidence] == [("CP1",), ("CP2",)]
+    for each in flag.evidence:
+        assert '"StartTransaction"' in watched.said(each.frames[0])
+        assert '"idTag"' in watched.said(each.frames[0])
+    assert f"Block token {flag.subject}" in flag.advice
 
 
 @pytest.mark.parametrize("facts", [TokenFacts(shared=True), TokenFacts(parent="TAG")])

@@ -283,6 +283,32 @@ def test_quiet_hour_clears_it() -> None:
     assert watched.cleared
 
 
+@pytest.mark.parametrize(
+    ("by", "code", "reason", "blame", "said"),
+    [
+        ("station", None, "fin", Blame.CHARGER, "ended by the station (without a close frame)"),
+        ("station", None, "reset", Blame.NETWORK, "idle time-out"),
+        ("relay", None, "timeout", Blame.NETWORK, "idle time-out"),
+        ("csms", 1001, "", Blame.CSMS, "have its team read its log"),
+    ],
+)
+def test_who_closes_a_flapping_link_is_shown_by_its_ends_and_blame_and_advice_agree(
+    by: str, code: int | None, reason: str, blame: Blame, said: str
+) -> None:
+    watched = Watched("flapping")
+    cp1 = fleet(watched, 1, 2, 3)["CP1"]
+    for _ in range(5):
+        cp1.close(by=by, code=code, reason=reason)
+        watched.wait(10)
+        cp1.open()
+        watched.wait(100)
+    flag = watched.only
+    assert flag.blame is blame
+    assert said in flag.advice
+    assert ("modem's signal" in flag.advice) == (blame is Blame.NETWORK)
+    assert all([watched.said(ref) for ref in each.frames] == ["closed", "open"] for each in flag.evidence)
+
+
 def test_restarts_of_the_csms_are_not_the_stations() -> None:
     watched = Watched("flapping")
     plays = list(fleet(watched, 1, 2, 3).values())

@@ -61,6 +61,22 @@ def test_flag_carries_session_frames_and_advice() -> None:
     assert flag.advice
 
 
+def test_a_session_without_energy_is_proved_by_both_registers_and_the_reason_of_its_stop() -> None:
+    watched = Watched("zero_energy_session")
+    cp1 = watched.play("CP1").begin()
+    cp1.status(1, "Preparing")
+    transaction = cp1.start(1, "TAG", 28785557)
+    watched.wait(300)
+    cp1.stop(transaction, 28785597, None)
+    flag = watched.only
+    start, stop = flag.evidence[:2]
+    assert "register 28785557 Wh" in start.text
+    assert "StartTransaction" in watched.said(start.frames[0])
+    assert "register 28785597 Wh, reason Local." in stop.text
+    assert "StopTransaction" in watched.said(stop.frames[0])
+    assert flag.advice != watched.rules[0].detector.advice
+
+
 def test_what_a_flag_shows_for_itself_says_each_thing_once() -> None:
     watched = Watched("zero_energy_session")
     session(watched, watched.play("CP1").begin(), 40, 287)

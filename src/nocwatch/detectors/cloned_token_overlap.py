@@ -9,7 +9,7 @@ from pydantic import Field
 
 from nocwatch.detectors import wording
 from nocwatch.detectors.base import Context, Detector, Hears, Settings, Stage
-from nocwatch.detectors.reading import connector_of
+from nocwatch.detectors.reading import connector_of, start_frames
 from nocwatch.flags import Blame, Category, Evidence, Severity
 from nocwatch.network import ConnectorStatus
 from nocwatch.ocpp.events import AuthorizeAnswered
@@ -38,6 +38,7 @@ class Live(msgspec.Struct):
     started_at_ns: int
     remote: bool
     frames: tuple[str, ...] = ()
+    transaction: int | str | None = None
 
 
 class Use(msgspec.Struct):
@@ -101,7 +102,8 @@ class ClonedTokenOverlap(Detector[ClonedTokenSettings, Use]):
                 connector=session.connector,
                 started_at_ns=session.started_at_ns,
                 remote=session.start_source is StartSource.REMOTE,
-                frames=event.frames,
+                frames=start_frames(session) or event.frames,
+                transaction=session.transaction,
             )
             if len(use.live) > LIVE_MAX:
                 del use.live[next(iter(use.live))]
@@ -139,12 +141,17 @@ class ClonedTokenOverlap(Detector[ClonedTokenSettings, Use]):
             subject=token,
             onset_ns=second.started_at_ns,
             blame=Blame.DRIVER,
+            advice=f"Block token {token} in the CSMS and ask its owner which of the two is theirs; then stop the other one remotely "
+            f"({first.transaction} at {wording.named(places[0])}, or {second.transaction} at {wording.named(places[1])}). The second began "
+            f"{wording.span(second.started_at_ns - first.started_at_ns)} after the first, {distance_km:,.1f} km away. If the token is meant to be used "
+            "by several people, say so in the registry (tokens: shared: true).",
             evidence=tuple(
                 Evidence(
-                    text=f"Transaction at station {each.station}, {wording.socket(each.evse, each.connector)}, since {wording.moment(each.started_at_ns)}.",
+                    text=f"Transaction {each.transaction} at {wording.named(context.place(each.station))}, {wording.socket(each.evse, each.connector)}, since {wording.moment(each.started_at_ns)}.",
                     at_ns=each.started_at_ns,
                     frames=each.frames,
                     session=each.session,
+                    stations=(each.station,),
                 )
                 for each in (first, second)
             ),

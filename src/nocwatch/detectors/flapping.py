@@ -14,7 +14,7 @@ from nocwatch.moments import SECOND_NS
 from nocwatch.network import Station
 from nocwatch.quantities import Duration
 from nocwatch.state.changes import LinkClosed, LinkOpened
-from nocwatch.state.evidence import how_closed
+from nocwatch.state.evidence import ended_by, how_closed
 
 RECONNECTS_MAX = 200
 """Reconnects remembered for one station: far above any threshold. The oldest are forgotten."""
@@ -34,19 +34,20 @@ class FlappingSettings(Settings):
 
 
 class Reconnect(msgspec.Struct):
-    """One reconnect: when, the frames that show it, and how the socket before it had ended."""
+    """One reconnect: when, the frames that show it, and how, when and by whose doing the socket before it had ended."""
 
     at_ns: int
     frames: tuple[str, ...] = ()
     ended: str = ""
-    by: str = ""
+    blame: str = ""
+    ended_at_ns: int = 0
 
 
 class Links(msgspec.Struct):
     """Of a station (key: its id), or of an upstream (key: ``upstream <name>``).
 
     Attributes:
-        ended, by: how the station's last socket ended.
+        ended, blame: how the station's last socket ended, and whose doing that was (a ``Blame``'s value); ``ended_at_ns``, ``ended_frames``.
         members: of an upstream: the stations it has been seen to serve. ``unrest``: station → its last open or close, oldest first.
         restarting: the upstream's restart has been seen and goes on.
     """
@@ -54,7 +55,9 @@ class Links(msgspec.Struct):
     seen: bool = False
     opened_at_ns: int = 0
     ended: str = ""
-    by: str = ""
+    blame: str = ""
+    ended_at_ns: int = 0
+    ended_frames: tuple[str, ...] = ()
     reconnects: list[Reconnect] = []
     members: dict[str, bool] = {}
     unrest: dict[str, int] = {}
@@ -79,8 +82,8 @@ class Flapping(Detector[FlappingSettings, Links]):
     State = Links
     title = "Flapping connection"
     advice = (
-        "Look at who closes the socket. The station: its firmware or its watchdog. Nobody (reset, time-out): its modem's signal or the "
-        "provider's idle time-out, for which a shorter WebSocketPingInterval helps. The CSMS: read its log for this identity."
+        "The flag says who closes the socket. The station (with or without a close frame): its firmware or its watchdog. Nobody (reset, time-out): its "
+        "modem's signal or the provider's idle time-out, for which a shorter WebSocketPingInterval helps. The CSMS: read its log for this identity."
     )
     numbers: ClassVar[dict[str, str]] = {"reconnects": "reconnects within the window"}
 
@@ -88,7 +91,9 @@ class Flapping(Detector[FlappingSettings, Links]):
         links = context.state(event.station)
         restart = self._unrest(event.station, event.upstream, context) if links.seen else False
         if isinstance(event, LinkClosed):
-            links.by, links.ended = event.by, how_closed(event.by, event.code, event.reason)
+            links.blame = ended_by(event.by, event.code, event.reason).value
+            links.ended = how_closed(event.by, event.code, event.reason)
+            links.ended_at_ns, links.ended_frames = event.at_ns, event.frames
             return
         probe = context.now_ns - links.opened_at_ns < PROBE_NS
         first, links.seen, links.opened_at_ns = not links.seen, True, context.now_ns
@@ -98,9 +103,15 @@ class Flapping(Detector[FlappingSettings, Links]):
             return
         links.reconnects = [
             *links.reconnects[-(RECONNECTS_MAX - 1) :],
-            Reconnect(context.now_ns, event.frames, links.ended, links.by),
+            Reconnect(
+                context.now_ns,
+                (*links.ended_frames, *event.frames),
+                links.ended,
+                links.blame,
+                links.ended_at_ns,
+            ),
         ]
-        links.ended = links.by = ""
+        links.ended, links.blame, links.ended_at_ns, links.ended_frames = "", "", 0, ()
         self._judge(event.station, links, context)
 
     def begin(self, station: Station, context: Context[Links]) -> None:
@@ -128,19 +139,20 @@ class Flapping(Detector[FlappingSettings, Links]):
     def _tell(self, station: str, links: Links, context: Context[Links]) -> None:
         reconnects = links.reconnects
         spread = wording.span(context.now_ns - reconnects[0].at_ns)
-        blamed = {each.by for each in reconnects}
-        blame = (
-            Blame.CHARGER if blamed == {"station"} else Blame.CSMS if blamed == {"csms"} else Blame.NETWORK
-        )
+        blamed = {each.blame for each in reconnects}
+        blame = Blame(blamed.pop()) if len(blamed) == 1 and "" not in blamed else Blame.NETWORK
         context.raise_flag(
             station,
             f"{context.place(station).name or station} connected again {len(reconnects)} times in {spread}.",
             station=station,
             onset_ns=reconnects[0].at_ns,
             blame=blame,
+            advice=_advice(blame, reconnects),
             evidence=tuple(
                 Evidence(
-                    text=f"New connection at {wording.moment(each.at_ns)}; the one before was {each.ended or 'still open'}.",
+                    text=f"The connection was {each.ended} at {wording.moment(each.ended_at_ns)}, and made anew at {wording.moment(each.at_ns)}."
+                    if each.ended
+                    else f"A new connection was made at {wording.moment(each.at_ns)}, while the one before was still open.",
                     at_ns=each.at_ns,
                     frames=each.frames,
                 )
@@ -178,6 +190,29 @@ class Flapping(Detector[FlappingSettings, Links]):
     @property
     def _within_ns(self) -> int:
         return round(self.settings.within * SECOND_NS)
+
+
+def _advice(blame: Blame, reconnects: list[Reconnect]) -> str:
+    number = len(reconnects)
+    if blame is Blame.CHARGER:
+        ways = sorted({each.ended for each in reconnects})
+        return (
+            f"All {number} connections were closed by the station's own side ({'; '.join(ways)}), not cut by the network: its firmware or its watchdog. "
+            "See whether it boots each time; then ask its vendor, with these frames. Nobody needs to see to the modem."
+        )
+    if blame is Blame.CSMS:
+        return (
+            f"All {number} connections were closed by the CSMS: have its team read its log for this identity at these moments. The station and "
+            "its modem need nothing."
+        )
+    own = sum(each.blame == Blame.CHARGER for each in reconnects)
+    csms = sum(each.blame == Blame.CSMS for each in reconnects)
+    cut = number - own - csms
+    mixed = f" (the station's own side closed {own}, the CSMS {csms})" if own or csms else ""
+    return (
+        f"{cut} of {number} connections were cut without either side's doing{mixed}: its modem's signal, or the provider's idle time-out, for which "
+        "a shorter WebSocketPingInterval helps. Ask the provider about this SIM, and the site whether others on the same uplink drop too."
+    )
 
 
 def _older(unrest: dict[str, int], begin_ns: int) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 import msgspec
 from pydantic import Field
 
-from nocwatch.detectors import wording
+from nocwatch.detectors import failed_sessions, wording
 from nocwatch.detectors.base import Context, Detector, Hears, Settings, Stage
 from nocwatch.flags import Blame, Category, Evidence, Severity
 from nocwatch.moments import DAY_NS, HOUR_NS, SECOND_NS
@@ -55,6 +55,7 @@ class Rates(msgspec.Struct):
     Attributes:
         hours, days: number of the hour or day since 1970 → bucket.
         failing: station → the hour of its last failure. ``reasons``: reason → failures, of the last days.
+        failures: the last failed sessions of 24 h.
         onset_ns: when the rate was first too low.
         below: key of the group whose flag explains this one's, as of its raising.
     """
@@ -63,6 +64,7 @@ class Rates(msgspec.Struct):
     days: dict[int, list[int]] = {}
     failing: dict[str, int] = {}
     reasons: dict[str, int] = {}
+    failures: list[failed_sessions.Failure] = []
     onset_ns: int = 0
     below: str = ""
 
@@ -88,7 +90,7 @@ class SuccessRateDrop(Detector[SuccessRateSettings, Rates]):
     State = Rates
     title = "Success rate dropped"
     advice = (
-        "Open the failed sessions of this group: one reason that stands out says where to look. A model or firmware: what was rolled out last? "
+        "Open the failed sessions that the flag lists: one reason that stands out says where to look. A model or firmware: what was rolled out last? "
         "An upstream: how quickly does the CSMS answer? A site: its network."
     )
     numbers: ClassVar[dict[str, str]] = {
@@ -124,12 +126,12 @@ class SuccessRateDrop(Detector[SuccessRateSettings, Rates]):
                     _failed(rates, change.now, hour)
         # What hangs below another flag goes before it: else it would stand for itself, and page, for no time at all.
         for key in sorted(groups, key=lambda key: not (context.raised(key) and context.state(key).below)):
-            self._judge(key, groups, change, context)
+            self._judge(key, groups, context)
 
     def due(self, key: str, context: Context[Rates]) -> None:
         # Only what stands may end by time alone. What begins, begins with a session, which says what else it belongs to.
         if context.raised(key):
-            self._judge(key, [], None, context)
+            self._judge(key, [], context)
 
     def _groups(self, place: Place, upstream: str) -> Iterator[str]:
         named = {
@@ -154,9 +156,7 @@ class SuccessRateDrop(Detector[SuccessRateSettings, Rates]):
             return 1 if self.settings.count_rejected else None
         return 1
 
-    def _judge(
-        self, key: str, groups: list[str], change: SessionChanged | None, context: Context[Rates]
-    ) -> None:
+    def _judge(self, key: str, groups: list[str], context: Context[Rates]) -> None:
         rates = context.state(key)
         self._age(rates, context.now_ns)
         success, failed = _sum(rates.hours)
@@ -177,7 +177,7 @@ class SuccessRateDrop(Detector[SuccessRateSettings, Rates]):
                 if raised:
                     context.clear_flag(key, f"{wording.percent(rate)} of {number} sessions in 24 h succeeded")
             elif not raised and self._significant(key, success, number, mark, rates, context):
-                self._tell(key, groups, change, own, context)
+                self._tell(key, groups, own, context)
         if context.raised(key):
             # A window that empties by itself must clear the flag too.
             context.wake(key, (context.now_ns // HOUR_NS + 1) * HOUR_NS + (0 if rates.below else SECOND_NS))
@@ -193,7 +193,7 @@ class SuccessRateDrop(Detector[SuccessRateSettings, Rates]):
     def _significant(
         self, key: str, success: int, number: int, mark: float, rates: Rates, context: Context[Rates]
     ) -> bool:
-        if _wilson_upper(success, number, self.settings.confidence) >= mark:
+        if wilson(success, number, self.settings.confidence)[1] >= mark:
             return False
         if key.startswith("station "):
             return True
@@ -211,7 +211,6 @@ class SuccessRateDrop(Detector[SuccessRateSettings, Rates]):
         self,
         key: str,
         groups: list[str],
-        change: SessionChanged | None,
         own: float | None,
         context: Context[Rates],
     ) -> None:
@@ -228,17 +227,19 @@ class SuccessRateDrop(Detector[SuccessRateSettings, Rates]):
             Evidence(
                 text=f"{failed} of {number} sessions in 24 h failed (by reason: "
                 f"{', '.join(f'{reason} {times}' for reason, times in reasons) or 'none known'}). Allowing for chance, a rate of "
-                f"{wording.percent(_wilson_upper(success, number, self.settings.confidence))} at most; it should be "
+                f"{wording.percent(wilson(success, number, self.settings.confidence)[1])} at most; it should be "
                 f"{wording.percent(self._mark(rates)[0])} or more.",
                 at_ns=context.now_ns,
-                frames=change.frames if change else (),
-                session=change.now.id if change else None,
             )
         ]
         if dimension != "station":
             failing = sorted(rates.failing)
             more = f" and {len(failing) - 12} more" if len(failing) > 12 else ""
-            evidence.append(Evidence(text=f"Stations with failures: {', '.join(failing[:12])}{more}."))
+            names = ", ".join(wording.named(context.place(each)) for each in failing[:12])
+            evidence.append(
+                Evidence(text=f"Stations with failures: {names}{more}.", stations=tuple(failing[:12]))
+            )
+        evidence += failed_sessions.evidence(rates.failures, context)
         context.raise_flag(
             key,
             f"{dimension.capitalize()} {named}: {wording.percent(success / number)} of {number} sessions in 24 h succeeded{against}.",
@@ -246,6 +247,7 @@ class SuccessRateDrop(Detector[SuccessRateSettings, Rates]):
             subject=name,
             onset_ns=rates.onset_ns,
             evidence=tuple(evidence),
+            advice=failed_sessions.advice(dimension, named, rates.reasons, failed),
             blame=Blame.CHARGER if dimension in ("station", "model", "firmware") else Blame.UNKNOWN,
             below=rates.below,
             numbers={"rate": success / number, "sessions": number, "failed": failed},
@@ -275,6 +277,8 @@ class SuccessRateDrop(Detector[SuccessRateSettings, Rates]):
                 del rates.days[old]
         if rates.failing:
             rates.failing = {station: last for station, last in rates.failing.items() if last > hour - HOURS}
+        if rates.failures:
+            rates.failures = [each for each in rates.failures if each.ended_at_ns // HOUR_NS > hour - HOURS]
         if not rates.failing:
             rates.reasons = {}
 
@@ -293,6 +297,7 @@ def _add(rates: Rates, hour: int, failed: int, sign: int) -> None:
 
 
 def _failed(rates: Rates, session: Session, hour: int) -> None:
+    rates.failures = failed_sessions.add(rates.failures, session)
     rates.failing.pop(session.station, None)
     rates.failing[session.station] = hour
     if len(rates.failing) > FAILING_MAX:
@@ -304,6 +309,7 @@ def _failed(rates: Rates, session: Session, hour: int) -> None:
 
 def _forgive(rates: Rates, session: Session) -> None:
     """The verdict is being revised: its reason does not count any more."""
+    rates.failures = failed_sessions.without(rates.failures, session.id)
     reason = str(session.reason or "unknown")
     if rates.reasons.get(reason, 0) > 1:
         rates.reasons[reason] -= 1
@@ -313,12 +319,3 @@ def _forgive(rates: Rates, session: Session) -> None:
 
 def _sum(buckets: dict[int, list[int]]) -> tuple[int, int]:
     return sum(each[0] for each in buckets.values()), sum(each[1] for each in buckets.values())
-
-
-def _wilson_upper(success: int, number: int, confidence: float) -> float:
-    """Upper bound of the Wilson score interval [Wilson 1927]: the best rate that chance still allows."""
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
-    rate, square = success / number, z * z
-    centre = rate + square / (2 * number)
-    spread = z * math.sqrt(rate * (1 - rate) / number + square / (4 * number * number))
-    return (centre + spread) / (1 + square / number)

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from nocwatch.detectors import wording
 from nocwatch.detectors.base import Context, Detector, Hears, Settings
-from nocwatch.detectors.reading import ready_ns, was_suspended_by_evse
+from nocwatch.detectors.reading import ready_ns, start_frames, was_suspended_by_evse
 from nocwatch.flags import Blame, Category, Evidence, Severity
 from nocwatch.moments import SECOND_NS
 from nocwatch.ocpp.events import Command, CommandAnswered
@@ -56,8 +56,8 @@ class ZeroEnergySession(Detector[ZeroEnergySettings, Profiles]):
     State = Profiles
     title = "Session without energy"
     advice = (
-        "Open the session's timeline: what came between start and stop says who gave up. If other sessions of this connector end alike, "
-        "take it out of service and send someone; if only this car fails, tell its driver."
+        "The flag says whose fault it looks like and why. The station's: if other sessions of this connector end alike, take it out of service and send "
+        "someone. The car's: tell its driver. Not known: what came between start and stop on the session's timeline says who gave up."
     )
     numbers: ClassVar[dict[str, str]] = {
         "energy_wh": "energy of the session, Wh",
@@ -98,10 +98,19 @@ class ZeroEnergySession(Detector[ZeroEnergySettings, Profiles]):
             session=session.id,
             onset_ns=ready,
             blame=session.blame or Blame.UNKNOWN,
+            advice=_advice(session, where),
             evidence=(
                 Evidence(
+                    text=f"{'The transaction' if session.transaction is None else f'Transaction {session.transaction}'} began at "
+                    f"{wording.moment(session.started_at_ns)}{_register(session.meter_start_wh)}.",
+                    at_ns=session.started_at_ns,
+                    frames=start_frames(session),
+                    session=session.id,
+                ),
+                Evidence(
+                    # A stop without a reason is Local [OCPP 1.6 §4.10, OCPP 2.0.1 E07].
                     text=f"Authorisation and vehicle were both there at {wording.moment(ready)}; the stop was at "
-                    f"{wording.moment(stopped_ns)}, reason {session.stop_reason or 'not given'}.",
+                    f"{wording.moment(stopped_ns)}{_register(session.meter_stop_wh)}, reason {session.stop_reason or 'Local'}.",
                     at_ns=stopped_ns,
                     frames=change.frames,
                     session=session.id,
@@ -135,3 +144,33 @@ class ZeroEnergySession(Detector[ZeroEnergySettings, Profiles]):
         number = session.connector if session.evse is None else session.evse
         since = [profiles.in_force[each] for each in (0, number or 0) if each in profiles.in_force]
         return any(each <= (session.stopped_at_ns or session.changed_at_ns) for each in since)
+
+
+def _register(register_wh: float | None) -> str:
+    return "" if register_wh is None else f", register {wording.register(register_wh)}"
+
+
+def _advice(session: Session, where: str) -> str:
+    alike = f"the other sessions of {where} today"
+    if session.blame is Blame.VEHICLE:
+        return (
+            f"It looks like the car: if {alike} went well, tell its driver; the station needs nothing. If other cars fail there too, it is the "
+            "station after all: take the connector out of service and send someone."
+        )
+    if session.blame is Blame.CHARGER:
+        return (
+            f"It looks like the station: look at {alike}. If they end alike, take the connector out of service and send someone; if this is the "
+            "only one, give it the next car to prove itself."
+        )
+    if session.blame is Blame.CSMS:
+        return (
+            "It looks like the CSMS: give its team this session with its frames. The station needs nothing."
+        )
+    if session.blame is Blame.NETWORK:
+        return f"It looks like the link between station and CSMS: see on the station's page whether it comes and goes, and whether {alike} ended alike."
+    if session.blame is Blame.DRIVER:
+        return f"It looks like the driver gave up: look at {alike}. If they went well, nothing is to be done; if not, it is the station."
+    return (
+        f"Nobody is named by the frames: open the session's timeline, and look at {alike}. If they end alike, take the connector out of service "
+        "and send someone; if only this car fails, tell its driver."
+    )

@@ -42,11 +42,16 @@ def loss(facts: Facts, hole: Hole | None) -> tuple[Blame, tuple[Evidence, ...]]:
         text = f"That was {seconds_text(hole.from_ns, answered)} after the answer to the start."
         evidence.append(Evidence(text=text, at_ns=answered, frames=refs(facts.start_answer_frame)))
         return Blame.CHARGER, tuple(evidence)
-    if hole.by == "csms":
-        return Blame.CSMS, tuple(evidence)
-    if hole.by == "station" and (hole.code is not None or hole.reason == "fin"):
-        return Blame.CHARGER, tuple(evidence)
-    return Blame.NETWORK, tuple(evidence)
+    return ended_by(hole.by, hole.code, hole.reason), tuple(evidence)
+
+
+def ended_by(by: str, code: int | None, reason: str) -> Blame:
+    """Whose doing the end of a connection was: a side's own, where it closed it; a reset or a time-out is nobody's but the network's."""
+    if by == "csms":
+        return Blame.CSMS
+    if by == "station" and (code is not None or reason == "fin"):
+        return Blame.CHARGER
+    return Blame.NETWORK
 
 
 def how_closed(by: str, code: int | None, reason: str) -> str:
