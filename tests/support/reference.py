@@ -10,6 +10,7 @@ import datetime as dt
 import re
 import types
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
@@ -89,6 +90,7 @@ def _kind(annotation: Any, metadata: list[Any]) -> str:  # noqa: C901, PLR0912 -
             (bool, "boolean"),
             (int, "whole number"),
             (float, "number"),
+            (Decimal, "number"),
             (SecretStr, "secret"),
             (Path, "path"),
             (dt.datetime, "moment"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -79,6 +80,9 @@ TimeZone = Annotated[str, AfterValidator(_zone)]
 Quirk = Annotated[str, AfterValidator(_quirk)]
 Moment = Annotated[datetime, BeforeValidator(_moment)]
 Identity = Annotated[str, Field(min_length=1, max_length=255)]
+Amount = Annotated[Decimal, Field(ge=0, le=10**9, decimal_places=9)]
+"""Money is decimal: what is written is what is reckoned with."""
+Factor = Annotated[Decimal, Field(ge=0)]
 
 
 class Record(BaseModel):
@@ -188,7 +192,7 @@ class Vehicle(Record):
     battery_kwh: Annotated[float, Field(gt=0)] | None = None
     evccid: str = ""
     vin: str = ""
-    fuel_litres_per_100km: Annotated[float, Field(gt=0)] | None = None
+    fuel_litres_per_100km: Annotated[Decimal, Field(gt=0)] | None = None
 
 
 class TariffWindow(Record):
@@ -196,20 +200,30 @@ class TariffWindow(Record):
     days: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
     from_: Annotated[TimeOfDay, Field(alias="from")] = "00:00"
     to: TimeOfDay = "24:00"
-    per_kwh: Annotated[float, Field(ge=0)] | None = None
-    per_hour: Annotated[float, Field(ge=0)] | None = None
+    per_kwh: Amount | None = None
+    per_hour: Amount | None = None
+    per_idle_hour: Amount | None = None
+    per_parking_hour: Amount | None = None
+    cost_per_kwh: Amount | None = None
 
 
 class Tariff(Record):
     id: Identity
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "EUR"
-    vat_percent: Annotated[float, Field(ge=0, le=100)] = 0
-    connection_fee: Annotated[float, Field(ge=0)] = 0
-    per_kwh: Annotated[float, Field(ge=0)] = 0
-    per_hour: Annotated[float, Field(ge=0)] = 0
+    vat_percent: Annotated[Decimal, Field(ge=0, le=100)] = Decimal(0)
+    vat_included: bool = False
+    connection_fee: Amount = Decimal(0)
+    per_kwh: Amount = Decimal(0)
+    per_hour: Amount = Decimal(0)
+    per_idle_hour: Amount = Decimal(0)
+    idle_free: Duration = 0.0
+    per_parking_hour: Amount = Decimal(0)
+    parking_free: Duration = 0.0
+    minimum: Amount = Decimal(0)
+    round_to: Annotated[Decimal, Field(gt=0)] | None = None
     windows: tuple[TariffWindow, ...] = ()
-    price_cap: Annotated[float, Field(ge=0)] | None = None
-    cost_per_kwh: Annotated[float, Field(ge=0)] | None = None
+    price_cap: Amount | None = None
+    cost_per_kwh: Amount | None = None
 
 
 class AccessProfile(Record):
@@ -246,11 +260,13 @@ class Period(Record):
 
 
 class Factors(Record):
-    co2_grid_g_per_kwh: float | None = None
-    co2_petrol_g_per_km: float | None = None
-    nox_petrol_mg_per_km: float | None = None
-    kwh_per_100km: float | None = None
-    fuel_price_per_litre: float | None = None
+    co2_grid_g_per_kwh: Factor | None = None
+    nox_grid_mg_per_kwh: Factor | None = None
+    co2_petrol_g_per_km: Factor | None = None
+    nox_petrol_mg_per_km: Factor | None = None
+    kwh_per_100km: Annotated[Decimal, Field(gt=0)] | None = None
+    fuel_litres_per_100km: Factor | None = None
+    fuel_price_per_litre: Amount | None = None
 
 
 class Links(Record):
