@@ -23,6 +23,7 @@ from nocwatch.ocpp.events import (
     TransactionBegan,
     TransactionEnded,
 )
+from nocwatch.ocpp.planning import Reservation
 
 AT = "2026-11-21T10:00:00Z"
 
@@ -152,8 +153,8 @@ def test_what_the_station_tells_of_itself():
         ("Reset", {"type": "Hard"}, "Accepted", Command.RESET, {"text": "Hard"}),
         ("UnlockConnector", {"connectorId": 2}, "UnlockFailed", Command.UNLOCK, {"connector": 2}),
         ("ChangeAvailability", {"connectorId": 0, "type": "Inoperative"}, "Scheduled", Command.CHANGE_AVAILABILITY, {"connector": 0, "text": "Inoperative"}),
-        ("ReserveNow", {"connectorId": 1, "idTag": "h:1", "reservationId": 3, "expiryDate": AT}, "Occupied", Command.RESERVE, {"connector": 1, "token": "h:1", "text": '{"reservation":3,"expires":"2026-11-21T10:00:00Z"}'}),
-        ("CancelReservation", {"reservationId": 3}, "Accepted", Command.CANCEL_RESERVATION, {"text": '{"reservation":3}'}),
+        ("ReserveNow", {"connectorId": 1, "idTag": "h:1", "reservationId": 3, "expiryDate": AT}, "Occupied", Command.RESERVE, {"connector": 1, "token": "h:1", "reservation": Reservation(3, START_NS)}),
+        ("CancelReservation", {"reservationId": 3}, "Accepted", Command.CANCEL_RESERVATION, {"reservation": Reservation(3)}),
         ("SetChargingProfile", {"connectorId": 1, "csChargingProfiles": {"transactionId": 5, "stackLevel": 0}}, "Accepted", Command.SET_PROFILE, {"connector": 1, "transaction": 5, "text": '{"transactionId":5,"stackLevel":0}'}),
         ("ClearChargingProfile", {"id": 4}, "Unknown", Command.CLEAR_PROFILE, {"text": '{"id":4}'}),
         ("UpdateFirmware", {"location": "https://x/y", "retrieveDate": AT}, None, Command.UPDATE_FIRMWARE, {"text": "https://x/y"}),

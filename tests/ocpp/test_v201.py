@@ -23,6 +23,7 @@ from nocwatch.ocpp.events import (
     TransactionEnded,
     TransactionUpdated,
 )
+from nocwatch.ocpp.planning import Reservation
 
 AT = "2026-11-21T10:00:00Z"
 TOKEN = {"idToken": "h:1", "type": "ISO14443"}
@@ -273,8 +274,8 @@ def test_settings_are_seen_when_reported_read_and_set():
         ("Reset", {"type": "OnIdle", "evseId": 1}, "Scheduled", Command.RESET, {"evse": 1, "text": "OnIdle"}),
         ("UnlockConnector", {"evseId": 1, "connectorId": 2}, "Unlocked", Command.UNLOCK, {"evse": 1, "connector": 2}),
         ("ChangeAvailability", {"operationalStatus": "Inoperative", "evse": {"id": 1, "connectorId": 1}}, "Accepted", Command.CHANGE_AVAILABILITY, {"evse": 1, "connector": 1, "text": "Inoperative"}),
-        ("ReserveNow", {"id": 3, "expiryDateTime": AT, "evseId": 1, "idToken": TOKEN}, "Accepted", Command.RESERVE, {"evse": 1, "token": "h:1", "text": '{"reservation":3,"expires":"2026-11-21T10:00:00Z"}'}),
-        ("CancelReservation", {"reservationId": 3}, "Accepted", Command.CANCEL_RESERVATION, {"text": '{"reservation":3}'}),
+        ("ReserveNow", {"id": 3, "expiryDateTime": AT, "evseId": 1, "idToken": TOKEN}, "Accepted", Command.RESERVE, {"evse": 1, "token": "h:1", "reservation": Reservation(3, START_NS)}),
+        ("CancelReservation", {"reservationId": 3}, "Accepted", Command.CANCEL_RESERVATION, {"reservation": Reservation(3)}),
         ("SetChargingProfile", {"evseId": 1, "chargingProfile": {"id": 1, "transactionId": "t-1"}}, "Accepted", Command.SET_PROFILE, {"evse": 1, "transaction": "t-1", "text": '{"id":1,"transactionId":"t-1"}'}),
         ("ClearChargingProfile", {"chargingProfileCriteria": {"evseId": 2}}, "Unknown", Command.CLEAR_PROFILE, {"evse": 2}),
         ("UpdateFirmware", {"requestId": 1, "firmware": {"location": "https://x/y"}}, "Accepted", Command.UPDATE_FIRMWARE, {"text": "https://x/y"}),

@@ -142,6 +142,12 @@ class Conversation(msgspec.Struct):
         table = versions.of_call(usual, action, payload)
         if not self.settled and versions.speaks_for_itself(table, action, payload):
             self.usual, self.settled = table.name, True
+        elif (
+            table is versions.NEWEST
+            and table.name != self.usual
+            and not versions.negotiated(self.subprotocol)
+        ):
+            self.usual = table.name  # taken for 2.0.1 until now: most of 2.1 is the same
         known = action in table.actions
         out: list[OcppEvent] = [
             Spoke(

@@ -6,6 +6,7 @@ both matter (a StartTransaction counts before it is answered). Every event names
 
 from __future__ import annotations
 
+from decimal import Decimal
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -13,6 +14,7 @@ import msgspec
 
 from nocwatch.frames import Direction
 from nocwatch.network import ConnectorStatus
+from nocwatch.ocpp.planning import Battery, ChargingProfile, Reservation, Schedule, TransactionLimit
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -173,6 +175,13 @@ class FirmwareReported(Event, frozen=True, kw_only=True):
     status: str
 
 
+class UploadReported(Event, frozen=True, kw_only=True):
+    """DiagnosticsStatusNotification (1.6) and LogStatusNotification: how far the station is with sending its logs."""
+
+    status: str
+    request: int | None = None
+
+
 class ComponentReported(Event, frozen=True, kw_only=True):
     """One event of 2.x NotifyEvent that is no availability: a problem, or the end of one (``cleared``)."""
 
@@ -312,6 +321,151 @@ class Metered(Event, frozen=True, kw_only=True):
     samples: tuple[Sample, ...]
 
 
+class TransactionNoted(Event, frozen=True, kw_only=True):
+    """What 2.1 says about a transaction beyond its course; only where it says any of it.
+
+    Attributes:
+        by: who said it; the CSMS sets limits too.
+        preconditioning: of the vehicle's battery: ``Ready``, ``Preconditioning``, ``NotReady`` …
+        evse_sleep: the EVSE's power electronics are switched off to save energy; nothing is wrong where nothing flows.
+        operation_mode: ``ChargingOnly``, ``CentralSetpoint`` … (bidirectional charging).
+    """
+
+    transaction: str | None
+    by: Direction
+    preconditioning: str = ""
+    evse_sleep: bool | None = None
+    operation_mode: str = ""
+    tariff: str = ""
+    limit: TransactionLimit | None = None
+
+
+class QueueReported(Event, frozen=True, kw_only=True):
+    """2.x GetTransactionStatus was answered: whether the station still has messages to send (of one transaction, or of any)."""
+
+    transaction: str | None
+    messages_in_queue: bool
+    ongoing: bool | None = None
+
+
+# --- money -----------------------------------------------------------------------------------------------------------------
+
+
+class CostReported(Event, frozen=True, kw_only=True):
+    """What a transaction costs so far, or in all.
+
+    Attributes:
+        by: the CSMS (CostUpdated, totalCost in its answer), or a station that calculates locally (2.1 costDetails).
+        amount: with tax where that is said; None where the station could not calculate, ``failure`` says why.
+        currency: ISO 4217; empty where the message has none: then it is the one that the CSMS is configured with.
+        final: the transaction has ended.
+    """
+
+    transaction: str | None
+    by: Direction
+    amount: Decimal | None
+    currency: str = ""
+    final: bool = False
+    energy_wh: float | None = None
+    charging_s: float | None = None
+    idle_s: float | None = None
+    failure: str = ""
+
+
+class Settled(Event, frozen=True, kw_only=True):
+    """2.1 NotifySettlement: a payment terminal's. ``status`` Settled, Canceled, Rejected, Failed; ``reference`` of the payment provider."""
+
+    transaction: str | None
+    status: str
+    amount: Decimal | None = None
+    reference: str = ""
+    text: str = ""
+
+
+class WebPaymentStarted(Event, frozen=True, kw_only=True):
+    """2.1: a driver has opened the payment page of an EVSE (QR code); the connector is kept for ``patience_s``."""
+
+    evse: int | None
+    patience_s: float | None = None
+
+
+# --- plans and the grid ----------------------------------------------------------------------------------------------------
+
+
+class ReservationUpdated(Event, frozen=True, kw_only=True):
+    """2.x ReservationStatusUpdate: ``status`` Expired, Removed, NoTransaction. Asking and ending are ``Commanded``."""
+
+    reservation: int | None
+    status: str
+
+
+class ChargingNeeds(Event, frozen=True, kw_only=True):
+    """2.x NotifyEVChargingNeeds: what the vehicle asks for (ISO 15118).
+
+    Attributes:
+        transfer: ``AC_single_phase``, ``AC_three_phase``, ``DC``, ``DC_BPT`` …
+        departure_at_ns: when the driver means to leave.
+        capacity_wh: of the vehicle's battery.
+    """
+
+    evse: int | None
+    transfer: str
+    departure_at_ns: int | None = None
+    energy_wh: float | None = None
+    current_a_min: float | None = None
+    current_a_max: float | None = None
+    voltage_v_max: float | None = None
+    power_w_max: float | None = None
+    soc_percent: float | None = None
+    soc_percent_full: float | None = None
+    soc_percent_bulk: float | None = None
+    capacity_wh: float | None = None
+
+
+class ChargingPlanned(Event, frozen=True, kw_only=True):
+    """2.x NotifyEVChargingSchedule: the profile that the vehicle chose. ``base_at_ns``: periods count from there."""
+
+    evse: int | None
+    schedules: tuple[Schedule, ...]
+    base_at_ns: int | None = None
+
+
+class LimitNoted(Event, frozen=True, kw_only=True):
+    """2.x NotifyChargingLimit and ClearedChargingLimit: somebody but the CSMS limits (``source``: EMS, SO …), or no longer."""
+
+    evse: int | None
+    source: str
+    cleared: bool = False
+    grid_critical: bool = False
+    schedules: tuple[Schedule, ...] = ()
+
+
+class PriorityNoted(Event, frozen=True, kw_only=True):
+    """2.1 NotifyPriorityCharging: at the station the driver asked to charge without limits, or no longer."""
+
+    transaction: str | None
+    activated: bool
+
+
+class GridAlarmed(Event, frozen=True, kw_only=True):
+    """2.1 NotifyDERAlarm: the grid is out of bounds, and the station reacts (``control``); ``fault`` is OCPP's word for how."""
+
+    control: str
+    fault: str = ""
+    ended: bool = False
+    info: str = ""
+
+
+class BatterySwapped(Event, frozen=True, kw_only=True):
+    """2.1 BatterySwap: ``kind`` BatteryIn, BatteryOut, BatteryOutTimeout (the driver did not take it)."""
+
+    kind: str
+    request: int | None
+    token: str | None = None
+    token_type: str = ""
+    batteries: tuple[Battery, ...] = ()
+
+
 # --- the CSMS's commands -------------------------------------------------------------------------------------------------
 
 
@@ -329,10 +483,15 @@ class Command(StrEnum):
     CLEAR_PROFILE = "clear_profile"
     UPDATE_FIRMWARE = "update_firmware"
     TRIGGER = "trigger"
+    PRIORITY = "priority"
+    SWAP_BATTERY = "swap_battery"
 
 
 class Commanded(Event, frozen=True, kw_only=True):
-    """The CSMS asked for something. ``text`` has what matters beyond the fields (reset type, profile limits as JSON)."""
+    """The CSMS asked for something. ``text`` has what matters beyond the fields (reset type, a profile as it was sent).
+
+    ``reservation`` is of reserve and cancel, ``profile`` of set-profile and remote start.
+    """
 
     command: Command
     message_id: str
@@ -342,6 +501,8 @@ class Commanded(Event, frozen=True, kw_only=True):
     token: str | None = None
     remote_start_id: int | None = None
     text: str = ""
+    reservation: Reservation | None = None
+    profile: ChargingProfile | None = None
 
 
 class CommandAnswered(Event, frozen=True, kw_only=True):
@@ -357,6 +518,8 @@ class CommandAnswered(Event, frozen=True, kw_only=True):
     token: str | None = None
     remote_start_id: int | None = None
     text: str = ""
+    reservation: Reservation | None = None
+    profile: ChargingProfile | None = None
 
 
 OcppEvent: TypeAlias = (
@@ -379,6 +542,19 @@ OcppEvent: TypeAlias = (
     | TransactionUpdated
     | TransactionEnded
     | EndAnswered
+    | TransactionNoted
+    | QueueReported
+    | CostReported
+    | Settled
+    | WebPaymentStarted
+    | ReservationUpdated
+    | ChargingNeeds
+    | ChargingPlanned
+    | LimitNoted
+    | PriorityNoted
+    | GridAlarmed
+    | BatterySwapped
+    | UploadReported
     | Metered
     | Commanded
     | CommandAnswered

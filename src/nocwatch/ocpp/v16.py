@@ -19,6 +19,7 @@ from nocwatch.ocpp.events import (
     TransactionAnswered,
     TransactionBegan,
     TransactionEnded,
+    UploadReported,
 )
 from nocwatch.ocpp.fields import Hearing, Payload
 from nocwatch.ocpp.table import Events, Table, command_answers, command_calls, connector_status
@@ -75,6 +76,12 @@ def security(hearing: Hearing, payload: Payload) -> Events:
 def firmware(hearing: Hearing, payload: Payload) -> Events:
     """The same in 2.x."""
     return [FirmwareReported(status=hearing.text(payload, "status", required=True), **hearing.stamp)]
+
+
+def log_status(hearing: Hearing, payload: Payload) -> Events:
+    """DiagnosticsStatusNotification, and the LogStatusNotification that took its place; the latter in 2.x too."""
+    status = hearing.text(payload, "status", required=True)
+    return [UploadReported(status=status, request=hearing.integer(payload, "requestId"), **hearing.stamp)]
 
 
 def _status(hearing: Hearing, payload: Payload) -> Events:
@@ -215,6 +222,8 @@ TABLE = Table(
         "SecurityEventNotification": security,
         "FirmwareStatusNotification": firmware,
         "SignedFirmwareStatusNotification": firmware,
+        "DiagnosticsStatusNotification": log_status,
+        "LogStatusNotification": log_status,
         **command_calls(COMMANDS),
     },
     answers={

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from nocwatch.ocpp import planning
 from nocwatch.ocpp.events import Command
 from nocwatch.ocpp.fields import Hearing, Payload, as_json
 from nocwatch.ocpp.table import CommandReader
@@ -15,6 +16,7 @@ def _remote_start(hearing: Hearing, payload: Payload) -> dict[str, Any]:
         "connector": hearing.integer(payload, "connectorId"),
         "token": hearing.optional_text(payload, "idTag", required=True),
         "text": as_json(payload.get("chargingProfile")),
+        "profile": planning.profile(hearing, hearing.object(payload, "chargingProfile")),
     }
 
 
@@ -39,23 +41,25 @@ def _reserve(hearing: Hearing, payload: Payload) -> dict[str, Any]:
     return {
         "connector": hearing.integer(payload, "connectorId", required=True),
         "token": hearing.optional_text(payload, "idTag", required=True),
-        "text": as_json({
-            "reservation": hearing.integer(payload, "reservationId", required=True),
-            "expires": hearing.text(payload, "expiryDate"),
-        }),
-    }  # fmt: skip
+        "reservation": planning.Reservation(
+            hearing.integer(payload, "reservationId", required=True),
+            planning.moment(hearing, payload, "expiryDate"),
+        ),
+    }
 
 
 def _cancel(hearing: Hearing, payload: Payload) -> dict[str, Any]:
-    return {"text": as_json({"reservation": hearing.integer(payload, "reservationId", required=True)})}
+    return {"reservation": planning.Reservation(hearing.integer(payload, "reservationId", required=True))}
 
 
 def _set_profile(hearing: Hearing, payload: Payload) -> dict[str, Any]:
     profile = hearing.object(payload, "csChargingProfiles", required=True)
+    transaction = hearing.integer(profile, "transactionId")
     return {
         "connector": hearing.integer(payload, "connectorId", required=True),
-        "transaction": hearing.integer(profile, "transactionId"),
+        "transaction": transaction,
         "text": as_json(profile),
+        "profile": planning.profile(hearing, profile, transaction),
     }
 
 

@@ -1,13 +1,13 @@
 """OCPP 2.0.1 [201], and as much of 2.1 as has the same form: what its messages mean.
 
-Settings and monitored components are in ``v201_device``.
+Settings and monitored components are in ``v201_device``, plans and costs in ``v201_plans``.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from nocwatch.ocpp import metering, v16
+from nocwatch.ocpp import metering, v16, v201_plans
 from nocwatch.ocpp.events import (
     AuthorizeAnswered,
     AuthorizeAsked,
@@ -37,13 +37,6 @@ ACTIONS = frozenset({
     "SetDisplayMessage", "SetMonitoringBase", "SetMonitoringLevel", "SetNetworkProfile", "SetVariableMonitoring", "SetVariables",
     "SignCertificate", "StatusNotification", "TransactionEvent", "TriggerMessage", "UnlockConnector", "UnpublishFirmware",
     "UpdateFirmware",
-})  # fmt: skip
-ACTIONS_21 = ACTIONS | frozenset({
-    "AFRRSignal", "AdjustPeriodicEventStream", "BatterySwap", "ChangeTransactionTariff", "ClearDERControl", "ClearTariffs",
-    "ClosePeriodicEventStream", "GetCertificateChainStatus", "GetDERControl", "GetPeriodicEventStream", "GetTariffs",
-    "NotifyAllowedEnergyTransfer", "NotifyDERAlarm", "NotifyDERStartStop", "NotifyPeriodicEventStream", "NotifyPriorityCharging",
-    "NotifySettlement", "NotifyWebPaymentStarted", "OpenPeriodicEventStream", "PullDynamicScheduleUpdate", "ReportDERControl",
-    "RequestBatterySwap", "SetDERControl", "SetDefaultTariff", "UpdateDynamicSchedule", "UsePriorityCharging", "VatNumberValidation",
 })  # fmt: skip
 
 
@@ -131,6 +124,7 @@ def _transaction(hearing: Hearing, payload: Payload) -> Events:
         "trigger": hearing.text(payload, "triggerReason", required=True),
         **stamp,
     }
+    notes = v201_plans.transaction_notes(hearing, payload, info, transaction, final=kind == "Ended")
     charging_state = hearing.text(info, "chargingState")
     remote_start_id = hearing.integer(info, "remoteStartId")
     if kind == "Started":
@@ -143,7 +137,7 @@ def _transaction(hearing: Hearing, payload: Payload) -> Events:
             charging_state=charging_state,
             **common,
         )
-        return [began, *metered]
+        return [began, *metered, *notes]
     if kind == "Ended":
         ended = TransactionEnded(
             message_id=hearing.message_id,
@@ -151,15 +145,15 @@ def _transaction(hearing: Hearing, payload: Payload) -> Events:
             reason=hearing.optional_text(info, "stoppedReason"),
             **common,
         )
-        return [*metered, ended]
+        return [*metered, ended, *notes]
     if kind != "Updated":
         hearing.fault("eventType", f"{kind[:40]} is no event type")
     if transaction is None:
-        return list(metered)
+        return [*metered, *notes]
     updated = TransactionUpdated(
         token_type=token_type, charging_state=charging_state, remote_start_id=remote_start_id, **common
     )
-    return [updated, *metered]
+    return [updated, *metered, *notes]
 
 
 def _transaction_answered(hearing: Hearing, call: Payload, answer: Payload) -> Events:
@@ -167,15 +161,17 @@ def _transaction_answered(hearing: Hearing, call: Payload, answer: Payload) -> E
     kind = quiet.text(call, "eventType")
     transaction = quiet.optional_text(quiet.object(call, "transactionInfo"), "transactionId")
     said = _token_info(hearing, answer, required=False)
+    notes = v201_plans.answer_notes(hearing, answer, transaction, final=kind == "Ended") if answer else []
     if kind == "Ended":
         status = said["status"]
         return [
             EndAnswered(
                 message_id=hearing.message_id, transaction=transaction, status=status, **hearing.stamp
-            )
+            ),
+            *notes,
         ]
     if kind != "Started" and not said["status"]:
-        return []
+        return notes
     return [
         TransactionAnswered(
             message_id=hearing.message_id,
@@ -183,7 +179,8 @@ def _transaction_answered(hearing: Hearing, call: Payload, answer: Payload) -> E
             asked_at_ns=hearing.asked_at_ns,
             **said,
             **hearing.stamp,
-        )
+        ),
+        *notes,
     ]
 
 
@@ -206,6 +203,13 @@ TABLE = Table(
         "NotifyReport": report,
         "SecurityEventNotification": v16.security,
         "FirmwareStatusNotification": v16.firmware,
+        "LogStatusNotification": v16.log_status,
+        "CostUpdated": v201_plans.cost_updated,
+        "ReservationStatusUpdate": v201_plans.reservation_updated,
+        "NotifyEVChargingNeeds": v201_plans.needs,
+        "NotifyEVChargingSchedule": v201_plans.planned,
+        "NotifyChargingLimit": v201_plans.limit_noted,
+        "ClearedChargingLimit": v201_plans.limit_cleared,
         **command_calls(COMMANDS),
     },
     answers={
@@ -214,9 +218,12 @@ TABLE = Table(
         "TransactionEvent": _transaction_answered,
         "GetVariables": variables_read,
         "SetVariables": variables_set,
+        "GetTransactionStatus": v201_plans.queue_reported,
         **command_answers(COMMANDS),
     },
-    csms_actions=frozenset({*COMMANDS, "GetVariables", "SetVariables"}),
+    csms_actions=frozenset(
+        {*COMMANDS, "CostUpdated", "GetTransactionStatus", "GetVariables", "SetVariables"}
+    ),
     shapes={
         "BootNotification": frozenset({"chargingStation"}),
         "StatusNotification": frozenset({"evseId", "connectorStatus"}),
@@ -232,4 +239,3 @@ TABLE = Table(
         "Reset": frozenset({"evseId"}),
     },
 )
-TABLE_21 = TABLE._replace(name="2.1", actions=ACTIONS_21)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from nocwatch.ocpp import planning
 from nocwatch.ocpp.events import Command
 from nocwatch.ocpp.fields import Hearing, Payload, as_json
 from nocwatch.ocpp.table import CommandReader
@@ -33,6 +34,7 @@ def _remote_start(hearing: Hearing, payload: Payload) -> dict[str, Any]:
         "token": token_of(hearing, payload, required=True)[0],
         "remote_start_id": hearing.integer(payload, "remoteStartId", required=True),
         "text": as_json(payload.get("chargingProfile")),
+        "profile": planning.profile(hearing, hearing.object(payload, "chargingProfile")),
     }
 
 
@@ -59,23 +61,26 @@ def _reserve(hearing: Hearing, payload: Payload) -> dict[str, Any]:
     return {
         "evse": hearing.integer(payload, "evseId"),
         "token": token_of(hearing, payload, required=True)[0],
-        "text": as_json({
-            "reservation": hearing.integer(payload, "id", required=True),
-            "expires": hearing.text(payload, "expiryDateTime"),
-        }),
-    }  # fmt: skip
+        "reservation": planning.Reservation(
+            hearing.integer(payload, "id", required=True),
+            planning.moment(hearing, payload, "expiryDateTime"),
+            hearing.text(payload, "connectorType"),
+        ),
+    }
 
 
 def _cancel(hearing: Hearing, payload: Payload) -> dict[str, Any]:
-    return {"text": as_json({"reservation": hearing.integer(payload, "reservationId", required=True)})}
+    return {"reservation": planning.Reservation(hearing.integer(payload, "reservationId", required=True))}
 
 
 def _set_profile(hearing: Hearing, payload: Payload) -> dict[str, Any]:
     profile = hearing.object(payload, "chargingProfile", required=True)
+    transaction = hearing.optional_text(profile, "transactionId")
     return {
         "evse": hearing.integer(payload, "evseId", required=True),
-        "transaction": hearing.optional_text(profile, "transactionId"),
+        "transaction": transaction,
         "text": as_json(profile),
+        "profile": planning.profile(hearing, profile, transaction),
     }
 
 

@@ -6,19 +6,20 @@ payload fields that only the other version's form has, speak for the other.
 
 from __future__ import annotations
 
-from nocwatch.ocpp import v16, v201
+from nocwatch.ocpp import v16, v21, v201
 from nocwatch.ocpp.fields import Payload
 from nocwatch.ocpp.table import Table
 
-TABLES = {table.name: table for table in (v16.TABLE, v201.TABLE, v201.TABLE_21)}
+TABLES = {table.name: table for table in (v16.TABLE, v201.TABLE, v21.TABLE)}
 _NEGOTIATED = {
     "ocpp1.6": v16.TABLE,
     "ocpp1.6j": v16.TABLE,
     "ocpp2.0": v201.TABLE,
     "ocpp2.0.1": v201.TABLE,
-    "ocpp2.1": v201.TABLE_21,
+    "ocpp2.1": v21.TABLE,
 }
-_OTHER = {v16.TABLE.name: v201.TABLE, v201.TABLE.name: v16.TABLE, v201.TABLE_21.name: v16.TABLE}
+_OTHER = {v16.TABLE.name: v201.TABLE, v201.TABLE.name: v16.TABLE, v21.TABLE.name: v16.TABLE}
+NEWEST = v21.TABLE
 
 
 def negotiated(subprotocol: str | None) -> Table | None:
@@ -38,7 +39,8 @@ def of_call(usual: Table, action: str, payload: Payload | None) -> Table:
     """
     other = _OTHER[usual.name]
     if action not in usual.actions:
-        return other if action in other.actions else usual
+        # What neither has may still be 2.1's: all that 2.0.1 has, 2.1 has too.
+        return other if action in other.actions else NEWEST if action in NEWEST.actions else usual
     theirs = other.shapes.get(action)
     if theirs is not None and payload and not theirs.isdisjoint(payload):
         ours = usual.shapes.get(action)
