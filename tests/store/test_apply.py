@@ -41,8 +41,8 @@ from nocwatch.store import (
     StoreError,
     StoreSettings,
     StoreUnavailableError,
+    summing,
 )
-from nocwatch.store import apply as writes
 from nocwatch.store.rollups import COLUMNS
 
 TABLES = (
@@ -55,6 +55,10 @@ TABLES = (
     "session_documents",
     "hours",
     "hour_keys",
+    "days",
+    "start_times",
+    "answer_times",
+    "eras",
     "flags",
     "alerts",
     "alert_flags",
@@ -395,7 +399,7 @@ def hours(store: Store) -> dict[tuple, tuple]:
 
 
 def rebuilt(store: Store) -> dict[tuple, tuple]:
-    store.database.write(writes.rebuild_hours)
+    store.database.write(summing.rebuild_hours)
     return hours(store)
 
 

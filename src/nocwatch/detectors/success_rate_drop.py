@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
-from statistics import NormalDist
 from typing import Any, ClassVar, Literal
 
 import msgspec
@@ -13,6 +11,7 @@ from pydantic import Field
 from nocwatch.detectors import failed_sessions, wording
 from nocwatch.detectors.base import Context, Detector, Hears, Settings, Stage
 from nocwatch.flags import Blame, Category, Evidence, Severity
+from nocwatch.kpis.ratios import wilson
 from nocwatch.moments import DAY_NS, HOUR_NS, SECOND_NS
 from nocwatch.registry.places import Place
 from nocwatch.sessions import Outcome, Session

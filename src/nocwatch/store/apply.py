@@ -15,11 +15,12 @@ import msgspec
 
 from nocwatch.alerts.alert import Alert, AlertState, Notice
 from nocwatch.flags import Flag, FlagState
+from nocwatch.kpis.counting import counted
 from nocwatch.network import Station
 from nocwatch.sessions import Session
-from nocwatch.store import notes
+from nocwatch.store import notes, summing
 from nocwatch.store.batch import Batch, Row, or_none
-from nocwatch.store.rollups import COLUMNS, BandPart, SessionPart, Sums
+from nocwatch.store.rollups import BandPart, SessionPart, Sums
 
 ENCODER = msgspec.json.Encoder()
 
@@ -31,7 +32,7 @@ def apply(writer: sqlite3.Connection, batch: Batch) -> None:
     sums = Sums()
     marks = ",".join("?" * FRAME_COLUMNS)
     writer.executemany(f"INSERT OR IGNORE INTO frames VALUES ({marks})", batch.frames)
-    writer.executemany("UPDATE frames SET answer = ?, answer_time_ns = ? WHERE id = ?", batch.answers)
+    summing.put_answers(writer, batch.answers)
     writer.executemany("UPDATE frames SET unanswered = 1 WHERE id = ?", batch.unanswered)
     writer.executemany("INSERT OR IGNORE INTO samples VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)", batch.samples)
     for row in batch.states:
@@ -48,7 +49,7 @@ def apply(writer: sqlite3.Connection, batch: Batch) -> None:
         notes.keep_act(writer, act)
     for entry in batch.audit:
         notes.audit(writer, entry)
-    add_sums(writer, sums)
+    summing.add(writer, sums)
     if batch.cursor is not None:
         put_meta(writer, "cursor", batch.cursor)
     if batch.at_ns:
@@ -113,15 +114,13 @@ def put_station(writer: sqlite3.Connection, at_ns: int, station: Station) -> Non
         "firmware = excluded.firmware, document = excluded.document WHERE excluded.at_ns >= at_ns",
         (station.id, at_ns, at_ns, station.vendor, station.model, station.firmware, ENCODER.encode(station)),
     )
-
-
-SESSION_PART = "station, evse, connector, started_at_ns, stopped_at_ns, changed_at_ns, energy_wh, outcome"
+    summing.put_era(writer, at_ns, station)
 
 
 def put_session(writer: sqlite3.Connection, session: Session, sums: Sums) -> None:
     """Keeps the higher revision; of two alike the later word, which a replay makes the same."""
     known = writer.execute(
-        f"SELECT number, revision, {SESSION_PART} FROM sessions WHERE id = ?", (session.id,)
+        f"SELECT number, revision, {summing.SESSION_PART} FROM sessions WHERE id = ?", (session.id,)
     ).fetchone()
     if known is not None and known[1] > session.revision:
         return
@@ -134,6 +133,7 @@ def put_session(writer: sqlite3.Connection, session: Session, sums: Sums) -> Non
         session.changed_at_ns,
         session.energy_wh,
         session.outcome.value,
+        *counted(session),
     )
     row = (
         *part[:3],
@@ -151,16 +151,16 @@ def put_session(writer: sqlite3.Connection, session: Session, sums: Sums) -> Non
     if known is None:
         number = writer.execute(
             "INSERT INTO sessions (station, evse, connector, transaction_id, upstream, started_at_ns, stopped_at_ns, "
-            "changed_at_ns, energy_wh, outcome, reason, blame, start_source, token, late, revision, id) "
-            "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            "changed_at_ns, energy_wh, outcome, attempts, delivered, valid_stops, start_ns, reason, blame, start_source, token, "
+            "late, revision, id) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
             row,
         ).lastrowid
     else:
         number = known[0]
         writer.execute(
             "UPDATE sessions SET station=?, evse=?, connector=?, transaction_id=?, upstream=?, started_at_ns=?, "
-            "stopped_at_ns=?, changed_at_ns=?, energy_wh=?, outcome=?, reason=?, blame=?, start_source=?, token=?, late=?, "
-            "revision=? WHERE id=?",
+            "stopped_at_ns=?, changed_at_ns=?, energy_wh=?, outcome=?, attempts=?, delivered=?, valid_stops=?, start_ns=?, "
+            "reason=?, blame=?, start_source=?, token=?, late=?, revision=? WHERE id=?",
             row,
         )
         sums.session(SessionPart(*known[2:]), -1)
@@ -286,26 +286,3 @@ def moment_text(alert: Alert) -> str:
     if alert.acknowledged_by:
         return f"{alert.acknowledged_by}: {alert.note}" if alert.note else alert.acknowledged_by
     return alert.summary
-
-
-def rebuild_hours(writer: sqlite3.Connection) -> None:
-    """Makes the hourly sums anew from the sessions and states that are kept: after a repair, and to check them by."""
-    writer.execute("DELETE FROM hours")
-    sums = Sums()
-    for row in writer.execute(f"SELECT {SESSION_PART} FROM sessions"):
-        sums.session(SessionPart(*row), 1)
-    for row in writer.execute("SELECT station, evse, connector, from_ns, until_ns, status FROM states"):
-        sums.band(BandPart(*row), 1)
-    add_sums(writer, sums)
-
-
-def add_sums(writer: sqlite3.Connection, sums: Sums) -> None:
-    names = ", ".join(COLUMNS)
-    marks = ",".join("?" * (4 + len(COLUMNS)))
-    updates = ", ".join(f"{name} = {name} + excluded.{name}" for name in COLUMNS)
-    writer.executemany(
-        f"INSERT INTO hours (station, evse, connector, hour, {names}) VALUES ({marks}) "
-        f"ON CONFLICT (station, evse, connector, hour) DO UPDATE SET {updates}",
-        [(*key, *row) for key, row in sums.rows.items() if any(row)],
-    )
-    writer.executemany("INSERT OR IGNORE INTO hour_keys VALUES (?, ?, ?)", {key[:3] for key in sums.rows})

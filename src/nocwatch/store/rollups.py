@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from nocwatch.kpis.spread import bucket_of
 from nocwatch.moments import HOUR_NS
 from nocwatch.network import ConnectorStatus
 from nocwatch.sessions import Outcome
@@ -24,11 +25,15 @@ COLUMNS = (
     "occupied_ns",
     "down_ns",
     "unknown_ns",
+    "attempts",
+    "delivered",
+    "valid_stops",
 )
 _INDEX = {name: index for index, name in enumerate(COLUMNS)}
 FLEET = ("", -1, -1)
 """The row that holds the sum over all connectors: KPIs of the whole fleet do not read ten thousand stations."""
 JOULES_PER_WH = 3600
+DAY_HOURS = 24
 HOURS_MAX = 24 * 400
 """Of one session or band. A longer one (a clock that jumped) counts for its last 400 days: a bound on one transaction."""
 
@@ -48,6 +53,8 @@ _OUTCOMES = {
     Outcome.REJECTED.value: "rejected",
 }
 
+_COUNTED = ("attempts", "delivered", "valid_stops")
+
 Key = tuple[str, int, int, int]
 """Station, EVSE, connector, hour (since 1970)."""
 
@@ -63,6 +70,10 @@ class SessionPart(NamedTuple):
     changed_at_ns: int
     energy_wh: float | None
     outcome: str
+    attempts: int = 0
+    delivered: int = 0
+    valid_stops: int = 0
+    start_ns: int | None = None
 
 
 class BandPart(NamedTuple):
@@ -81,6 +92,8 @@ class Sums:
 
     def __init__(self) -> None:
         self.rows: dict[Key, list[int]] = {}
+        self.start_times: dict[tuple[str, int, int, int, int], int] = {}
+        """By station, EVSE, connector, hour and bucket."""
 
     def session(self, part: SessionPart, sign: int) -> None:
         """Counts in the hour of the start; the energy is spread evenly over the session's time."""
@@ -88,6 +101,13 @@ class Sums:
         self._add(part[:3], hour, "started", sign)
         if column := _OUTCOMES.get(part.outcome):
             self._add(part[:3], hour, column, sign)
+        for column, amount in zip(_COUNTED, (part.attempts, part.delivered, part.valid_stops), strict=True):
+            if amount:
+                self._add(part[:3], hour, column, sign * amount)
+        if part.start_ns is not None:
+            for where in (part[:3], FLEET):
+                key = (*where, hour, bucket_of(part.start_ns))
+                self.start_times[key] = self.start_times.get(key, 0) + sign
         if part.energy_wh:
             until_ns = part.changed_at_ns if part.stopped_at_ns is None else part.stopped_at_ns
             for at, share in spread(round(part.energy_wh * JOULES_PER_WH), part.started_at_ns, until_ns):
@@ -100,6 +120,15 @@ class Sums:
         for hour, length_ns in hours(part.from_ns, part.until_ns):
             for column in columns:
                 self._add(part[:3], hour, column, sign * length_ns)
+
+    def days(self) -> dict[Key, list[int]]:
+        """The same differences by UTC day."""
+        found: dict[Key, list[int]] = {}
+        for (station, evse, connector, hour), row in self.rows.items():
+            key = (station, evse, connector, hour // DAY_HOURS)
+            known = found.get(key)
+            found[key] = row if known is None else [one + two for one, two in zip(known, row, strict=True)]
+        return found
 
     def _add(self, where: tuple[str, int, int], hour: int, column: str, amount: int) -> None:
         index = _INDEX[column]

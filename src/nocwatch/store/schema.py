@@ -130,7 +130,54 @@ CREATE TABLE audit (
 CREATE INDEX audit_subject ON audit (subject, id);
 """
 
-MIGRATIONS: tuple[str, ...] = (FIRST_LIGHT,)
+KEY_FIGURES = """
+-- What each session counts for, so that another verdict takes off exactly what the last one had added.
+ALTER TABLE sessions ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE sessions ADD COLUMN delivered INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE sessions ADD COLUMN valid_stops INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE sessions ADD COLUMN start_ns INTEGER;
+ALTER TABLE hours ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE hours ADD COLUMN delivered INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE hours ADD COLUMN valid_stops INTEGER NOT NULL DEFAULT 0;
+
+-- The same sums by UTC day: a year of a connector in 365 rows.
+CREATE TABLE days (
+    station TEXT NOT NULL, evse INTEGER NOT NULL, connector INTEGER NOT NULL, day INTEGER NOT NULL,
+    started INTEGER NOT NULL DEFAULT 0, success INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0,
+    cancelled INTEGER NOT NULL DEFAULT 0, rejected INTEGER NOT NULL DEFAULT 0, energy_j INTEGER NOT NULL DEFAULT 0,
+    charging_ns INTEGER NOT NULL DEFAULT 0, occupied_ns INTEGER NOT NULL DEFAULT 0, down_ns INTEGER NOT NULL DEFAULT 0,
+    unknown_ns INTEGER NOT NULL DEFAULT 0, attempts INTEGER NOT NULL DEFAULT 0, delivered INTEGER NOT NULL DEFAULT 0,
+    valid_stops INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (station, evse, connector, day)
+) WITHOUT ROWID;
+INSERT INTO days SELECT station, evse, connector, hour / 24, sum(started), sum(success), sum(failed), sum(cancelled),
+    sum(rejected), sum(energy_j), sum(charging_ns), sum(occupied_ns), sum(down_ns), sum(unknown_ns), 0, 0, 0
+    FROM hours GROUP BY station, evse, connector, hour / 24;
+
+-- Charge start times, in buckets (kpis/spread.py).
+CREATE TABLE start_times (
+    station TEXT NOT NULL, evse INTEGER NOT NULL, connector INTEGER NOT NULL, hour INTEGER NOT NULL, bucket INTEGER NOT NULL,
+    number INTEGER NOT NULL, PRIMARY KEY (station, evse, connector, hour, bucket)
+) WITHOUT ROWID;
+
+-- Answer times of the CSMS, in the same buckets.
+CREATE TABLE answer_times (
+    upstream TEXT NOT NULL, action TEXT NOT NULL, hour INTEGER NOT NULL, bucket INTEGER NOT NULL, number INTEGER NOT NULL,
+    PRIMARY KEY (upstream, action, hour, bucket)
+) WITHOUT ROWID;
+
+-- From when a station ran which firmware, behind which CSMS: what its hours are told apart by.
+CREATE TABLE eras (
+    station TEXT NOT NULL, from_ns INTEGER NOT NULL, firmware TEXT NOT NULL, upstream TEXT NOT NULL,
+    PRIMARY KEY (station, from_ns)
+) WITHOUT ROWID;
+INSERT INTO eras SELECT id, first_seen_ns, firmware, coalesce(json_extract(CAST(document AS TEXT), '$.upstream'), '')
+    FROM stations;
+
+CREATE INDEX states_down ON states (station, evse, connector, from_ns)
+    WHERE status IN ('Offline', 'Faulted', 'Unavailable', 'No data');
+"""
+
+MIGRATIONS: tuple[str, ...] = (FIRST_LIGHT, KEY_FIGURES)
 
 
 def migrate(writer: sqlite3.Connection, path: str) -> None:

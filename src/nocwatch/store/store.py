@@ -16,10 +16,10 @@ from nocwatch.alerts.notification import OutboxCounts, OutboxRow
 from nocwatch.flags import Flag
 from nocwatch.sessions import Session
 from nocwatch.store import apply as writes
-from nocwatch.store import notes, outbox, standing
+from nocwatch.store import notes, outbox, standing, summing
 from nocwatch.store.batch import Batch
 from nocwatch.store.database import Database
-from nocwatch.store.errors import StoreError
+from nocwatch.store.errors import StoreError, StoreUnavailableError
 from nocwatch.store.reads import flags as flag_reads
 from nocwatch.store.reads import frames as frame_reads
 from nocwatch.store.reads import kpis
@@ -67,7 +67,15 @@ class Store:
                 raise StoreError(f"store.url: {error}") from None
             settings = StoreSettings(url=settings)
         settings = settings or StoreSettings()
-        return cls(Database(sqlite_path(settings.url), settings.busy_timeout), settings)
+        database = Database(sqlite_path(settings.url), settings.busy_timeout)
+        try:
+            database.write(summing.recount)
+        except StoreUnavailableError:
+            pass  # another process writes just now; who opens the store next counts anew
+        except BaseException:
+            database.close()
+            raise
+        return cls(database, settings)
 
     def close(self) -> None:
         """Ends all connections. Calls after it raise ``StoreError``."""

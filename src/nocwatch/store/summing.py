@@ -1,0 +1,155 @@
+"""The sums that key figures are made from, as they go into the tables: hours, days, start times, answer times, eras.
+
+What always holds: all are kept by difference inside the batch's own transaction: what a row adds now, minus what it had added.
+So a retry, a duplicate or another verdict counts nothing twice, and sums outlive the rows that they were made from.
+"""
+
+# ruff: noqa: S608 - names in the SQL are our own tables and columns; values are always parameters
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from nocwatch.frames import Direction
+from nocwatch.kpis.counting import VERSION, counted
+from nocwatch.kpis.spread import bucket_of
+from nocwatch.moments import HOUR_NS
+from nocwatch.network import Station
+from nocwatch.sessions import Session
+from nocwatch.store.rollups import COLUMNS, BandPart, Key, SessionPart, Sums
+
+SESSION_PART = (
+    "station, evse, connector, started_at_ns, stopped_at_ns, changed_at_ns, energy_wh, outcome, "
+    "attempts, delivered, valid_stops, start_ns"
+)
+_DECODER = msgspec.json.Decoder(Session)
+
+
+def add(writer: sqlite3.Connection, sums: Sums) -> None:
+    _add_rows(writer, "hours", "hour", sums.rows)
+    _add_rows(writer, "days", "day", sums.days())
+    writer.executemany("INSERT OR IGNORE INTO hour_keys VALUES (?, ?, ?)", {key[:3] for key in sums.rows})
+    writer.executemany(
+        "INSERT INTO start_times VALUES (?,?,?,?,?,?) ON CONFLICT DO UPDATE SET number = number + excluded.number",
+        [(*key, number) for key, number in sums.start_times.items() if number],
+    )
+
+
+def _add_rows(writer: sqlite3.Connection, table: str, span: str, rows: dict[Key, list[int]]) -> None:
+    names = ", ".join(COLUMNS)
+    marks = ",".join("?" * (4 + len(COLUMNS)))
+    updates = ", ".join(f"{name} = {name} + excluded.{name}" for name in COLUMNS)
+    writer.executemany(
+        f"INSERT INTO {table} (station, evse, connector, {span}, {names}) VALUES ({marks}) "
+        f"ON CONFLICT (station, evse, connector, {span}) DO UPDATE SET {updates}",
+        [(*key, *row) for key, row in rows.items() if any(row)],
+    )
+
+
+def put_answers(writer: sqlite3.Connection, answers: Iterable[Sequence[Any]]) -> None:
+    """Joins answers to their calls; those of the CSMS are counted, each once: a call that has its answer is left alone."""
+    upstreams: dict[str, str] = {}
+    found: dict[tuple[str, str, int, int], int] = {}
+    for answer, answer_time_ns, call in answers:
+        asked = writer.execute(
+            "UPDATE frames SET answer = ?, answer_time_ns = ? WHERE id = ? AND answer IS NULL "
+            "RETURNING station, action, at_ns, direction",
+            (answer, answer_time_ns, call),
+        ).fetchone()
+        if asked is None or answer_time_ns is None:
+            continue
+        station, action, at_ns, direction = asked
+        if direction != int(Direction.FROM_STATION):
+            continue
+        if station not in upstreams:
+            upstreams[station] = _upstream(writer, station, at_ns)
+        key = (upstreams[station], action, at_ns // HOUR_NS, bucket_of(answer_time_ns))
+        found[key] = found.get(key, 0) + 1
+    writer.executemany(
+        "INSERT INTO answer_times VALUES (?,?,?,?,?) ON CONFLICT DO UPDATE SET number = number + excluded.number",
+        [(*key, number) for key, number in found.items()],
+    )
+
+
+def _upstream(writer: sqlite3.Connection, station: str, at_ns: int) -> str:
+    row = writer.execute(
+        "SELECT upstream FROM eras WHERE station = ? ORDER BY from_ns <= ? DESC, "
+        "CASE WHEN from_ns <= ? THEN -from_ns ELSE from_ns END LIMIT 1",
+        (station, at_ns, at_ns),
+    ).fetchone()
+    return str(row[0]) if row else ""
+
+
+def put_era(writer: sqlite3.Connection, at_ns: int, station: Station) -> None:
+    """Begins an era where firmware or upstream are others than before. What is not known yet begins none."""
+    before = writer.execute(
+        "SELECT from_ns, firmware, upstream FROM eras WHERE station = ? AND from_ns <= ? ORDER BY from_ns DESC LIMIT 1",
+        (station.id, at_ns),
+    ).fetchone()
+    firmware = station.firmware or (before[1] if before else "")
+    upstream = station.upstream or (before[2] if before else "")
+    if before is not None and (firmware, upstream) == before[1:]:
+        return
+    if before is not None and _fills(before[1], firmware) and _fills(before[2], upstream):
+        # It was the same all along, and nobody had said so.
+        writer.execute(
+            "UPDATE eras SET firmware = ?, upstream = ? WHERE station = ? AND from_ns = ?",
+            (firmware, upstream, station.id, before[0]),
+        )
+        return
+    writer.execute("INSERT OR REPLACE INTO eras VALUES (?, ?, ?, ?)", (station.id, at_ns, firmware, upstream))
+
+
+def _fills(before: str, now: str) -> bool:
+    return before in ("", now)
+
+
+def rebuild_hours(writer: sqlite3.Connection) -> None:
+    """Makes the sums anew from the sessions and states that are kept: after a repair, and to check them by.
+
+    Sums of what retention has deleted are lost by it; ``recount`` keeps them.
+    """
+    for table in ("hours", "days", "start_times"):
+        writer.execute(f"DELETE FROM {table}")
+    sums = Sums()
+    for row in writer.execute(f"SELECT {SESSION_PART} FROM sessions"):
+        sums.session(SessionPart(*row), 1)
+    for row in writer.execute("SELECT station, evse, connector, from_ns, until_ns, status FROM states"):
+        sums.band(BandPart(*row), 1)
+    add(writer, sums)
+
+
+def recount(writer: sqlite3.Connection) -> int:
+    """Counts the kept sessions by the definitions of this nocwatch, where they were counted by others; how many changed.
+
+    By difference, so that sums of sessions that are gone stay.
+    """
+    row = writer.execute("SELECT value FROM meta WHERE name = 'kpi_version'").fetchone()
+    if row is not None and int(row[0]) == VERSION:
+        return 0
+    sums, changed = Sums(), 0
+    rows = writer.execute(
+        f"SELECT number, document, {SESSION_PART} FROM sessions JOIN session_documents USING (number)"
+    )
+    for number, document, *values in rows.fetchall():
+        before = SessionPart(*values)
+        now = SessionPart(*before[:8], *counted(_DECODER.decode(document)))
+        if now == before:
+            continue
+        changed += 1
+        sums.session(before, -1)
+        sums.session(now, 1)
+        writer.execute(
+            "UPDATE sessions SET attempts = ?, delivered = ?, valid_stops = ?, start_ns = ? WHERE number = ?",
+            (*now[8:], number),
+        )
+    add(writer, sums)
+    writer.execute(
+        "INSERT INTO meta VALUES ('kpi_version', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        (VERSION,),
+    )
+    return changed
