@@ -7,11 +7,12 @@ import pytest
 from nocwatch.kpis.visits import Attempt, VisitSums, visits
 from nocwatch.moments import MINUTE_NS
 
+DRIVER = "k1"
 S, F, C, R = "success", "failed", "cancelled", "rejected"
 
 
 def attempt(
-    start: int, end: int, outcome: str, token: str | None = "k1", station: str = "CP1", place: str = "depot"
+    start: int, end: int, outcome: str, token: str | None = DRIVER, station: str = "CP1", place: str = "depot"
 ) -> Attempt:
     return Attempt(place, station, 1, 1, token, start * MINUTE_NS, end * MINUTE_NS, outcome)
 

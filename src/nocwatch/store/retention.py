@@ -14,7 +14,7 @@ from collections.abc import Callable
 import structlog
 import trio
 
-from nocwatch.moments import HOUR_NS, SECOND_NS
+from nocwatch.moments import DAY_NS, HOUR_NS, SECOND_NS
 from nocwatch.store.errors import StoreUnavailableError
 from nocwatch.store.ids import LANES_MAX, lane_range
 from nocwatch.store.settings import StoreSettings
@@ -51,7 +51,14 @@ def steps(settings: StoreSettings, now_ns: int) -> list[tuple[str, Step]]:
         ("outbox", lambda writer: _outbox(writer, sessions_ns)),
         ("acts", lambda writer: _simple(writer, "acts", "id", "at_ns", sessions_ns)),
         ("audit", lambda writer: _simple(writer, "audit", "id", "at_ns", sessions_ns)),
-        ("hours", lambda writer: _hours(writer, before(settings.hours_for))),
+        ("hours", lambda writer: _hours(writer, "hours", "hour", before(settings.hours_for) // HOUR_NS)),
+        ("days", lambda writer: _hours(writer, "days", "day", before(settings.hours_for) // DAY_NS)),
+        (
+            "start_times",
+            lambda writer: _hours(writer, "start_times", "hour", before(settings.hours_for) // HOUR_NS),
+        ),
+        ("answer_times", lambda writer: _answer_times(writer, before(settings.hours_for) // HOUR_NS)),
+        ("eras", lambda writer: _eras(writer, before(settings.hours_for))),
     ]
 
 
@@ -188,16 +195,37 @@ def _simple(writer: sqlite3.Connection, table: str, key: str, column: str, befor
     ).rowcount
 
 
-def _hours(writer: sqlite3.Connection, before_ns: int) -> int:
-    """Connector by connector, since the hour is the last part of the key."""
+def _hours(writer: sqlite3.Connection, table: str, span: str, before: int) -> int:
+    """Connector by connector, since the hour or day comes after it in the key."""
     gone = 0
     for station, evse, connector in writer.execute(
         "SELECT station, evse, connector FROM hour_keys"
     ).fetchall():
         gone += writer.execute(
-            "DELETE FROM hours WHERE station = ? AND evse = ? AND connector = ? AND hour < ?",
-            (station, evse, connector, before_ns // HOUR_NS),
+            f"DELETE FROM {table} WHERE station = ? AND evse = ? AND connector = ? AND {span} < ?",
+            (station, evse, connector, before),
         ).rowcount
         if gone >= CHUNK_ROWS:
             break
     return gone
+
+
+def _answer_times(writer: sqlite3.Connection, before: int) -> int:
+    gone = 0
+    for upstream, action in writer.execute("SELECT DISTINCT upstream, action FROM answer_times").fetchall():
+        gone += writer.execute(
+            "DELETE FROM answer_times WHERE upstream = ? AND action = ? AND hour < ?",
+            (upstream, action, before),
+        ).rowcount
+        if gone >= CHUNK_ROWS:
+            break
+    return gone
+
+
+def _eras(writer: sqlite3.Connection, before_ns: int) -> int:
+    """Those that another one has followed before the hours begin that are kept."""
+    return writer.execute(
+        "DELETE FROM eras WHERE (station, from_ns) IN (SELECT station, from_ns FROM (SELECT station, from_ns, "
+        "lead(from_ns) OVER (PARTITION BY station ORDER BY from_ns) AS next_ns FROM eras) WHERE next_ns < ? LIMIT ?)",
+        (before_ns, CHUNK_ROWS),
+    ).rowcount

@@ -1,0 +1,123 @@
+"""Key figures of a window, from the store's sums and the operator's registry: what ``report kpis`` and ``/api/kpis`` answer.
+
+What always holds: sums are pooled within each group before anything is divided.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import sqlite3
+from collections.abc import Callable
+
+import msgspec
+
+from nocwatch.kpis import figures
+from nocwatch.kpis.figures import Figure
+from nocwatch.kpis.grouping import Group, Query, group_of, name_of, pooled
+from nocwatch.kpis.repairs import Repairs, repairs
+from nocwatch.kpis.visits import VisitSums, visits
+from nocwatch.moments import HOUR_NS
+from nocwatch.registry.places import Place, Places, Scope
+from nocwatch.store.reads import cells as cell_reads
+from nocwatch.store.reads import service
+
+
+class GroupFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """The figures of one group."""
+
+    group: str
+    figures: list[Figure]
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """Figures by group, of the window as it was rounded to hours and cut at now."""
+
+    from_ns: int
+    until_ns: int
+    by: str
+    groups: list[GroupFigures]
+
+
+def place_of(reader: sqlite3.Connection, places: Places) -> Callable[[str], Place]:
+    """Facts of a station: the registry's word, and where it says nothing of vendor, model and firmware the boot's."""
+    boots = {row[0]: row[1:] for row in reader.execute("SELECT id, vendor, model, firmware FROM stations")}
+    known: dict[str, Place] = {}
+
+    def place(station: str) -> Place:
+        if station not in known:
+            said = places.place(station)
+            vendor, model, firmware = boots.get(station, ("", "", ""))
+            known[station] = msgspec.structs.replace(
+                said,
+                vendor=said.vendor or vendor,
+                model=said.model or model,
+                firmware=said.firmware or firmware,
+            )
+        return known[station]
+
+    return place
+
+
+def stations_of(reader: sqlite3.Connection, place: Callable[[str], Place], scope: Scope) -> list[str] | None:
+    """Stations in the scope; None for all. Firmware is left to the eras: what a station runs now says nothing of May."""
+    scope = scope.model_copy(update={"firmware": None})
+    if not scope.model_dump(exclude_none=True):
+        return None
+    names = reader.execute(
+        "SELECT id FROM stations UNION SELECT station FROM connectors UNION SELECT station FROM hour_keys"
+    )
+    return [name for (name,) in names if name and scope.covers(place(name))]
+
+
+def key_figures(reader: sqlite3.Connection, places: Places, query: Query, now_ns: int) -> Report:
+    """Some hundred milliseconds for a month of a thousand stations."""
+    place = place_of(reader, places)
+    stations = stations_of(reader, place, query.scope)
+    from_ns, until_ns = query.from_ns // HOUR_NS * HOUR_NS, -(-query.until_ns // HOUR_NS) * HOUR_NS
+    split = query.split
+    cells = cell_reads.cells(reader, stations, from_ns, until_ns, now_ns, split)
+    # Outages and visits are told apart neither by firmware nor by CSMS: they are no figures of either.
+    facts = [] if split else service.ports(reader, stations, from_ns, min(until_ns, now_ns))
+    tried = None if split else service.attempts(reader, stations, from_ns, until_ns, _site_of(place))
+    answers: dict[tuple[str, str], dict[int, int]] = {}
+    if stations is None and query.scope.firmware is None and query.by in ("fleet", "upstream"):
+        answers = cell_reads.answer_times(reader, from_ns, until_ns, query.upstream)
+    if split:
+        wanted = query.upstream if query.upstream is not None else query.scope.firmware
+        cells = [cell for cell in cells if wanted is None or fnmatch.fnmatchcase(cell.part, wanted)]
+    groups = pooled(cells, query.by, place)
+    for each in facts:
+        name = name_of(query.by, place(each.port.station), each.port.evse, each.port.connector, "")
+        group = group_of(groups, name)
+        group.repairs = (group.repairs or Repairs()) + repairs(each, from_ns, until_ns, now_ns)
+    if tried is not None and query.by != "connector":
+        for station, sums in visits(tried):
+            group = group_of(groups, name_of(query.by, place(station), -1, -1, ""))
+            group.visits = (group.visits or VisitSums()) + sums
+    told = [_told(group) for _, group in sorted(groups.items())]
+    if answers:
+        told = _with_answers(told, answers, query.by)
+    return Report(from_ns=from_ns, until_ns=min(until_ns, max(now_ns, from_ns)), by=query.by, groups=told)
+
+
+def _site_of(place: Callable[[str], Place]) -> Callable[[str], str]:
+    return lambda station: place(station).site or station
+
+
+def _told(group: Group) -> GroupFigures:
+    found = [*figures.of_sums(group.sums), *figures.of_start_times(group.start_times)]
+    if group.visits is not None:
+        found += figures.of_visits(group.visits)
+    if group.repairs is not None:
+        found += figures.of_repairs(group.repairs)
+    return GroupFigures(group=group.name, figures=found)
+
+
+def _with_answers(
+    told: list[GroupFigures], answers: dict[tuple[str, str], dict[int, int]], by: str
+) -> list[GroupFigures]:
+    found = []
+    for each in told:
+        mine = {key: counts for key, counts in answers.items() if by == "fleet" or key[0] == each.group}
+        found.append(GroupFigures(group=each.group, figures=each.figures + figures.of_answers(mine)))
+    return found

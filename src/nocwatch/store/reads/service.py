@@ -1,0 +1,100 @@
+"""What outages, repairs and visits are reckoned from: bands out of service, and sessions as evidence. Reads only."""
+
+# ruff: noqa: S608 - names in the SQL are our own tables and columns; values are always parameters
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from nocwatch.kpis.grouping import port_of
+from nocwatch.kpis.ports import DownBand, Port, PortFacts, Try
+from nocwatch.kpis.visits import Attempt
+from nocwatch.network import ConnectorStatus
+from nocwatch.store.rollups import is_station
+
+ATTEMPTS_MAX = 500_000
+"""Sessions that visits are made from in one question: some seconds' work. A longer window of a large fleet goes by parts."""
+_DOWN = "status IN ('Offline', 'Faulted', 'Unavailable', 'No data')"
+
+
+def ports(
+    reader: sqlite3.Connection, stations: Sequence[str] | None, from_ns: int, until_ns: int
+) -> list[PortFacts]:
+    """Every port of these stations (or of all), with what of it touches the time; a band that lasts, lasts to its end."""
+    where, chosen = _among(stations)
+    bands: dict[tuple[str, int, int], list[DownBand]] = {}
+    for station, evse, connector, start_ns, end_ns, status, error in reader.execute(
+        f"SELECT station, evse, connector, from_ns, coalesce(until_ns, ?), status, error_code FROM states "
+        f"WHERE {_DOWN} AND from_ns < ? AND (until_ns IS NULL OR until_ns > ?) AND {where}",
+        (until_ns, until_ns, from_ns, *chosen),
+    ):
+        bands.setdefault((station, evse, connector), []).append(
+            DownBand(start_ns, end_ns, ConnectorStatus(status), error)
+        )
+    of_station: dict[str, list[DownBand]] = {}
+    of_ports: dict[Port, dict[int, list[DownBand]]] = {}
+    since: dict[Port, int] = {}
+    for station, evse, connector, first_ns in reader.execute(
+        f"SELECT station, evse, connector, first_ns FROM connectors WHERE {where} ORDER BY station, evse, connector",
+        chosen,
+    ):
+        here = bands.get((station, evse, connector), [])
+        if is_station(evse, connector):
+            of_station.setdefault(station, []).extend(here)
+            continue
+        port = port_of(station, evse, connector)
+        of_ports.setdefault(port, {})[connector] = here
+        since[port] = min(first_ns, since.get(port, first_ns))
+    tries = _tries(reader, where, chosen, from_ns, until_ns, set(of_ports))
+    return [
+        PortFacts(port, since[port], connectors, of_station.get(port.station, []), tries.get(port, []))
+        for port, connectors in of_ports.items()
+    ]
+
+
+def _tries(
+    reader: sqlite3.Connection,
+    where: str,
+    chosen: Sequence[object],
+    from_ns: int,
+    until_ns: int,
+    known: set[Port],
+) -> dict[Port, list[Try]]:
+    found: dict[Port, list[Try]] = {}
+    for station, evse, connector, start_ns, end_ns, outcome, blame in reader.execute(
+        f"SELECT station, evse, connector, started_at_ns, coalesce(stopped_at_ns, changed_at_ns), outcome, blame "
+        f"FROM sessions WHERE attempts = 1 AND started_at_ns >= ? AND started_at_ns < ? AND {where}",
+        (from_ns, until_ns, *chosen),
+    ):
+        port = port_of(station, evse, connector)
+        if port in known:
+            found.setdefault(port, []).append(Try(start_ns, end_ns, outcome, blame))
+    return found
+
+
+def attempts(
+    reader: sqlite3.Connection,
+    stations: Sequence[str] | None,
+    from_ns: int,
+    until_ns: int,
+    place: Callable[[str], str],
+) -> list[Attempt] | None:
+    """Attempts that are over, for visits; None where they are too many."""
+    where, chosen = _among(stations)
+    rows = reader.execute(
+        f"SELECT station, evse, connector, token, started_at_ns, coalesce(stopped_at_ns, changed_at_ns), outcome "
+        f"FROM sessions WHERE attempts = 1 AND started_at_ns >= ? AND started_at_ns < ? AND {where} LIMIT ?",
+        (from_ns, until_ns, *chosen, ATTEMPTS_MAX + 1),
+    ).fetchall()
+    if len(rows) > ATTEMPTS_MAX:
+        return None
+    return [Attempt(place(row[0]), *row) for row in rows]
+
+
+def _among(stations: Sequence[str] | None) -> tuple[str, tuple[object, ...]]:
+    if stations is None:
+        return "1", ()
+    return "station IN (SELECT value FROM json_each(?))", (msgspec.json.encode(list(stations)).decode(),)

@@ -1,0 +1,263 @@
+"""Key figures from the store's sums: whatever came in whatever order, they are those of the sessions as they stand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.support.alerts import HOUR, NOON, SECOND
+from tests.support.history import a_frame, a_session, a_station, batch_of, session_changed, spoke, status
+
+from nocwatch.frames import Direction
+from nocwatch.kpis.counting import counted
+from nocwatch.kpis.grouping import Query
+from nocwatch.moments import DAY_NS
+from nocwatch.network import ConnectorStatus, Station
+from nocwatch.registry.places import Place, Places, Scope
+from nocwatch.sessions import Milestone, Outcome, Session, SessionStep
+from nocwatch.state.changes import StationChanged
+from nocwatch.store import Batch, Store, summing
+from nocwatch.store.key_figures import Report, key_figures
+from nocwatch.store.retention import forget
+
+CHARGING = SessionStep(at_ns=NOON + 20 * SECOND, name=Milestone.CHARGING, milestone=True)
+STARTED = SessionStep(at_ns=NOON + 5 * SECOND, name="authorised")
+WEEK = Query(from_ns=NOON - 2 * DAY_NS, until_ns=NOON + 5 * DAY_NS)
+LATER = NOON + 6 * DAY_NS
+
+
+def figures_of(store: Store, places: Places, query: Query, now_ns: int) -> Report:
+    with store.database.snapshot() as reader:
+        return key_figures(reader, places, query, now_ns)
+
+
+def figure(report: Report, name: str, group: str = "fleet") -> Any:
+    return next(
+        each for found in report.groups if found.group == group for each in found.figures if each.name == name
+    )
+
+
+def charge(name: str, outcome: Outcome = Outcome.SUCCESS, revision: int = 1, **more: Any) -> Session:
+    made = a_session(name, outcome=outcome, revision=revision, **more)
+    return Session(
+        **{each: getattr(made, each) for each in made.__struct_fields__} | {"steps": (STARTED, CHARGING)}
+    )
+
+
+changes = st.lists(
+    st.tuples(
+        st.integers(0, 4),
+        st.integers(0, 6),
+        st.sampled_from(list(Outcome)),
+        st.sampled_from([None, 0.0, 50.0, 51.0, 20_000.0]),
+        st.integers(0, 90),
+        st.sampled_from([(), (CHARGING,), (STARTED, CHARGING), (SessionStep(at_ns=NOON, name="joined"),)]),
+        st.sampled_from([None, "Local", "EmergencyStop"]),
+    ),
+    max_size=25,
+)
+
+
+@settings(deadline=None, max_examples=30)
+@given(changes=changes, cuts=st.sets(st.integers(0, 24)), again=st.booleans())
+def test_sums_of_any_stream_of_changes_are_those_counted_from_the_final_sessions(
+    tmp_path_factory, changes, cuts, again
+):
+    store = Store.open(f"sqlite:///{tmp_path_factory.mktemp('figures')}/x.db")
+    try:
+        batch, number = Batch(), 0
+        for index, (name, revision, outcome, energy, start, steps, stop) in enumerate(changes):
+            session = a_session(
+                f"s{name}",
+                station=f"CP{name % 2}",
+                revision=revision,
+                outcome=outcome,
+                energy_wh=energy,
+                started=NOON + start * HOUR,
+                stop_reason=stop,
+            )
+            session = Session(
+                **{each: getattr(session, each) for each in session.__struct_fields__} | {"steps": steps}
+            )
+            batch.sessions.setdefault(session.id, session)
+            if session.revision >= batch.sessions[session.id].revision:
+                batch.sessions[session.id] = session
+            if index in cuts:
+                store.apply(batch)
+                if again:
+                    store.apply(batch)
+                batch, number = Batch(), number + 1
+        store.apply(batch)
+        kept = store.sessions(limit=1000).items
+        cells = [counted(session) for session in kept]
+        report = figures_of(store, Places(), WEEK, LATER)
+        if kept:
+            assert figure(report, "charge_start_success").numerator == sum(cell.delivered for cell in cells)
+            assert figure(report, "charge_start_success").denominator == sum(cell.attempts for cell in cells)
+            assert figure(report, "session_success").numerator == sum(cell.valid_stops for cell in cells)
+            timed = [cell for cell in cells if cell.start_ns is not None]
+            assert figure(report, "charge_start_time_p50").number == len(timed)
+        by_station = key_figures(
+            store, Places(), Query(from_ns=WEEK.from_ns, until_ns=WEEK.until_ns, by="station"), LATER
+        )
+        for group in by_station.groups:
+            mine = [counted(session) for session in kept if session.station == group.group]
+            assert figure(by_station, "session_success", group.group).denominator == sum(
+                cell.attempts for cell in mine
+            )
+        assert tables(store) == rebuilt(store)
+    finally:
+        store.close()
+
+
+def tables(store: Store) -> dict[str, list[tuple]]:
+    with store.database.reading() as reader:
+        return {
+            table: [
+                row
+                for row in reader.execute(f"SELECT * FROM {table} ORDER BY 1, 2, 3, 4, 5")
+                if any(row[last:])
+            ]
+            for table, last in (("hours", 4), ("days", 4), ("start_times", 5))
+        }
+
+
+def rebuilt(store: Store) -> dict[str, list[tuple]]:
+    store.database.write(summing.rebuild_hours)
+    return tables(store)
+
+
+def test_a_verdict_that_changes_moves_the_session_and_counts_it_once(store):
+    store.apply(batch_of(session_changed(charge("s1", Outcome.FAILED))))
+    assert figure(figures_of(store, Places(), WEEK, LATER), "success_rate").value == 0
+    store.apply(batch_of(session_changed(charge("s1", Outcome.SUCCESS, revision=2)), sequence=2))
+    found = figures_of(store, Places(), WEEK, LATER)
+    assert (figure(found, "success_rate").value, figure(found, "success_rate").number) == (1.0, 1)
+    assert figure(found, "charge_start_time_p50").value == pytest.approx(15, rel=0.07)
+
+
+def test_sums_outlive_their_sessions(store):
+    store.apply(batch_of(session_changed(charge("s1"))))
+    forget(store, NOON + 1200 * DAY_NS)
+    assert store.session("s1") is None
+    assert figure(figures_of(store, Places(), WEEK, LATER), "session_success").number == 1
+
+
+def test_other_definitions_count_anew_what_is_kept_and_keep_the_sums_of_the_rest(tmp_path):
+    url = f"sqlite:///{tmp_path}/x.db"
+    store = Store.open(url)
+    store.apply(batch_of(session_changed(charge("gone")), session_changed(charge("kept", station="CP2"))))
+
+    def as_of_old(writer: Any) -> None:
+        writer.execute("DELETE FROM sessions WHERE id = 'gone'")
+        # An older nocwatch had counted nothing of the one that is kept.
+        writer.execute("UPDATE sessions SET attempts = 0, delivered = 0, valid_stops = 0, start_ns = NULL")
+        for table in ("hours", "days"):
+            writer.execute(
+                f"UPDATE {table} SET attempts = attempts - 1, delivered = delivered - 1 WHERE station = 'CP2'"
+            )
+        writer.execute("DELETE FROM meta WHERE name = 'kpi_version'")
+
+    store.database.write(as_of_old)
+    store.close()
+    store = Store.open(url)
+    by = Query(from_ns=WEEK.from_ns, until_ns=WEEK.until_ns, by="station")
+    found = figures_of(store, Places(), by, LATER)
+    assert [figure(found, "charge_start_success", name).numerator for name in ("CP1", "CP2")] == [1, 1]
+    store.close()
+
+
+def test_answers_of_the_csms_count_once_and_by_action(store):
+    store.apply(batch_of(a_station()))
+    call = a_frame(1)
+    theirs = a_frame(3, direction=Direction.FROM_CSMS)
+    batch = Batch()
+    batch.add_step(call, [spoke(call, action="Authorize")])
+    for sequence, asked, length in ((2, call, SECOND), (4, theirs, 9 * SECOND)):
+        if asked is theirs:
+            batch.add_step(theirs, [spoke(theirs, action="Reset")])
+        answer = a_frame(sequence, payload=b'[3,"1",{}]')
+        batch.add_step(answer, [spoke(answer, 3, call_frame=asked.ref, answer_time_ns=length)])
+    store.apply(batch)
+    store.apply(batch)
+    report = figures_of(store, Places(), WEEK, LATER)
+    # A report has groups where stations have connectors or sessions.
+    store.apply(batch_of(status(ConnectorStatus.AVAILABLE, NOON), sequence=9))
+    report = figures_of(store, Places(), WEEK, LATER)
+    found = figure(report, "csms_answer_time_p50")
+    assert (found.number, found.detail) == (1, "Authorize")
+    assert found.value == pytest.approx(1.0, rel=0.1)
+
+
+def updated(at_ns: int, firmware: str) -> StationChanged:
+    now = Station(
+        id="CP1",
+        online=True,
+        since_ns=at_ns,
+        last_seen_ns=at_ns,
+        vendor="ACME",
+        firmware=firmware,
+        upstream="main",
+    )
+    return StationChanged(station="CP1", at_ns=at_ns, before=None, now=now)
+
+
+def test_sessions_belong_to_the_firmware_of_their_time(store):
+    store.apply(batch_of(updated(NOON, "1.2")))
+    store.apply(batch_of(session_changed(charge("s1", Outcome.FAILED, started=NOON + HOUR)), sequence=2))
+    store.apply(batch_of(updated(NOON + 3 * HOUR, "1.3"), sequence=3))
+    store.apply(batch_of(session_changed(charge("s2", started=NOON + 4 * HOUR)), sequence=4))
+    by = Query(from_ns=WEEK.from_ns, until_ns=WEEK.until_ns, by="firmware")
+    found = figures_of(store, Places(), by, LATER)
+    assert [(each.group, figure(found, "success_rate", each.group).value) for each in found.groups] == [
+        ("1.2", 0.0),
+        ("1.3", 1.0),
+    ]
+
+
+def test_groups_and_scopes_go_by_the_registry_and_by_what_booted(store):
+    places = Places({"CP2": Place(station="CP2", known=True, site="depot", current="dc", access="public")})
+    store.apply(
+        batch_of(
+            a_station("CP1"), session_changed(charge("s1")), session_changed(charge("s2", station="CP2"))
+        )
+    )
+    for by, names in (
+        ("site", ["(unknown)", "depot"]),
+        ("vendor", ["(unknown)", "ACME"]),
+        ("connector", ["CP1/1", "CP2/1"]),
+    ):
+        query = Query(from_ns=WEEK.from_ns, until_ns=WEEK.until_ns, by=by)
+        assert [each.group for each in figures_of(store, places, query, LATER).groups] == names
+    only = Query(from_ns=WEEK.from_ns, until_ns=WEEK.until_ns, scope=Scope(site="dep*"))
+    assert figure(figures_of(store, places, only, LATER), "session_success").number == 1
+
+
+def test_whole_days_and_broken_hours_add_up(store):
+    for index in range(60):
+        store.apply(
+            batch_of(session_changed(charge(f"s{index}", started=NOON + index * HOUR)), sequence=index)
+        )
+    for first, last in ((0, 60), (3, 50), (13, 14), (11, 37)):
+        query = Query(from_ns=NOON + first * HOUR, until_ns=NOON + last * HOUR)
+        assert figure(figures_of(store, Places(), query, LATER), "session_success").number == last - first
+
+
+def test_time_is_known_from_the_first_word_on_and_lasting_bands_count(store):
+    store.apply(
+        batch_of(
+            status(ConnectorStatus.AVAILABLE, NOON),
+            status(ConnectorStatus.CHARGING, NOON + HOUR),
+            status(ConnectorStatus.FAULTED, NOON + 2 * HOUR),
+            status(ConnectorStatus.AVAILABLE, NOON + 3 * HOUR),
+            status(ConnectorStatus.CHARGING, NOON + 4 * HOUR),
+        )
+    )
+    found = key_figures(
+        store, Places(), Query(from_ns=NOON - HOUR, until_ns=NOON + 5 * HOUR), NOON + 5 * HOUR
+    )
+    assert figure(found, "utilisation_charging").value == pytest.approx(2 / 5)
+    assert figure(found, "availability").value == pytest.approx(4 / 5)
+    assert (figure(found, "mttr").value, figure(found, "mtbf").value) == (1.0, 4.0)
