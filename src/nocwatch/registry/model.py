@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from nocwatch.quantities import Duration
-from nocwatch.registry.places import Scope
+from nocwatch.registry.addresses import template_mistake
+from nocwatch.registry.place import Scope
 
 QUIRKS = frozenset(
     {
@@ -33,6 +34,10 @@ QUIRKS = frozenset(
 )
 """Known to be harmless at some vendors; a station's ``quirks`` name those that it has."""
 
+Cause = Literal[
+    "utility_outage", "vehicle_fault", "scheduled_work", "vandalism", "disaster", "connectivity", "other"
+]
+"""What regulations may let a port be down for; which of them counts where is the regulation's matter."""
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
@@ -242,21 +247,32 @@ class AccessProfile(Record):
     to: TimeOfDay = "24:00"
 
 
-class Period(Record):
-    """An exclusion or a time of maintenance."""
+class Span(Record):
+    """A time in which something holds for some stations."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
     scope: Scope = Scope()
     from_: Annotated[Moment, Field(alias="from")]
     until: Moment
-    cause: str = ""
     note: str = ""
 
     @model_validator(mode="after")
-    def _in_order(self) -> Period:
+    def _in_order(self) -> Self:
         if self.until <= self.from_:
             raise ValueError("it ends before it begins: 'until' must be after 'from'")
         return self
+
+
+class Exclusion(Span):
+    """A time that does not count in key figures."""
+
+    cause: Cause = "other"
+
+
+class Maintenance(Span):
+    """A time of work."""
+
+    cause: str = ""
 
 
 class Factors(Record):
@@ -269,11 +285,26 @@ class Factors(Record):
     fuel_price_per_litre: Amount | None = None
 
 
+def _of_station(value: str) -> str:
+    if mistake := template_mistake(value, "station"):
+        raise ValueError(mistake)
+    return value
+
+
+def _of_session(value: str) -> str:
+    if mistake := template_mistake(value, "session"):
+        raise ValueError(mistake)
+    return value
+
+
+SessionLink = Annotated[str, AfterValidator(_of_session)]
+
+
 class Links(Record):
-    station: str = ""
-    session: str = ""
-    refund: str = ""
-    receipt: str = ""
+    station: Annotated[str, AfterValidator(_of_station)] = ""
+    session: SessionLink = ""
+    refund: SessionLink = ""
+    receipt: SessionLink = ""
 
 
 class RegistryFile(Record):
@@ -291,8 +322,8 @@ class RegistryFile(Record):
     tariffs: tuple[Tariff, ...] = ()
     access_profiles: tuple[AccessProfile, ...] = ()
     access_default: Literal["allow", "deny"] = "allow"
-    exclusions: tuple[Period, ...] = ()
-    maintenance: tuple[Period, ...] = ()
+    exclusions: tuple[Exclusion, ...] = ()
+    maintenance: tuple[Maintenance, ...] = ()
     update_hosts: tuple[str, ...] = ()
     factors: Factors = Factors()
     links: Links = Links()

@@ -1,124 +1,31 @@
-"""Facts about stations that frames cannot tell, and the scope that picks stations by them. Pure look-ups.
+"""The registry's look-ups: stations, people, tariffs, exclusions, addresses. Pure; built by ``registry/load.py`` from the files.
 
-Built by ``registry/load.py`` from the operator's files. A station that the registry lacks has a ``Place`` all the same.
+A station, a token or a vehicle that the registry lacks is no mistake: each look-up has an answer for it.
 """
 
 from __future__ import annotations
 
-import fnmatch
-import math
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Iterable, Mapping
+from typing import Literal
 
 import msgspec
-from pydantic import BaseModel, ConfigDict
+
+from nocwatch.registry.addresses import filled, host_allowed
+from nocwatch.registry.model import Factors, Links, Tariff
+from nocwatch.registry.people import Access, People, TokenFacts
+from nocwatch.registry.place import Place, Scope, Window
+from nocwatch.sessions import Session
+
+__all__ = ["House", "Place", "Places", "Scope", "TokenFacts", "Window"]
 
 
-class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of one station: the registry's word before the boot's. Empty text where nothing is known.
+class House(msgspec.Struct, frozen=True, kw_only=True):
+    """What holds for the whole operator: prices, factors, addresses."""
 
-    Attributes:
-        current: ``ac`` or ``dc`` where all its connectors are of one kind, else empty.
-        access: ``public`` or ``private``.
-        powers_kw_max: rated power by ``EVSE/connector`` as the registry numbers them; asked for by ``power_kw``.
-    """
-
-    station: str
-    known: bool = False
-    name: str = ""
-    site: str = ""
-    site_name: str = ""
-    operator: str = ""
-    team: str = ""
-    vendor: str = ""
-    model: str = ""
-    firmware: str = ""
-    current: str = ""
-    access: str = ""
-    timezone: str = "UTC"
-    latitude: float | None = None
-    longitude: float | None = None
-    meter_register: str = "lifetime"
-    free_usage: bool = False
-    quirks: tuple[str, ...] = ()
-    charge_point_id: str = ""
-    on_call: str = ""
-    powers_kw_max: dict[str, float] = {}
-
-    def power_kw(self, evse: int | None, connector: int | None) -> float | None:
-        """Rated power of a connector as messages name it; None where the registry does not tell.
-
-        OCPP 1.6 has no EVSEs (None): its connector n is EVSE n, connector 1, of the registry. Of an EVSE without a connector's
-        number (2.x), the strongest.
-        """
-        if evse is None:
-            evse, connector = connector, 1
-        if connector is not None:
-            return self.powers_kw_max.get(f"{evse}/{connector}")
-        of_evse = [kw for name, kw in self.powers_kw_max.items() if name.partition("/")[0] == str(evse)]
-        return max(of_evse, default=None)
-
-    def distance_km(self, other: Place) -> float | None:
-        """Great-circle distance (haversine, earth radius 6371 km); None where a coordinate is unknown."""
-        if (
-            self.latitude is None
-            or self.longitude is None
-            or other.latitude is None
-            or other.longitude is None
-        ):
-            return None
-        lat1, lon1, lat2, lon2 = map(
-            math.radians, (self.latitude, self.longitude, other.latitude, other.longitude)
-        )
-        a = (
-            math.sin((lat2 - lat1) / 2) ** 2
-            + math.cos(lat1) * math.cos(lat2) * math.sin((lon2 - lon1) / 2) ** 2
-        )
-        return 2 * 6371.0 * math.asin(math.sqrt(min(1.0, a)))
-
-
-class TokenFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the registry says of a token, found by its key-hash."""
-
-    driver: str = ""
-    parent: str = ""
-    provider: str = ""
-    shared: bool = False
-    master: bool = False
-
-
-class Window(msgspec.Struct, frozen=True, kw_only=True):
-    """A time in which a scope is excluded (registry ``exclusions``) or worked on (``maintenance``)."""
-
-    scope: Scope
-    from_ns: int
-    until_ns: int
-    cause: str = ""
-    note: str = ""
-
-
-class Scope(BaseModel):
-    """Picks stations: every field that is given must match, exactly or as a glob (``depot-*``), case-sensitively."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    site: str | None = None
-    operator: str | None = None
-    team: str | None = None
-    vendor: str | None = None
-    model: str | None = None
-    firmware: str | None = None
-    station: str | None = None
-    current: str | None = None
-    access: str | None = None
-
-    def covers(self, place: Place) -> bool:
-        return all(fnmatch.fnmatchcase(getattr(place, name), pattern) for name, pattern in _patterns(self))
-
-
-@lru_cache(maxsize=4096)
-def _patterns(scope: Scope) -> tuple[tuple[str, str], ...]:
-    return tuple((name, value) for name, value in scope.model_dump().items() if value is not None)
+    tariffs: dict[str, Tariff] = {}
+    factors: Factors = Factors()
+    links: Links = Links()
+    update_hosts: tuple[str, ...] = ()
 
 
 class Places:
@@ -130,14 +37,20 @@ class Places:
         tokens: Mapping[str, TokenFacts] | None = None,
         maintenance: tuple[Window, ...] = (),
         exclusions: tuple[Window, ...] = (),
-        update_hosts: tuple[str, ...] = (),
+        *,
+        people: People | None = None,
+        house: House | None = None,
     ) -> None:
         self._places = dict(places or {})
-        self._tokens = dict(tokens or {})
+        self.people = people or People(tokens=tokens)
+        self.house = house or House()
         self.maintenance = maintenance
         self.exclusions = exclusions
-        self.update_hosts = update_hosts
         self._sites = {place.site: place.site_name for place in self._places.values() if place.site}
+
+    @property
+    def update_hosts(self) -> tuple[str, ...]:
+        return self.house.update_hosts
 
     def place(self, station: str) -> Place:
         """Facts of the station; an unknown station has its identity and nothing else."""
@@ -145,7 +58,7 @@ class Places:
 
     def token(self, token_hash: str | None) -> TokenFacts:
         """Facts of a token by its key-hash; empty facts where it is unknown."""
-        return self._tokens.get(token_hash or "", _UNKNOWN_TOKEN)
+        return self.people.token(token_hash)
 
     def site_name(self, site: str) -> str:
         """What people call the site; its id where the registry does not tell."""
@@ -154,6 +67,10 @@ class Places:
     def stations(self) -> tuple[str, ...]:
         return tuple(self._places)
 
+    def unknown(self, seen: Iterable[str]) -> tuple[str, ...]:
+        """Those of the stations that were seen that the registry lacks."""
+        return tuple(sorted({each for each in seen if each not in self._places}))
+
     def in_maintenance(self, place: Place, now_ns: int) -> Window | None:
         """The window in which the station is being worked on now."""
         for window in self.maintenance:
@@ -161,5 +78,43 @@ class Places:
                 return window
         return None
 
+    def exclusions_of(self, place: Place, from_ns: int, until_ns: int) -> tuple[Window, ...]:
+        """Those of a station within a span, cut to it, in order; they may overlap."""
+        found = [
+            msgspec.structs.replace(
+                each, from_ns=max(each.from_ns, from_ns), until_ns=min(each.until_ns, until_ns)
+            )
+            for each in self.exclusions
+            if each.from_ns < until_ns and from_ns < each.until_ns and each.scope.covers(place)
+        ]
+        return tuple(sorted(found, key=lambda each: (each.from_ns, each.until_ns)))
 
-_UNKNOWN_TOKEN = TokenFacts()
+    def access(self, session: Session) -> Access:
+        """What the access profiles say of a session, by its start."""
+        place = self.place(session.station)
+        evse_id = place.evse_id(session.evse, session.connector)
+        return self.people.access(session.token, place.site, evse_id, place.timezone, session.started_at_ns)
+
+    def tariff(self, session: Session) -> Tariff | None:
+        """That of its access profile, else its station's."""
+        tariffs = self.house.tariffs
+        return tariffs.get(self.access(session).tariff) or tariffs.get(self.place(session.station).tariff)
+
+    def station_link(self, station: str) -> str:
+        """Its page in the CSMS; empty where no template is given, or something that it names is not known."""
+        return filled(self.house.links.station, self._named(station))
+
+    def session_link(
+        self, session: Session, kind: Literal["session", "refund", "receipt"] = "session"
+    ) -> str:
+        """A session's page in the CSMS, or that of its refund or receipt; empty as with ``station_link``."""
+        named = {**self._named(session.station), "transaction": session.transaction, "session": session.id}
+        return filled(getattr(self.house.links, kind), named)
+
+    def host_allowed(self, address: str) -> bool | None:
+        """Whether firmware may come from, and logs go to, that address; None where the operator has named no hosts."""
+        return host_allowed(address, self.house.update_hosts)
+
+    def _named(self, station: str) -> dict[str, object]:
+        place = self.place(station)
+        return {"station": station, "charge_point_id": place.charge_point_id, "site": place.site}
