@@ -367,3 +367,21 @@ def test_every_call_ends_at_most_once_and_a_restart_changes_nothing(script, rest
     assert {event.call_frame for event in every(runs[0], Spoke)} - {""} <= {event.frame for event in began}
     unanswered = [event.frame for event in every(runs[0], CallUnanswered)]
     assert len(unanswered) == len(set(unanswered))
+
+
+def test_an_error_to_something_unreadable_is_the_answer_to_the_one_call_that_waits():
+    talk = Talk()
+    call = only(talk.says(2, "7", "Heartbeat", {}), Spoke)
+    events = talk.hears(4, "-1", "FormationViolation", "", {})
+    refused = only(events, CallRefused)
+    assert (refused.action, refused.call_frame, refused.error_code) == (
+        "Heartbeat",
+        call.frame,
+        "FormationViolation",
+    )
+    assert talk.wait(60).expire() == []
+    assert oddities(talk.hears(3, "7", {})) == [Oddity.DUPLICATE_ANSWER]
+
+
+def test_an_error_to_something_unreadable_is_nobodys_where_nothing_waits():
+    assert oddities(Talk().hears(4, "-1", "FormationViolation", "", {})) == [Oddity.UNPAIRED_ANSWER]

@@ -9,6 +9,7 @@ from nocwatch.frames import Direction, Frame, Kind
 from nocwatch.moments import SECOND_NS
 from nocwatch.ocpp.conversation import Conversation
 from nocwatch.ocpp.events import Misspoke, OcppEvent, Oddity, Spoke
+from nocwatch.ocpp.habits import Habits
 
 START_NS = 1_795_255_200 * SECOND_NS
 """2026-11-21T10:00:00Z."""
@@ -18,7 +19,8 @@ E = TypeVar("E")
 class Talk:
     """One connection. Each line takes a tenth of a second unless ``wait`` says more."""
 
-    def __init__(self, subprotocol: str | None = "ocpp1.6") -> None:
+    def __init__(self, subprotocol: str | None = "ocpp1.6", habits: Habits | None = None) -> None:
+        self.habits = habits
         self.conversation = Conversation("CP1", 7, subprotocol)
         self.now_ns = START_NS
         self.sequence = 0
@@ -52,7 +54,8 @@ class Talk:
                 kind=kind,
                 payload=payload,
                 reason=reason,
-            )
+            ),
+            self.habits,
         )
         self.events += events
         return events

@@ -1,6 +1,7 @@
 """Stations' time stamps: read in whatever form they come, and believed only where they can be true.
 
-Receive time is the main clock; an event's own time counts where it is plausible.
+Receive time is the main clock; an event's own time counts where it is plausible. A clock that goes by local time and says
+UTC is recognised (``StationClock``), and its time stamps are put right.
 """
 
 from __future__ import annotations
@@ -8,12 +9,29 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
+import msgspec
+
 from nocwatch.moments import HOUR_NS, SECOND_NS
 
 EARLIEST_NS = 1_262_304_000 * SECOND_NS
 """2010: no OCPP-J station is older; 1970 and year 1 are clocks that were never set."""
 AHEAD_NS_MAX = 24 * HOUR_NS
 """More than a time zone's worth ahead of receive time is a wrong clock."""
+NEAR_NS = 60 * SECOND_NS
+"""A clock that is set by OCPP's own messages is off by seconds; more than a minute off is another matter than a zone."""
+QUARTER_S = 900
+"""Zones differ from UTC by whole quarter hours."""
+QUARTER_NS = QUARTER_S * SECOND_NS
+ZONE_S_MAX = 14 * 3600
+"""The zone farthest from UTC."""
+LEADS = 3
+"""Messages from the future that make a zone: one may be a slip."""
+LAGS = 6
+"""Messages from the past that make one; a backlog has none of its own at one and the same lag for long."""
+LAG_SPAN_NS = 600 * SECOND_NS
+"""Of receive time, that they take at least: a backlog is sent in seconds."""
+STALE_NS = 2 * HOUR_NS
+"""A lead not seen for so long counts no more: daylight saving has ended."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TEXT_MAX = 64
@@ -79,3 +97,57 @@ def _loosely(text: str) -> datetime | None:
         shift = timedelta(hours=hours, minutes=minutes)
         moment = moment - shift if offset[0] == "+" else moment + shift
     return moment
+
+
+class StationClock(msgspec.Struct):
+    """A station's clock that is wrong by whole quarter hours: local time labelled Z [steve#136], until the first boot or for ever.
+
+    A station cannot know the future, so its largest lead over receive time is that of its live messages; what lies behind it
+    is older data. Several leads near the same quarter hour, and none near zero, make a clock that goes by another zone.
+
+    Attributes:
+        ahead_s: what its time stamps are ahead of the truth (west of Greenwich less than 0); 0 as long as nothing is known.
+        seen_s: the largest lead of late, rounded; ``count`` how often, from ``first_ns`` to ``last_ns``.
+        news: it has just been found out, or has changed.
+    """
+
+    ahead_s: int = 0
+    seen_s: int = 0
+    count: int = 0
+    first_ns: int = 0
+    last_ns: int = 0
+    news: bool = False
+
+    def shift_s(self, event_ns: int, received_ns: int) -> int:
+        """Seconds to take off this time stamp."""
+        lead_ns = event_ns - received_ns
+        if -NEAR_NS <= lead_ns <= NEAR_NS:
+            self.ahead_s = self.count = 0  # it is right, or was set meanwhile
+            return 0
+        quarter_s = round(lead_ns / QUARTER_NS) * QUARTER_S
+        if abs(lead_ns - quarter_s * SECOND_NS) <= NEAR_NS and quarter_s and abs(quarter_s) <= ZONE_S_MAX:
+            self._seen(quarter_s, received_ns)
+        ahead_s = self.ahead_s
+        return ahead_s if event_ns - ahead_s * SECOND_NS <= received_ns + NEAR_NS else 0
+
+    def _seen(self, quarter_s: int, at_ns: int) -> None:
+        if not self.count or quarter_s > self.seen_s or at_ns - self.last_ns > STALE_NS:
+            self.seen_s, self.count, self.first_ns, self.last_ns = quarter_s, 1, at_ns, at_ns
+            return
+        if quarter_s < self.seen_s or at_ns - self.last_ns < SECOND_NS:
+            return  # older data, or another time stamp of the same message
+        self.count += 1
+        self.last_ns = at_ns
+        if quarter_s > 0:
+            certain = self.count >= LEADS
+        else:
+            # Behind may also be a backlog: it takes longer to be sure, and a quarter of an hour is a meter's interval.
+            certain = self.count >= LAGS and at_ns - self.first_ns >= LAG_SPAN_NS and quarter_s < -QUARTER_S
+        if certain and self.ahead_s != quarter_s:
+            self.ahead_s, self.news = quarter_s, True
+
+    def words(self) -> str:
+        """What is wrong with it, for people."""
+        hours, minutes = divmod(abs(self.ahead_s) // 60, 60)
+        way = "ahead of" if self.ahead_s > 0 else "behind"
+        return f"the clock is {hours}:{minutes:02} h {way} UTC: local time labelled Z; taken off"

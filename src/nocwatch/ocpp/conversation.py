@@ -13,11 +13,12 @@ import msgspec
 
 from nocwatch.frames import Direction, Frame, Kind
 from nocwatch.moments import SECOND_NS
-from nocwatch.ocpp import envelope, versions
+from nocwatch.ocpp import envelope, telling, versions
 from nocwatch.ocpp.calls import TEXT_MAX, Call, kept_of, read_payload
 from nocwatch.ocpp.envelope import Envelope, NoEnvelope
-from nocwatch.ocpp.events import CallRefused, CallUnanswered, Misspoke, OcppEvent, Oddity, Spoke
+from nocwatch.ocpp.events import CallUnanswered, Misspoke, OcppEvent, Oddity, Spoke
 from nocwatch.ocpp.fields import Hearing
+from nocwatch.ocpp.habits import Habits
 
 PATIENCE_NS = 30 * SECOND_NS
 """How long an answer may take before its call counts as unanswered: what most stations allow [16 has no number]."""
@@ -62,18 +63,23 @@ class Conversation(msgspec.Struct):
         times = [next(iter(calls.values())).at_ns for calls in self.waiting if calls]
         return min(times) + self.patience_ns if times else None
 
-    def feed(self, frame: Frame) -> list[OcppEvent]:
-        """What this frame says. Control frames say nothing here."""
+    def feed(self, frame: Frame, habits: Habits | None = None) -> list[OcppEvent]:
+        """What this frame says. Control frames say nothing here.
+
+        Args:
+            frame: of this connection.
+            habits: what is known of the station across its connections; without, nothing is learnt and nothing checked.
+        """
         if frame.kind is Kind.TEXT:
             stamp = self._stamp(frame.received_at_ns, frame.ref)
-            return self._heard(frame.payload, frame.direction, stamp)
+            return self._heard(frame.payload, frame.direction, stamp, habits)
         if frame.kind is Kind.BINARY:
             stamp = self._stamp(frame.received_at_ns, frame.ref)
             odd: list[OcppEvent] = [Misspoke(direction=frame.direction, oddity=Oddity.BINARY, **stamp)]
             # Some stations send their JSON in binary frames; both peers then understand it, and so do we.
-            return (
-                odd + self._heard(frame.payload, frame.direction, stamp) if frame.payload[:1] == b"[" else odd
-            )
+            if frame.payload[:1] == b"[":
+                odd += self._heard(frame.payload, frame.direction, stamp, habits)
+            return odd
         if frame.kind is Kind.GARBLED:
             stamp = self._stamp(frame.received_at_ns, frame.ref)
             return [Misspoke(direction=frame.direction, oddity=Oddity.GARBLED, text=frame.reason, **stamp)]
@@ -89,13 +95,17 @@ class Conversation(msgspec.Struct):
                     break
                 del calls[message_id]
                 self._remember(direction, message_id, call)
-                ended.append(self._unanswered(direction, call, call.at_ns + self.patience_ns))
+                ended.append(
+                    telling.unanswered(
+                        direction, call, self._stamp(call.at_ns + self.patience_ns, call.frame)
+                    )
+                )
         return [*sorted(ended, key=lambda event: event.at_ns)]
 
     def closed(self, at_ns: int) -> list[OcppEvent]:
         """The link is gone, and with it the answers that were still to come."""
         lost: list[OcppEvent] = [
-            self._unanswered(direction, call, at_ns, link_lost=True)
+            telling.unanswered(direction, call, self._stamp(at_ns, call.frame), link_lost=True)
             for direction, calls in zip(Direction, self.waiting, strict=True)
             for call in calls.values()
         ]
@@ -117,36 +127,47 @@ class Conversation(msgspec.Struct):
 
     # --- reading -------------------------------------------------------------------------------------------------------
 
-    def _heard(self, text: bytes, direction: Direction, stamp: dict[str, Any]) -> list[OcppEvent]:
+    def _heard(
+        self, text: bytes, direction: Direction, stamp: dict[str, Any], habits: Habits | None
+    ) -> list[OcppEvent]:
         message = envelope.parse(text)
         if isinstance(message, NoEnvelope):
             return [Misspoke(direction=direction, oddity=message.oddity, text=message.text, **stamp)]
         if message.type in {envelope.CALL, envelope.SEND}:
-            out = self._call(message, direction, stamp)
+            out = self._call(message, direction, stamp, habits, len(text))
         elif message.type == envelope.RESULT_ERROR:
             out = self._objection(message, direction, stamp)
         else:
-            out = self._answer(message, direction, stamp)
+            out = self._answer(message, direction, stamp, habits, len(text))
         if message.faults:
             text_ = "; ".join(message.faults)[:TEXT_MAX]
             out.append(Misspoke(direction=direction, oddity=Oddity.BAD_PAYLOAD, text=text_, **stamp))
         return out
 
-    def _call(self, message: Envelope, direction: Direction, stamp: dict[str, Any]) -> list[OcppEvent]:
+    def _call(
+        self,
+        message: Envelope,
+        direction: Direction,
+        stamp: dict[str, Any],
+        habits: Habits | None,
+        size: int,
+    ) -> list[OcppEvent]:
         action = versions.base_name(message.action)
         usual = versions.TABLES[self.usual]
+        checked = (
+            habits is not None
+            and action is message.action
+            and action in usual.actions
+            and habits.conformance.due(action, size, stamp["at_ns"])
+        )
         payload, fault = read_payload(
             message.payload,
-            read=action in usual.calls or action in usual.answers or action not in usual.actions,
+            read=checked or action in usual.calls or action in usual.answers or action not in usual.actions,
         )
         table = versions.of_call(usual, action, payload)
         if not self.settled and versions.speaks_for_itself(table, action, payload):
             self.usual, self.settled = table.name, True
-        elif (
-            table is versions.NEWEST
-            and table.name != self.usual
-            and not versions.negotiated(self.subprotocol)
-        ):
+        elif table is versions.NEWEST and self.usual == "2.0.1" and not versions.negotiated(self.subprotocol):
             self.usual = table.name  # taken for 2.0.1 until now: most of 2.1 is the same
         known = action in table.actions
         out: list[OcppEvent] = [
@@ -181,17 +202,34 @@ class Conversation(msgspec.Struct):
             )
             self._await(message.id, call, direction, stamp, out)
         if reader is not None:
-            hearing = Hearing(stamp, message.id, table.name)
-            out.extend(reader(hearing, payload or {}))
-            _tell(hearing, action, direction, out)
+            ours = habits if direction is Direction.FROM_STATION else None
+            hearing = Hearing(stamp, message.id, table.name, clock=ours.clock if ours else None)
+            meant = reader(hearing, payload or {})
+            out.extend(meant)
+            telling.faults(hearing, action, direction, out)
+            checked = checked and not hearing.faults
+            if ours is not None:
+                out.extend(ours.hear(meant, stamp))
+        if checked and habits is not None and payload is not None:
+            out.extend(habits.judge(table.name, action, payload, direction, stamp))
         return out
 
-    def _answer(self, message: Envelope, direction: Direction, stamp: dict[str, Any]) -> list[OcppEvent]:
+    def _answer(
+        self,
+        message: Envelope,
+        direction: Direction,
+        stamp: dict[str, Any],
+        habits: Habits | None,
+        size: int,
+    ) -> list[OcppEvent]:
         caller = direction.other
-        call = self.waiting[caller].pop(message.id, None)
+        waiting, message_id = self.waiting[caller], message.id
+        if message_id == envelope.UNREADABLE and message.type == envelope.ERROR and len(waiting) == 1:
+            message_id = next(iter(waiting))  # what it could not read can only be this
+        call = waiting.pop(message_id, None)
         oddity = None
         if call is None:
-            call = self.past[caller].get(message.id)
+            call = self.past[caller].get(message_id)
             oddity = (
                 Oddity.UNPAIRED_ANSWER
                 if call is None
@@ -200,8 +238,8 @@ class Conversation(msgspec.Struct):
                 else Oddity.LATE_ANSWER
             )
         else:
-            self._remember(caller, message.id, call)
-        out: list[OcppEvent] = [self._spoke_answer(message, direction, call, stamp)]
+            self._remember(caller, message_id, call)
+        out: list[OcppEvent] = [telling.answered(message, direction, call, self.usual, stamp)]
         if oddity is not None:
             action = call.action if call else ""
             text = f"{action} {message.id}".strip()[:TEXT_MAX]
@@ -210,27 +248,35 @@ class Conversation(msgspec.Struct):
             return out
         call.answered = message.type
         if message.type == envelope.ERROR:
-            out.append(_refused(message, direction, call, stamp))
+            out.append(telling.refused(message, direction, call, stamp))
             call.payload = b""
             return out
         table = versions.TABLES[call.version]
         reader = table.answers.get(call.action)
         # A call that came from the wrong side kept nothing, and its answer means nothing.
         right_side = (caller is Direction.FROM_CSMS) == (call.action in table.csms_actions)
-        payload, fault = read_payload(message.payload, read=reader is not None)
+        checked = (
+            habits is not None
+            and call.action in table.actions
+            and habits.conformance.due(f"{call.action}.conf", size, stamp["at_ns"])
+        )
+        payload, fault = read_payload(message.payload, read=checked or reader is not None)
         if fault:
             out.append(Misspoke(direction=direction, oddity=Oddity.BAD_PAYLOAD, text=fault, **stamp))
         if reader is not None and right_side:
             hearing = Hearing(stamp, message.id, call.version, call.at_ns)
             out.extend(reader(hearing, call.said(), payload or {}))
-            _tell(hearing, call.action, direction, out)
+            telling.faults(hearing, call.action, direction, out)
+            checked = checked and not hearing.faults
+        if checked and habits is not None and payload is not None:
+            out.extend(habits.judge(call.version, call.action, payload, direction, stamp, answer=True))
         call.payload = b""
         return out
 
     def _objection(self, message: Envelope, direction: Direction, stamp: dict[str, Any]) -> list[OcppEvent]:
         """CALLRESULTERROR (2.1): the caller itself could not read the answer it got."""
         call = self.past[direction].get(message.id)
-        out: list[OcppEvent] = [self._spoke_answer(message, direction, call, stamp)]
+        out: list[OcppEvent] = [telling.answered(message, direction, call, self.usual, stamp)]
         if call is None or call.answered != envelope.RESULT:
             out.append(
                 Misspoke(
@@ -238,24 +284,8 @@ class Conversation(msgspec.Struct):
                 )
             )
         else:
-            out.append(_refused(message, direction, call, stamp))
+            out.append(telling.refused(message, direction, call, stamp))
         return out
-
-    def _spoke_answer(
-        self, message: Envelope, direction: Direction, call: Call | None, stamp: dict[str, Any]
-    ) -> Spoke:
-        return Spoke(
-            version=call.version if call else self.usual,
-            direction=direction,
-            type=message.type,
-            message_id=message.id,
-            action=call.action if call else "",
-            answer_time_ns=max(0, stamp["at_ns"] - call.at_ns) if call else None,
-            call_frame=call.frame if call else "",
-            error_code=message.error_code,
-            error_description=message.error_description,
-            **stamp,
-        )
 
     # --- calls under way -------------------------------------------------------------------------------------------------
 
@@ -287,37 +317,5 @@ class Conversation(msgspec.Struct):
             del past[next(iter(past))]
         past[message_id] = call
 
-    def _unanswered(
-        self, direction: Direction, call: Call, at_ns: int, *, link_lost: bool = False
-    ) -> CallUnanswered:
-        return CallUnanswered(
-            station=self.station,
-            connection=self.connection,
-            at_ns=at_ns,
-            frame=call.frame,
-            direction=direction,
-            action=call.action,
-            waited_ns=max(0, at_ns - call.at_ns),
-            link_lost=link_lost,
-        )
-
     def _stamp(self, at_ns: int, frame: str) -> dict[str, Any]:
         return {"station": self.station, "connection": self.connection, "at_ns": at_ns, "frame": frame}
-
-
-def _refused(message: Envelope, direction: Direction, call: Call, stamp: dict[str, Any]) -> CallRefused:
-    return CallRefused(
-        direction=direction,
-        action=call.action,
-        error_code=message.error_code,
-        description=message.error_description,
-        call_frame=call.frame,
-        answer_time_ns=max(0, stamp["at_ns"] - call.at_ns),
-        **stamp,
-    )
-
-
-def _tell(hearing: Hearing, action: str, direction: Direction, out: list[OcppEvent]) -> None:
-    if hearing.faults:
-        text = f"{action}: {'; '.join(hearing.faults)}"[:TEXT_MAX]
-        out.append(Misspoke(direction=direction, oddity=Oddity.BAD_PAYLOAD, text=text, **hearing.stamp))

@@ -13,6 +13,8 @@ from nocwatch.ocpp.events import Oddity
 
 CALL, RESULT, ERROR, RESULT_ERROR, SEND = 2, 3, 4, 5, 6
 
+UNREADABLE = "-1"
+"""The id of an error answer to something whose own id could not be read [21p4 §4.2.3]."""
 ID_CHARACTERS = 36
 """What the specification allows [J16 §4.2.1]: longer ones are said, and paired all the same."""
 ID_CHARACTERS_MAX = 255

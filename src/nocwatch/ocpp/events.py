@@ -17,6 +17,14 @@ from nocwatch.network import ConnectorStatus
 from nocwatch.ocpp.planning import Battery, ChargingProfile, Reservation, Schedule, TransactionLimit
 
 
+class TimeFrom(StrEnum):
+    """Where the time of an event comes from: the station's clock as it is or put right, or the relay's."""
+
+    STATION = "station"
+    CORRECTED = "corrected"
+    RECEIPT = "receipt"
+
+
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """What all events have.
 
@@ -25,6 +33,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
         event_at_ns: the station's own time stamp where it gave a plausible one, else None.
         implausible_time: the station gave a time stamp that cannot be (before 2010, or a day in the future).
         frame: ref of the frame (for an answer: of the answer).
+        clock_shift_s: what was taken off the station's time stamp, because its clock goes by local time and says UTC.
         offline: the station itself says that it was offline then (2.x ``offline: true``).
     """
 
@@ -34,12 +43,20 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     frame: str
     event_at_ns: int | None = None
     implausible_time: bool = False
+    clock_shift_s: int = 0
     offline: bool = False
 
     @property
     def when_ns(self) -> int:
         """Event time where plausible, else receive time."""
         return self.at_ns if self.event_at_ns is None else self.event_at_ns
+
+    @property
+    def when_from(self) -> TimeFrom:
+        """Whose clock ``when_ns`` is of."""
+        if self.event_at_ns is None:
+            return TimeFrom.RECEIPT
+        return TimeFrom.CORRECTED if self.clock_shift_s else TimeFrom.STATION
 
 
 # --- every message -------------------------------------------------------------------------------------------------
@@ -85,6 +102,9 @@ class Oddity(StrEnum):
     GARBLED = "garbled"
     BINARY = "binary"
     TOO_MANY_PENDING = "too_many_pending"
+    AGAINST_SCHEMA = "against_schema"
+    LOCAL_TIME = "local_time"
+    WRONG_UNIT = "wrong_unit"
 
 
 class Misspoke(Event, frozen=True, kw_only=True):

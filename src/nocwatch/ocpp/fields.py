@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from nocwatch.moments import SECOND_NS
 from nocwatch.ocpp import clocks
 
 Payload: TypeAlias = dict[str, Any]
@@ -31,12 +32,21 @@ class Hearing:
     Attributes:
         stamp: the fields that every event of this message has.
         asked_at_ns: with an answer: when its call was heard.
+        clock: the station's, where it is the station that speaks.
         faults: what was wrong with which field.
     """
 
-    __slots__ = ("asked_at_ns", "at_ns", "faults", "message_id", "stamp", "version")
+    __slots__ = ("asked_at_ns", "at_ns", "clock", "faults", "message_id", "stamp", "version")
 
-    def __init__(self, stamp: dict[str, Any], message_id: str, version: str, asked_at_ns: int = 0) -> None:
+    def __init__(
+        self,
+        stamp: dict[str, Any],
+        message_id: str,
+        version: str,
+        asked_at_ns: int = 0,
+        clock: clocks.StationClock | None = None,
+    ) -> None:
+        self.clock = clock
         self.stamp = stamp
         self.at_ns: int = stamp["at_ns"]
         self.message_id = message_id
@@ -142,6 +152,8 @@ class Hearing:
         if event_ns is None:
             self.fault(field, "no time stamp")
         elif clocks.plausible(event_ns, self.at_ns):
+            if self.clock is not None and (shift_s := self.clock.shift_s(event_ns, self.at_ns)):
+                return {**self.stamp, "event_at_ns": event_ns - shift_s * SECOND_NS, "clock_shift_s": shift_s}
             return {**self.stamp, "event_at_ns": event_ns}
         return {**self.stamp, "implausible_time": True}
 

@@ -16,6 +16,7 @@ from nocwatch.frames import Direction, Frame, Link, LinkEvent, Sighting
 from nocwatch.network import Station
 from nocwatch.ocpp.conversation import Conversation
 from nocwatch.ocpp.events import OcppEvent
+from nocwatch.ocpp.habits import Habits
 from nocwatch.sessions import LastReading, Session
 from nocwatch.state import presence, station
 from nocwatch.state.changes import AnyChange, LinkRefused, UpstreamChanged
@@ -45,6 +46,7 @@ class _Snapshot(msgspec.Struct):
     upstreams: dict[str, bool]
     timers: list[tuple[TimerKey, int]]
     counters: dict[str, int]
+    habits: dict[str, Habits] = {}
 
 
 _decode = msgspec.msgpack.Decoder(_Snapshot).decode
@@ -88,6 +90,7 @@ class Fleet:
         self._timers: Timers[TimerKey] = Timers()
         self._trackers: dict[str, Tracker] = {}
         self._conversations: dict[int, Conversation] = {}
+        self._habits: dict[str, Habits] = {}
         self._where: dict[str, str] = {}
         self.stations: Mapping[str, Station] = _Stations(self._trackers)
 
@@ -159,6 +162,11 @@ class Fleet:
             else last_reading(self._trackers[station_id].state.sessions[session_id])
         )
 
+    def misfits(self, station_id: str) -> Mapping[str, int]:
+        """How often the station's messages, or those to it, did not fit their schemas: by ``action keyword path``."""
+        habits = self._habits.get(station_id)
+        return {} if habits is None else dict(habits.conformance.reasons)
+
     def snapshot(self) -> bytes:
         return _encode(
             _Snapshot(
@@ -168,6 +176,7 @@ class Fleet:
                 upstreams=self.upstreams,
                 timers=self._timers.dump(),
                 counters=self.counters,
+                habits=self._habits,
             )
         )
 
@@ -185,8 +194,10 @@ class Fleet:
         self._conversations = {each.connection: each for each in kept.conversations}
         self._where.clear()
         self._trackers.clear()
+        self._habits.clear()
         for state in kept.stations:
             self._trackers[state.id] = Tracker(state, self.settings, self._timers, self.counters, self._where)
+            self._habits[state.id] = kept.habits.get(state.id) or Habits(vendor=state.vendor)
             self._where.update(dict.fromkeys(state.sessions, state.id))
 
     # --- frames -----------------------------------------------------------------------------------------------------------
@@ -207,7 +218,7 @@ class Fleet:
                 return
         if frame.direction is Direction.FROM_STATION:
             tracker.state.last_seen_ns = self.now_ns
-        events = conversation.feed(frame)
+        events = conversation.feed(frame, self._habits.get(frame.station))
         if events:
             moved.events.extend(events)
             self._events(tracker, events, moved)
@@ -317,6 +328,7 @@ class Fleet:
         tracker = Tracker(state, self.settings, self._timers, self.counters, self._where)
         tracker.now_ns = self.now_ns
         self._trackers[station_id] = tracker
+        self._habits[station_id] = Habits()
         return tracker
 
     def _make_room(self) -> bool:
@@ -331,6 +343,6 @@ class Fleet:
         oldest = min(gone, key=lambda state: state.since_ns)
         for session_id in oldest.sessions:
             self._where.pop(session_id, None)
-        del self._trackers[oldest.id]
+        del self._trackers[oldest.id], self._habits[oldest.id]
         self.counters["state_stations_forgotten"] = self.counters.get("state_stations_forgotten", 0) + 1
         return True
