@@ -7,8 +7,9 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
-from nocwatch.proxy.admission import Admission, AdmissionSettings, Lists
+from nocwatch.proxy.admission import GLOBS_MAX, Admission, AdmissionSettings, Lists
 from nocwatch.proxy.failure import Failure
 from nocwatch.proxy.rates import RETRY_AFTER_MAX_S, Rate, Rates
 from nocwatch.proxy.refusals import NAMED_PER_SECOND, NAMELESS_PER_SECOND, REASONS_MAX, Allowance
@@ -238,3 +239,11 @@ def test_reasons_without_end_would_not_be_told() -> None:
     assert [allowance.tell(str(each), True, 0) for each in range(REASONS_MAX + 5)][-6:] == [True] + [
         False
     ] * 5
+
+
+def test_patterns_are_few_since_each_costs_every_handshake_and_plain_names_are_as_many_as_there_are_stations() -> (
+    None
+):
+    AdmissionSettings(stations_allow=[*(f"CP{number}" for number in range(20_000)), *["CP*"] * GLOBS_MAX])
+    with pytest.raises(ValidationError, match=f"at most {GLOBS_MAX} may hold"):
+        AdmissionSettings(stations_deny=["CP?"] * (GLOBS_MAX + 1))

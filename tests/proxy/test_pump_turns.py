@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from nocwatch.proxy import sockets
 from nocwatch.proxy.counters import Counters
 from nocwatch.proxy.ends import Link
 from nocwatch.proxy.pump import Pump
@@ -159,10 +160,12 @@ def _no_memory(*_: object) -> None:
     raise MemoryError
 
 
-def test_what_stands_behind_an_urgent_byte_does_not_wait_for_what_comes_next(
+def test_an_urgent_byte_is_a_byte_like_all_others_and_keeps_none_behind_it_waiting(
     link: tuple[Pump, ListRecorder, socket.socket, socket.socket],
 ) -> None:
     pump, _, station, csms = link
+    for end in pump.links.ends.values():
+        sockets.tune(end.sock, Limits())
     pump._turn(pump._epoll.poll(0, 10))
     station.sendall(b"before")
     station.send(b"!", socket.MSG_OOB)
@@ -171,4 +174,4 @@ def test_what_stands_behind_an_urgent_byte_does_not_wait_for_what_comes_next(
     heard = b""
     while not heard.endswith(b"behind"):
         heard += csms.recv(100)
-    assert heard == b"beforebehind"
+    assert heard == b"before!behind"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from tests.support.certificates import Authority
 from tests.support.relaying import PATIENCE_S
 
 from nocwatch.proxy import sockets
-from nocwatch.proxy.secured import Secured
+from nocwatch.proxy.secured import WORDS_MAX, Secured
 
 
 async def pair(authority: Authority) -> tuple[Secured, Secured]:
@@ -102,3 +103,32 @@ async def test_who_leaves_within_the_handshake_is_told_from_who_fails_it(tmp_pat
     with pytest.raises((ssl.SSLEOFError, ConnectionError)):
         await sockets.secure(far, Authority(tmp_path).server_context())
     assert far.fileno() == -1
+
+
+async def test_who_asks_and_never_listens_is_read_no_further(tmp_path: Path) -> None:
+    """As by KeyUpdates, each of which TLS answers."""
+    server, client = await pair(Authority(tmp_path))
+    with pytest.raises(BlockingIOError):  # noqa: PT012 - until there is no room
+        while True:
+            server.send(b"x" * 16_000)
+    waiting = len(server._rest)
+    for _ in range(100):
+        client.send(b"?")
+        with trio.fail_after(PATIENCE_S):
+            await trio.lowlevel.wait_readable(server)
+        server._outgoing.write(b"w" * 1000)
+        with suppress(BlockingIOError):
+            server.recv(10)
+    assert len(server._rest) - waiting <= WORDS_MAX + 1000
+    with pytest.raises(BlockingIOError):
+        server.recv(10)
+    with trio.fail_after(PATIENCE_S):
+        while server._rest:  # it listens again
+            with suppress(BlockingIOError):
+                while socket.socket.recv(client, 1 << 20):
+                    pass
+            with suppress(BlockingIOError):
+                assert server.recv(10) == b"?"
+            await trio.lowlevel.checkpoint()
+    server.close()
+    client.close()

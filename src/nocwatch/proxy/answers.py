@@ -66,15 +66,19 @@ class AnswerHead(msgspec.Struct, frozen=True, kw_only=True):
         return self.status < 200 and self.status != 101
 
 
-def find_answer(received: bytes) -> int | None:
+def find_answer(received: bytes, searched: int = 0) -> int | None:
     """How many bytes the head has; None while it is not complete.
+
+    Args:
+        received: all that came so far.
+        searched: how many bytes an earlier call has seen.
 
     Raises:
         ValueError: what came can never be an answer.
     """
     if not received.startswith(_BEGINNING[: len(received)]):
         raise ValueError("no HTTP answer")
-    end = _HEAD_END.search(received)
+    end = _HEAD_END.search(received, max(0, searched - 2))
     return end.end() if end else None
 
 

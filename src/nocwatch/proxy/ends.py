@@ -29,10 +29,11 @@ class Link:
         info: what the open event said.
         by, reason: who ended it, by what; empty while neither side has.
         half_closed_at: trio time since which one side has ended and all it sent is delivered; None otherwise.
+        opened: the event that told of it, kept for ``live``: ten thousand are told of at once at each new segment.
         let_go: to be called when it has ended; None where nobody counts.
     """
 
-    __slots__ = ("by", "connection", "half_closed_at", "info", "let_go", "reason")
+    __slots__ = ("by", "connection", "half_closed_at", "info", "let_go", "opened", "reason")
 
     def __init__(self, connection: int, info: LinkInfo) -> None:
         self.connection = connection
@@ -40,6 +41,7 @@ class Link:
         self.by = ""
         self.reason = ""
         self.half_closed_at: float | None = None
+        self.opened = b""
         self.let_go: Callable[[], None] | None = None
 
     def ended(self, by: str, reason: str) -> None:

@@ -24,6 +24,9 @@ STATION_LENGTH_MAX = 255
 """Characters of an identity. OCPP 2.x allows 48; a longer one than this is shortened with its hash, so that no path of
 64 KiB gets into every record, label and page."""
 
+HEADERS_MAX = 512
+"""Real requests have a dozen, those of chains of gateways thirty; each costs a microsecond in which no link moves."""
+
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([^\x00-\x20\x7f]+) HTTP/1\.[01]")
 _HEADER = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):([^\x00\r\n]*)")
 """The value with the blanks around it: an expression that takes them off needs, for 64 KiB of blanks in the midst of a
@@ -125,6 +128,8 @@ def parse_request(raw: bytes) -> RequestHead | Flaw:  # noqa: C901, PLR0912 - th
     if _STRAY.search(raw):
         return Flaw.LINE_END
     line, *headers = raw[:-4].split(b"\r\n")
+    if len(headers) > HEADERS_MAX:
+        return Flaw.TOO_LARGE
     request = _REQUEST_LINE.fullmatch(line)
     if request is None:
         return Flaw.NOT_HTTP

@@ -32,12 +32,13 @@ async def ask(
         # It may have answered before it broke, with a 503 for example: reading will tell.
         await sockets.send_all(csms, head)
     received = b""
-    interim = 0
+    interim = searched = 0
     while True:
         try:
-            end = find_answer(received)
+            end = find_answer(received, searched)
         except ValueError:
             return garbage
+        searched = len(received)
         if end is None:
             if len(received) > head_size_max:
                 return garbage
@@ -52,7 +53,7 @@ async def ask(
         answer = parse_answer(received[:end])
         if answer is None or end > head_size_max:
             return garbage
-        received = received[end:]
+        received, searched = received[end:], 0
         if not answer.interim:
             return answer, received
         interim += 1

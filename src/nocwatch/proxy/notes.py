@@ -45,7 +45,8 @@ class Notes:
         """A link begins: told at once, before its first chunk can be."""
         self._counters.links += 1
         self._counters.links_open += 1
-        self._guard.link(at_ns, link.connection, link.info.event("open"))
+        link.opened = link.info.event("open")
+        self._guard.link(at_ns, link.connection, link.opened)
 
     def closed(self, link: Link) -> None:
         """A link has ended; told behind the turn's chunks."""

@@ -246,10 +246,11 @@ class Pairing:
         silent = Failure(504, "upstream_silent", f"the central system {name} did not answer in time")
         patience.begins(self._limits.answer_timeout, partial(self._refusing.refuse, arrival, info, silent))
         left = partial(self._refusing.refuse, arrival, info, LEFT)
-        self._asking[arrival] = trio.current_time(), left
-        ours = _end(csms.getsockname())
-        self._ours.add(ours)
+        ours = None
         try:
+            self._asking[arrival] = trio.current_time(), left
+            ours = _end(csms.getsockname())
+            self._ours.add(ours)
             outcome = await negotiation.ask(station, csms, head, name, self._limits.head_size_max)
             if isinstance(outcome, Failure):
                 return outcome
@@ -268,8 +269,9 @@ class Pairing:
         except OSError:
             return LEFT  # negotiation lets out no errors but those of sending to the station
         finally:
-            del self._asking[arrival]
-            self._ours.discard(ours)
+            self._asking.pop(arrival, None)
+            if ours is not None:
+                self._ours.discard(ours)
         return outcome
 
     def _loop(self, station: socket.socket) -> Failure | None:

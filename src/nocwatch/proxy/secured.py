@@ -21,13 +21,28 @@ import trio
 READ_SIZE = 16 << 10
 """Bytes of one read; what it holds of whole records is given out before the next."""
 
+WORDS_MAX = 16 << 10
+"""Of TLS's own words that a peer has not taken (answers to its KeyUpdates), before nothing more is read of it: otherwise one that
+asks and never listens would fill our memory."""
+
 _WANTS = (ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 class Secured(socket.socket):
     """One end of a TLS connection, after ``handshake``."""
 
-    __slots__ = ("_decrypt", "_encrypt", "_incoming", "_object", "_outgoing", "_owed", "_pending", "_rest", "_short")
+    __slots__ = (
+        "_decrypt",
+        "_encrypt",
+        "_incoming",
+        "_object",
+        "_outgoing",
+        "_owed",
+        "_pending",
+        "_rest",
+        "_short",
+        "_words",
+    )
 
     def __init__(self, sock: socket.socket, context: ssl.SSLContext, server_hostname: str | None) -> None:
         """Takes the descriptor over; the socket that is given is of no more use.
@@ -49,7 +64,7 @@ class Secured(socket.socket):
         self._decrypt, self._encrypt = self._object.read, self._object.write
         self._pending = self._object.pending
         self._rest = b""
-        self._owed = 0
+        self._owed = self._words = 0
         self._short = False
 
     async def handshake(self) -> None:
@@ -81,6 +96,8 @@ class Secured(socket.socket):
         """
         if flags:
             return super().recv(size, flags)
+        if self._words > WORDS_MAX:
+            self._push()
         try:
             if self._incoming.pending or self._pending():
                 try:
@@ -144,10 +161,13 @@ class Secured(socket.socket):
         self._rest = self._rest[sent:]
         if self._rest:
             raise BlockingIOError
+        self._words = 0
 
     def _try_to_say(self) -> None:
         """TLS's own words, which nobody waits for: what does not go out now goes with the next bytes."""
-        self._rest += self._outgoing.read()
+        words = self._outgoing.read()
+        self._rest += words
+        self._words += len(words)
         try:
             self._push()
         except OSError:

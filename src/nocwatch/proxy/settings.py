@@ -118,9 +118,11 @@ def _checked_url(url: str) -> str:
     if parts.query or parts.fragment:
         raise ValueError("an upstream's URL has no query and no fragment: the station's own go upstream")
     try:
-        _ = parts.port
+        usable = parts.port != 0
     except ValueError:
-        raise ValueError("the port of an upstream's URL is a number from 1 to 65535") from None
+        usable = False
+    if not usable:
+        raise ValueError("the port of an upstream's URL is a number from 1 to 65535")
     return url
 
 
@@ -191,7 +193,8 @@ class Limits(_Model):
     Attributes:
         head_size_max: of a request's or an answer's head. Real ones are below 2 KiB; certificates in headers of
             gateways reach 16. Beyond: 431 to the station, 502 for the CSMS.
-        handshake_timeout: from accept to the last byte of the station's head, TLS included. A GPRS modem needs
+        handshake_timeout: from when the relay turns to a connection (at once, but in a storm) to the last byte of the
+            station's head, TLS included. A GPRS modem needs
             seconds; a slow-loris needs it to be endless. Then: 408.
         dial_timeout: for all addresses of the upstream and its TLS together. Then: 504.
         answer_timeout: from the head's last byte sent upstream to the answer's end. Then: 504 (before the answer
