@@ -5,13 +5,26 @@ What always holds: the store is only read, in short pieces, while the watch goes
 
 from __future__ import annotations
 
+import sqlite3
+import sys
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 
+from nocwatch.config import Configuration, privacy_key
 from nocwatch.errors import NocwatchError
+from nocwatch.options import ConfigOption, DataOption, SetOption, configuration
+from nocwatch.reports.amounts import Pricing, unpriced
+from nocwatch.reports.book import Book
+from nocwatch.reports.columns import SETS, ColumnSet, Told
+from nocwatch.reports.writing import Times
+from nocwatch.sessions import Outcome, Session
 
 app = typer.Typer(help="Reports from the store (docs/reports.md).", no_args_is_help=True)
 
@@ -75,3 +88,151 @@ def _moment(text: str | None, option: str, local: ZoneInfo, days: int) -> int | 
         return int(midnight.timestamp()) * SECOND_NS
     except (OverflowError, ValueError):
         raise NocwatchError(f"{option} {text}: no calendar reaches that far") from None
+
+
+class RowsFormat(StrEnum):
+    """How a list is printed."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+
+
+class Status(StrEnum):
+    """Which sessions by where they stand."""
+
+    ALL = "all"
+    ONGOING = "ongoing"
+    COMPLETE = "complete"
+
+
+class Order(StrEnum):
+    """Which start comes first."""
+
+    NEWEST = "newest"
+    OLDEST = "oldest"
+
+
+RowsFormatOption = Annotated[RowsFormat, typer.Option("--format", help="How to print.")]
+
+
+@app.command("sessions")
+def sessions(
+    config: ConfigOption = None,
+    data: DataOption = None,
+    assignments: SetOption = None,
+    from_: FromOption = None,
+    to: ToOption = None,
+    last: Annotated[
+        str | None, typer.Option(metavar="SPAN", help="Instead: started within it, such as 7d or 30d.")
+    ] = None,
+    site: Annotated[str | None, typer.Option(help="Id of a site, or a glob. So for the next four.")] = None,
+    team: Annotated[str | None, typer.Option(help="Id of a team.")] = None,
+    operator: Annotated[str | None, typer.Option(help="Id of an operator.")] = None,
+    station: Annotated[str | None, typer.Option(help="Identity of a station.")] = None,
+    evse: Annotated[str | None, typer.Option(help="EVSE-ID of the registry.")] = None,
+    status: Annotated[Status, typer.Option(help="By where they stand.")] = Status.ALL,
+    outcome: Annotated[list[Outcome] | None, typer.Option(help="By outcome; may be repeated.")] = None,
+    search: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Only rows in which it stands, in any column.")
+    ] = None,
+    order: Annotated[Order, typer.Option(help="Which start comes first.")] = Order.NEWEST,
+    columns: Annotated[
+        ColumnSet,
+        typer.Option(help="virta: its CPO report. log: a charging log. full: the first, and all we know."),
+    ] = ColumnSet.VIRTA,
+    times: Annotated[
+        Times, typer.Option(help="iso, or local: as spreadsheets take it, by the clock of each site.")
+    ] = Times.ISO,
+    timezone: TimezoneOption = None,
+    output: RowsFormatOption = RowsFormat.TABLE,
+) -> None:
+    """Charging sessions, one a row. Prices are estimates by the registry's tariffs; what is not known is empty."""
+    from nocwatch.reports.writing import Style, csv_of, json_of, matching, table_of
+    from nocwatch.store.reading import every_session, reading, stations
+    from nocwatch.store.values import SessionFilter
+
+    settings = configuration(config, data, assignments)
+    from_ns, until_ns = window(from_, to, timezone) if last is None else _last(last, from_, to)
+    book = registry(settings)
+    style = Style(times, None if timezone is None else zone(timezone))
+    with reading(settings.store) as reader:
+        wanted = SessionFilter(
+            stations=_stations(book, stations(reader), site, team, operator, station),
+            outcomes=tuple(outcome) if outcome else None,
+            from_ns=from_ns,
+            until_ns=until_ns,
+            ended={Status.ALL: None, Status.ONGOING: False, Status.COMPLETE: True}[status],
+            order=order.value,
+        )
+        found: Iterator[Told] = (
+            told
+            for told in _told(reader, book, every_session(reader, wanted))
+            if evse is None or fnmatchcase(book.evse_id(told.session) or "", evse)
+        )
+        chosen = SETS[columns]
+        if search:
+            found = matching(found, chosen, style, search)
+        lines = {RowsFormat.TABLE: table_of, RowsFormat.CSV: csv_of, RowsFormat.JSON: json_of}[output]
+        for line in lines(found, chosen, style):
+            sys.stdout.buffer.write(line.encode("utf-8", "replace"))
+    sys.stdout.flush()
+
+
+def registry(settings: Configuration) -> Book:
+    """The operator's registry, for reports.
+
+    Raises:
+        ConfigurationError: with all its problems.
+    """
+    from nocwatch.registry.load import load_registry
+    from nocwatch.tap.gate import Gate
+
+    folder, key_file = Path(settings.registry), Path(settings.privacy.key_file)
+    # Without the key no session has a token either: nothing was ever heard.
+    gate = Gate(privacy_key(key_file) if key_file.exists() else bytes(32))
+    found = load_registry(folder, gate.token)
+    return Book(found.files, found.places)
+
+
+def _told(reader: sqlite3.Connection, book: Book, found: Iterator[Session]) -> Iterator[Told]:
+    priced = pricing(reader, book)
+    for session in found:
+        yield Told(session, book, priced(session))
+
+
+def pricing(reader: sqlite3.Connection, book: Book) -> Pricing:  # noqa: ARG001 - the estimate takes both
+    """What prices sessions."""
+    return unpriced
+
+
+def _last(last: str, from_: str | None, to: str | None) -> tuple[int, None]:
+    from nocwatch import clock
+    from nocwatch.moments import SECOND_NS
+    from nocwatch.quantities import parse_duration
+
+    if from_ is not None or to is not None:
+        raise NocwatchError("--last says from when on; leave --from and --to away")
+    try:
+        return clock.now_ns() - round(parse_duration(last) * SECOND_NS), None
+    except ValueError as error:
+        raise NocwatchError(f"--last: {error}") from None
+
+
+def _stations(
+    book: Book,
+    seen: Iterable[str],
+    site: str | None,
+    team: str | None,
+    operator: str | None,
+    station: str | None,
+) -> tuple[str, ...] | None:
+    wanted = {"site": site, "team": team, "operator": operator, "station": station}
+    given = {name: value for name, value in wanted.items() if value is not None}
+    if not given:
+        return None
+    found = book.stations_of(seen, **given)
+    if not found:
+        asked = " ".join(f"--{name} {value}" for name, value in given.items())
+        raise NocwatchError(f"{asked}: no station that was seen or is in the registry is such a one")
+    return tuple(found)

@@ -1,0 +1,206 @@
+"""Columns of the session reports: names that stay, and where each value comes from. Pure.
+
+Three sets: ``virta`` has the columns of Virta's charging session report, in its order and by its names; ``log`` those of a charging
+log for people; ``full`` the first, and all that nocwatch knows beside it.
+
+What always holds: a value that is not known is None. Names and order are what scripts rely on: a new column goes to the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from nocwatch.reports.amounts import Amounts
+from nocwatch.reports.book import Book
+from nocwatch.sessions import Session, StartSource
+
+
+class Told(msgspec.Struct, frozen=True):
+    """What a row is made from."""
+
+    session: Session
+    book: Book
+    amounts: Amounts
+
+
+class Kind(StrEnum):
+    """How a value is written."""
+
+    PLAIN = "plain"
+    MOMENT = "moment"
+    """Nanoseconds since 1970."""
+    SPAN = "span"
+    """Nanoseconds."""
+
+
+class Column(msgspec.Struct, frozen=True):
+    """One column.
+
+    Attributes:
+        title: in tables and CSV; ``key``: in JSON.
+        value: from what is known; None where it is not.
+    """
+
+    title: str
+    key: str
+    value: Callable[[Told], Any]
+    kind: Kind = Kind.PLAIN
+
+
+def whole(value: float | None, digits: int = 3) -> float | int | None:
+    """Without a fraction that says nothing: 10000 and not 10000.0."""
+    if value is None:
+        return None
+    rounded = round(value, digits)
+    return int(rounded) if rounded == int(rounded) else rounded
+
+
+_METHODS = {
+    StartSource.RFID: "RFID",
+    StartSource.REMOTE: "remote",
+    StartSource.PLUG_AND_CHARGE: "plug and charge",
+    StartSource.AUTOCHARGE: "autocharge",
+    StartSource.TERMINAL: "terminal",
+    StartSource.FREE: "free",
+}
+
+
+def _duration(told: Told) -> int | None:
+    session = told.session
+    return None if session.stopped_at_ns is None else max(0, session.stopped_at_ns - session.started_at_ns)
+
+
+def _cpo(told: Told) -> str | None:
+    operator = told.book.operator(told.session)
+    return (operator.name or operator.id) if operator else None
+
+
+def _party(told: Told) -> str | None:
+    operator = told.book.operator(told.session)
+    return (operator.country_code_party or None) if operator else None
+
+
+def _free(told: Told) -> bool | None:
+    return told.book.place(told.session).free_usage if told.book.known(told.session) else None
+
+
+def _plug(told: Told) -> str | None:
+    current = told.book.current(told.session)
+    return current.upper() if current else None
+
+
+def _location(told: Told) -> str | None:
+    # Private alone does not tell a home from an office.
+    return "Public" if told.book.place(told.session).access == "public" else None
+
+
+def _unknown(_: Told) -> None:
+    """Nothing that nocwatch sees tells it."""
+
+
+def _site(told: Told) -> str | None:
+    place = told.book.place(told.session)
+    return place.site_name or place.site or None
+
+
+def _who(told: Told) -> str | None:
+    """Driver and vehicle; else what is seen of the token."""
+    named = (told.book.driver_name(told.session), told.book.vehicle_name(told.session))
+    return " / ".join(each for each in named if each) or told.session.token
+
+
+def _evse(told: Told) -> str:
+    """A name that tells one socket from another."""
+    session = told.session
+    numbers = ".".join(str(each) for each in (session.evse, session.connector) if each is not None)
+    return told.book.evse_id(session) or "/".join(
+        each for each in (told.book.place(session).name or session.station, numbers) if each
+    )
+
+
+def _kwh(told: Told) -> float | int | None:
+    return None if told.session.energy_wh is None else whole(told.session.energy_wh / 1000, 6)
+
+
+VIRTA: tuple[Column, ...] = (
+    Column("Created", "created", lambda told: told.session.started_at_ns, Kind.MOMENT),
+    Column("Charge ID", "charge_id", lambda told: told.session.id),
+    Column("Station ID", "station_id", lambda told: told.session.station),
+    Column("EVSE-ID", "evse_id", lambda told: told.book.evse_id(told.session)),
+    Column("Station name", "station_name", lambda told: told.book.place(told.session).name or None),
+    Column("CPO name", "cpo_name", _cpo),
+    Column("Start time", "start_time", lambda told: told.session.started_at_ns, Kind.MOMENT),
+    Column("Stop time", "stop_time", lambda told: told.session.stopped_at_ns, Kind.MOMENT),
+    Column("Duration", "duration_s", _duration, Kind.SPAN),
+    Column("Energy (Wh)", "energy_wh", lambda told: whole(told.session.energy_wh)),
+    Column("Meter start", "meter_start_wh", lambda told: whole(told.session.meter_start_wh)),
+    Column("Meter stop", "meter_stop_wh", lambda told: whole(told.session.meter_stop_wh)),
+    Column("VAT P", "vat_percent", lambda told: told.amounts.vat_percent),
+    Column("VAT", "vat", lambda told: told.amounts.vat),
+    Column("Net", "net", lambda told: told.amounts.net),
+    Column("Price", "price", lambda told: told.amounts.price),
+    Column("Currency", "currency", lambda told: told.amounts.currency),
+    Column("Public/Private", "access", lambda told: told.book.place(told.session).access.title() or None),
+    Column("Free usage", "free_usage", _free),
+    Column("Plug type", "plug_type", _plug),
+    Column("Charge method", "charge_method", lambda told: _METHODS.get(told.session.start_source)),
+    Column("Operator", "operator", _party),
+    Column("Provider ID", "provider_id", lambda told: told.book.provider(told.session)),
+    Column("Transaction ID", "transaction_id", lambda told: told.session.transaction),
+    Column("CPO share", "cpo_share", _unknown),
+    Column("Billing type", "billing_type", _unknown),
+    Column("Location type", "location_type", _location),
+)
+
+LOG: tuple[Column, ...] = (
+    Column("Date", "date", lambda told: told.session.started_at_ns, Kind.MOMENT),
+    Column("Driver / Vehicle", "driver_vehicle", _who),
+    Column("Site", "site", _site),
+    Column("EVSE", "evse", _evse),
+    Column("Charge Delivered (kWh)", "charge_delivered_kwh", _kwh),
+    Column("Session status", "session_status", lambda told: "Complete" if told.session.over else "Ongoing"),
+    Column("Total amount", "total_amount", lambda told: told.amounts.price),
+    Column("Currency", "currency", lambda told: told.amounts.currency),
+    Column("Session reference", "session_reference", lambda told: told.session.id),
+)
+
+_OWN: tuple[Column, ...] = (
+    Column("Site", "site", _site),
+    Column("Team", "team", lambda told: told.book.team(told.session)),
+    Column("Driver", "driver", lambda told: told.book.driver_name(told.session)),
+    Column("Vehicle", "vehicle", lambda told: told.book.vehicle_name(told.session)),
+    Column("Token", "token", lambda told: told.session.token),
+    Column("EVSE number", "evse_number", lambda told: told.session.evse),
+    Column("Connector number", "connector_number", lambda told: told.session.connector),
+    Column("Outcome", "outcome", lambda told: told.session.outcome.value),
+    Column("Reason", "reason", lambda told: told.session.reason.value if told.session.reason else None),
+    Column("Blame", "blame", lambda told: told.session.blame.value if told.session.blame else None),
+    Column("Stop reason", "stop_reason", lambda told: told.session.stop_reason),
+    Column("Peak power (W)", "power_w_max", lambda told: whole(told.session.power_w_max)),
+    Column("State of charge (%)", "soc_percent", lambda told: whole(told.session.soc_percent)),
+    Column("Energy cost", "energy_cost", lambda told: told.amounts.cost),
+    Column("Margin", "margin", lambda told: told.amounts.margin),
+    Column("OCPP version", "ocpp_version", lambda told: told.session.version or None),
+    Column("Upstream", "upstream", lambda told: told.session.upstream or None),
+    Column("Late", "late", lambda told: told.session.late),
+    Column("Revised because", "revised_because", lambda told: told.session.revised_because or None),
+)
+
+
+class ColumnSet(StrEnum):
+    """Which columns."""
+
+    VIRTA = "virta"
+    LOG = "log"
+    FULL = "full"
+
+
+SETS: dict[ColumnSet, tuple[Column, ...]] = {
+    ColumnSet.VIRTA: VIRTA,
+    ColumnSet.LOG: LOG,
+    ColumnSet.FULL: VIRTA + _OWN,
+}
