@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 
 from nocwatch.moments import SECOND_NS
 from nocwatch.registry.hours import hours
+from nocwatch.registry.imported import Imports
 from nocwatch.registry.model import (
     AccessProfile,
     Exclusion,
@@ -31,7 +32,7 @@ from nocwatch.registry.places import House, Places
 TokenHash = Callable[[str], str]
 
 
-def join(files: tuple[RegistryFile, ...], token_hash: TokenHash) -> Places:
+def join(files: tuple[RegistryFile, ...], token_hash: TokenHash, imports: Imports | None = None) -> Places:
     """The look-ups of all files."""
     sites = {site.id: site for file in files for site in file.sites}
     operators = {each.id: each for file in files for each in file.operators}
@@ -53,6 +54,7 @@ def join(files: tuple[RegistryFile, ...], token_hash: TokenHash) -> Places:
         exclusions=tuple(_window(period) for file in files for period in file.exclusions),
         people=_people(files, token_hash),
         house=house,
+        imports=imports,
     )
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from nocwatch.documents import Document, read
 from nocwatch.errors import ConfigurationError, Problem
+from nocwatch.registry.imported import Imports
+from nocwatch.registry.importing import SUFFIXES, read_imports
 from nocwatch.registry.joining import join
 from nocwatch.registry.model import RegistryFile
 from nocwatch.registry.places import Places
@@ -48,16 +50,18 @@ def load_registry(path: Path, token_hash: Callable[[str], str]) -> Registry:
             parsed.append((document, document.validated(RegistryFile)))
         except ConfigurationError as error:
             problems += error.problems
+    imported, mistakes = read_imports(_files(path, SUFFIXES) if path.is_dir() else [])
+    problems += mistakes
     problems += duplicates(parsed)
     if not problems:  # a reference to a record that is itself broken would be reported twice
         problems += dangling(parsed)
     if problems:
         raise ConfigurationError(problems)
     files = tuple(file for _, file in parsed)
-    return Registry(files, join(files, token_hash))
+    return Registry(files, join(files, token_hash, Imports(imported)))
 
 
-def _files(path: Path) -> list[Path]:
+def _files(path: Path, suffixes: tuple[str, ...] = (".yaml", ".yml")) -> list[Path]:
     if path.is_dir():
-        return sorted(file for file in path.iterdir() if file.suffix in (".yaml", ".yml"))
+        return sorted(file for file in path.iterdir() if file.suffix.lower() in suffixes)
     return [path] if path.exists() else []

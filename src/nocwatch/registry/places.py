@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from nocwatch.registry.addresses import filled, host_allowed
+from nocwatch.registry.imported import Imports
 from nocwatch.registry.model import Factors, Links, Tariff
 from nocwatch.registry.people import Access, People, TokenFacts
 from nocwatch.registry.place import Place, Scope, Window
@@ -40,10 +41,12 @@ class Places:
         *,
         people: People | None = None,
         house: House | None = None,
+        imports: Imports | None = None,
     ) -> None:
         self._places = dict(places or {})
         self.people = people or People(tokens=tokens)
         self.house = house or House()
+        self.imports = imports or Imports()
         self.maintenance = maintenance
         self.exclusions = exclusions
         self._sites = {place.site: place.site_name for place in self._places.values() if place.site}
