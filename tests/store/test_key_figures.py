@@ -99,7 +99,7 @@ def test_sums_of_any_stream_of_changes_are_those_counted_from_the_final_sessions
             assert figure(report, "session_success").numerator == sum(cell.valid_stops for cell in cells)
             timed = [cell for cell in cells if cell.start_ns is not None]
             assert figure(report, "charge_start_time_p50").number == len(timed)
-        by_station = key_figures(
+        by_station = figures_of(
             store, Places(), Query(from_ns=WEEK.from_ns, until_ns=WEEK.until_ns, by="station"), LATER
         )
         for group in by_station.groups:
@@ -255,9 +255,7 @@ def test_time_is_known_from_the_first_word_on_and_lasting_bands_count(store):
             status(ConnectorStatus.CHARGING, NOON + 4 * HOUR),
         )
     )
-    found = key_figures(
-        store, Places(), Query(from_ns=NOON - HOUR, until_ns=NOON + 5 * HOUR), NOON + 5 * HOUR
-    )
+    found = figures_of(store, Places(), Query(from_ns=NOON - HOUR, until_ns=NOON + 5 * HOUR), NOON + 5 * HOUR)
     assert figure(found, "utilisation_charging").value == pytest.approx(2 / 5)
     assert figure(found, "availability").value == pytest.approx(4 / 5)
     assert (figure(found, "mttr").value, figure(found, "mtbf").value) == (1.0, 4.0)

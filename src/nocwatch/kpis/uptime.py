@@ -104,13 +104,17 @@ def uptime(
     start_ns = max(from_ns, facts.since_ns)
     if start_ns >= until_ns:
         return _nothing(facts.port, from_ns, until_ns)
-    closed = cut(_of_cause(exclusions, CLOSED), start_ns, until_ns) if regulation.pooled else []
-    open_time = without([(start_ns, until_ns)], closed)
-    said = both(cut(down_spans(facts, regulation.down), start_ns, until_ns), open_time)
+    # A yearly allowance is used up from the year's beginning, whichever month is asked for.
+    year_ns = min(start_ns, max(facts.since_ns, _year_ns(start_ns)))
+    closed = cut(_of_cause(exclusions, CLOSED), year_ns, until_ns) if regulation.pooled else []
+    year = without([(year_ns, until_ns)], closed)
+    open_time = cut(year, start_ns, until_ns)
     unserved = no_service(facts.tries, until_ns)
-    unknown = without(both(cut(down_spans(facts, NOT_KNOWN), start_ns, until_ns), open_time), said)
-    service = merged([*said, *unknown, *both(cut(_spans(unserved), start_ns, until_ns), open_time)])
+    said = both(down_spans(facts, regulation.down), year)
+    unknown = without(both(down_spans(facts, NOT_KNOWN), year), said)
+    service = merged([*said, *unknown, *both(_spans(unserved), year)])
     off = allowances(regulation, exclusions, service)
+    said, unknown, service = (cut(spans, start_ns, until_ns) for spans in (said, unknown, service))
     allowed = merged(span for spans in off.values() for span in spans)
     lines = [
         *_lines(facts.port, outages(facts, regulation.down), said, exclusions, off),
@@ -158,14 +162,20 @@ def _within_years(spans: Sequence[Span], yearly_ns: int) -> list[Span]:
     for start_ns, end_ns in spans:
         at_ns = start_ns
         while at_ns < end_ns:
-            year = datetime.fromtimestamp(at_ns // SECOND_NS, UTC).year
-            next_ns = int(datetime(year + 1, 1, 1, tzinfo=UTC).timestamp()) * SECOND_NS
+            year = _year_ns(at_ns)
+            next_ns = _year_ns(at_ns, 1)
             until_ns = min(end_ns, next_ns)
             used = min(until_ns - at_ns, left.setdefault(year, yearly_ns))
             left[year] -= used
             found.append((at_ns, at_ns + used))
             at_ns = until_ns
     return merged(found)
+
+
+def _year_ns(at_ns: int, years: int = 0) -> int:
+    """The beginning of the calendar year (UTC), or of one after it."""
+    year = datetime.fromtimestamp(at_ns // SECOND_NS, UTC).year + years
+    return int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) * SECOND_NS
 
 
 def _of_cause(exclusions: Iterable[Exclusion], cause: str) -> list[Span]:
