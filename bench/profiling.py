@@ -83,7 +83,8 @@ def _profiled(candidate: Candidate, stations: int, options: Options, backend: Ba
     try:
         generator = Generator(running.port, tls=candidate.tls)
         try:
-            generator.connect(stations)
+            if failed := generator.connect(stations)["fail"]:
+                raise RuntimeError(f"{failed} of {stations} connections failed")
             seconds = max(options.seconds, SECONDS_LEAST)
             plain = _Account(running, seconds * PART)
             told = generator.closed(seconds, options.warm, plain.take)

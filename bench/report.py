@@ -102,6 +102,13 @@ class Report:
                 for each in candidates.ALL
                 if _was_there(self.results, each.name)
             )
+            yield from (
+                f"- not measured with more than {each.stations_max:,} stations: {each.name}"
+                for each in candidates.ALL
+                if each.stations_max
+                and _was_there(self.results, each.name)
+                and max(self.arguments.counts) > each.stations_max
+            )
             yield from (f"- not measured: {each}" for each in self.skipped)
             yield ""
         yield from _profile_section(self.profiles)

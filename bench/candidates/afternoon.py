@@ -16,8 +16,8 @@ class AfternoonProxy(Candidate):
 
     slow = True
 
-    def __init__(self, name: str, package: str, about: str) -> None:
-        self.name, self.about = name, about
+    def __init__(self, name: str, package: str, about: str, stations_max: int | None = None) -> None:
+        self.name, self.about, self.stations_max = name, about, stations_max
         self._package = package
         self._program = PROXIES / f"{package}_json.py"
 
@@ -34,5 +34,8 @@ WEBSOCKETS = AfternoonProxy(
     "websockets+json", "websockets", "`websockets` (asyncio), message by message, `json.loads` on each"
 )
 TRIO_WEBSOCKET = AfternoonProxy(
-    "trio-websocket+json", "trio_websocket", "`trio-websocket`, message by message, `json.loads` on each"
+    "trio-websocket+json",
+    "trio_websocket",
+    "`trio-websocket`, message by message, `json.loads` on each",
+    stations_max=1000,
 )

@@ -25,7 +25,7 @@ def websocket_message(flow):
 class Mitmproxy(Candidate):
     name = "mitmproxy"
     about = "`mitmdump`, reverse mode, an addon that sees each message and keeps none"
-    stations_max = 1000
+    stations_max: int | None = 1000
     slow = True
 
     def missing_program(self) -> str:
