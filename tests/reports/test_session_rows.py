@@ -17,7 +17,7 @@ from tests.support.alerts import HOUR, NOON
 from tests.support.history import a_session
 
 from nocwatch.registry.load import load_registry
-from nocwatch.reports.amounts import UNKNOWN, Amounts
+from nocwatch.reports.amounts import UNKNOWN, Amounts, amounts
 from nocwatch.reports.book import Book
 from nocwatch.reports.columns import SETS, ColumnSet, Told
 from nocwatch.reports.writing import Style, Times, csv_of, json_of, matching, table_of
@@ -28,8 +28,9 @@ REGISTRY = """
 operators: [{id: acme, name: Acme Charging, country_code_party: DE*ACM}]
 teams: [{id: north, name: North, operator: acme}]
 sites: [{id: depot, name: Depot Nord, operator: acme, team: north, timezone: Europe/Berlin, access: public}]
+tariffs: [{id: day, per_kwh: 0.49, vat_percent: 19}]
 stations:
-  - {id: CP1, name: "=Depot 1", site: depot,
+  - {id: CP1, name: "=Depot 1", site: depot, tariff: day,
      evses: [{id: 1, evse_id: "DE*ACM*E1", connectors: [{id: 1, current: dc}]},
              {id: 2, evse_id: "DE*ACM*E2", connectors: [{id: 1, current: ac}, {id: 2, current: dc}]}]}
 tokens: [{uid: "04A1", driver: jo, provider: DE*PRO}]
@@ -45,7 +46,7 @@ def book(tmp_path: Path) -> Book:
     return Book(found.files, found.places)
 
 
-EMPTY = Book((), load_registry(Path("nowhere"), str).places)
+EMPTY = Book()
 WHOLE = a_session(
     "5f0c00000000000a",
     meter_start_wh=1_200_000.0,
@@ -109,6 +110,18 @@ def test_the_names_are_those_of_the_report_that_they_stand_in_for() -> None:
         *("Public/Private", "Free usage", "Plug type", "Charge method", "Operator", "Provider ID"),
         *("Transaction ID", "CPO share", "Billing type", "Location type"),
     ]
+
+
+def test_prices_are_those_of_the_estimate_and_empty_without_a_tariff_or_energy(book: Book) -> None:
+    found = amounts(WHOLE, book.places, lambda _: ())
+    assert (found.currency, found.net, found.vat, found.price) == (
+        "EUR",
+        Decimal("4.90"),
+        Decimal("0.93"),
+        Decimal("5.83"),
+    )
+    assert amounts(FAILED, book.places, lambda _: ()) == UNKNOWN
+    assert amounts(replace(WHOLE, energy_wh=None), book.places, lambda _: ()).price is None
 
 
 @pytest.mark.parametrize("columns", list(ColumnSet))

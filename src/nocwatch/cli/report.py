@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -20,7 +21,7 @@ import typer
 from nocwatch.config import Configuration, privacy_key
 from nocwatch.errors import NocwatchError
 from nocwatch.options import ConfigOption, DataOption, SetOption, configuration
-from nocwatch.reports.amounts import Pricing, unpriced
+from nocwatch.reports.amounts import amounts
 from nocwatch.reports.book import Book
 from nocwatch.reports.columns import SETS, ColumnSet, Told
 from nocwatch.reports.writing import Times
@@ -196,14 +197,11 @@ def registry(settings: Configuration) -> Book:
 
 
 def _told(reader: sqlite3.Connection, book: Book, found: Iterator[Session]) -> Iterator[Told]:
-    priced = pricing(reader, book)
+    from nocwatch.store.reads.frames import samples
+
+    points = partial(samples, reader)
     for session in found:
-        yield Told(session, book, priced(session))
-
-
-def pricing(reader: sqlite3.Connection, book: Book) -> Pricing:  # noqa: ARG001 - the estimate takes both
-    """What prices sessions."""
-    return unpriced
+        yield Told(session, book, amounts(session, book.places, points))
 
 
 def _last(last: str, from_: str | None, to: str | None) -> tuple[int, None]:

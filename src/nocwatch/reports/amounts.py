@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import TypeAlias
 
 import msgspec
 
+from nocwatch.money import estimate
+from nocwatch.money.curve import Point
+from nocwatch.registry.places import Places
 from nocwatch.sessions import Session
 
 
@@ -15,7 +18,7 @@ class Amounts(msgspec.Struct, frozen=True, kw_only=True):
     """Estimated from the tariff; what is not known is None.
 
     Attributes:
-        price: tax included; ``net`` and ``vat`` are its parts.
+        price: what is paid, tax included; ``net`` and ``vat`` are its parts, up to the rounding of cash.
     """
 
     currency: str | None = None
@@ -29,9 +32,30 @@ class Amounts(msgspec.Struct, frozen=True, kw_only=True):
 
 UNKNOWN = Amounts()
 
-Pricing: TypeAlias = Callable[[Session], Amounts]
+Points: TypeAlias = Callable[[str], Sequence[Point]]
+"""The curve of a session, by its id."""
 
 
-def unpriced(_: Session) -> Amounts:
-    """Where there is nothing to estimate by."""
-    return UNKNOWN
+def amounts(session: Session, places: Places, points: Points) -> Amounts:
+    """The estimate of one session. Its curve is asked for only where the price hangs on it."""
+    tariff = places.tariff(session)
+    if tariff is None:
+        return UNKNOWN
+    by_curve = bool(tariff.windows or tariff.per_idle_hour)
+    found = estimate(
+        session,
+        points(session.id) if by_curve else (),
+        tariff=tariff,
+        place=places.place(session.station),
+        factors=places.house.factors,
+    )
+    price = found.price
+    return Amounts(
+        currency=found.currency or None,
+        vat_percent=found.vat_percent,
+        vat=price.vat if price else None,
+        net=price.net if price else None,
+        price=price.total if price else None,
+        cost=found.cost,
+        margin=found.margin,
+    )

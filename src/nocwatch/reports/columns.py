@@ -74,18 +74,8 @@ def _duration(told: Told) -> int | None:
     return None if session.stopped_at_ns is None else max(0, session.stopped_at_ns - session.started_at_ns)
 
 
-def _cpo(told: Told) -> str | None:
-    operator = told.book.operator(told.session)
-    return (operator.name or operator.id) if operator else None
-
-
-def _party(told: Told) -> str | None:
-    operator = told.book.operator(told.session)
-    return (operator.country_code_party or None) if operator else None
-
-
 def _free(told: Told) -> bool | None:
-    return told.book.place(told.session).free_usage if told.book.known(told.session) else None
+    return told.book.place(told.session).free_usage if told.book.place(told.session).known else None
 
 
 def _plug(told: Told) -> str | None:
@@ -102,14 +92,9 @@ def _unknown(_: Told) -> None:
     """Nothing that nocwatch sees tells it."""
 
 
-def _site(told: Told) -> str | None:
-    place = told.book.place(told.session)
-    return place.site_name or place.site or None
-
-
 def _who(told: Told) -> str | None:
     """Driver and vehicle; else what is seen of the token."""
-    named = (told.book.driver_name(told.session), told.book.vehicle_name(told.session))
+    named = (told.book.driver(told.session), told.book.vehicle(told.session))
     return " / ".join(each for each in named if each) or told.session.token
 
 
@@ -132,7 +117,7 @@ VIRTA: tuple[Column, ...] = (
     Column("Station ID", "station_id", lambda told: told.session.station),
     Column("EVSE-ID", "evse_id", lambda told: told.book.evse_id(told.session)),
     Column("Station name", "station_name", lambda told: told.book.place(told.session).name or None),
-    Column("CPO name", "cpo_name", _cpo),
+    Column("CPO name", "cpo_name", lambda told: told.book.cpo_name(told.session)),
     Column("Start time", "start_time", lambda told: told.session.started_at_ns, Kind.MOMENT),
     Column("Stop time", "stop_time", lambda told: told.session.stopped_at_ns, Kind.MOMENT),
     Column("Duration", "duration_s", _duration, Kind.SPAN),
@@ -148,7 +133,7 @@ VIRTA: tuple[Column, ...] = (
     Column("Free usage", "free_usage", _free),
     Column("Plug type", "plug_type", _plug),
     Column("Charge method", "charge_method", lambda told: _METHODS.get(told.session.start_source)),
-    Column("Operator", "operator", _party),
+    Column("Operator", "operator", lambda told: told.book.party(told.session)),
     Column("Provider ID", "provider_id", lambda told: told.book.provider(told.session)),
     Column("Transaction ID", "transaction_id", lambda told: told.session.transaction),
     Column("CPO share", "cpo_share", _unknown),
@@ -159,7 +144,7 @@ VIRTA: tuple[Column, ...] = (
 LOG: tuple[Column, ...] = (
     Column("Date", "date", lambda told: told.session.started_at_ns, Kind.MOMENT),
     Column("Driver / Vehicle", "driver_vehicle", _who),
-    Column("Site", "site", _site),
+    Column("Site", "site", lambda told: told.book.site(told.session)),
     Column("EVSE", "evse", _evse),
     Column("Charge Delivered (kWh)", "charge_delivered_kwh", _kwh),
     Column("Session status", "session_status", lambda told: "Complete" if told.session.over else "Ongoing"),
@@ -169,10 +154,10 @@ LOG: tuple[Column, ...] = (
 )
 
 _OWN: tuple[Column, ...] = (
-    Column("Site", "site", _site),
+    Column("Site", "site", lambda told: told.book.site(told.session)),
     Column("Team", "team", lambda told: told.book.team(told.session)),
-    Column("Driver", "driver", lambda told: told.book.driver_name(told.session)),
-    Column("Vehicle", "vehicle", lambda told: told.book.vehicle_name(told.session)),
+    Column("Driver", "driver", lambda told: told.book.driver(told.session)),
+    Column("Vehicle", "vehicle", lambda told: told.book.vehicle(told.session)),
     Column("Token", "token", lambda told: told.session.token),
     Column("EVSE number", "evse_number", lambda told: told.session.evse),
     Column("Connector number", "connector_number", lambda told: told.session.connector),
