@@ -133,3 +133,18 @@ def test_the_csms_time_stamps_say_nothing_about_the_station():
     assert Oddity.LOCAL_TIME not in oddities(talk.events)
     assert talk.habits is not None
     assert talk.habits.clock.count == 0
+
+
+def test_many_time_stamps_of_one_message_are_one_witness():
+    talk = Talk("ocpp2.0.1", Habits())
+    item = {
+        "timestamp": "2026-11-21T12:00:00Z",
+        "component": {"name": "Connector"},
+        "variable": {"name": "Problem"},
+    }
+    talk.says(
+        2, "1", "NotifyEvent", {"generatedAt": "2026-11-21T12:00:00Z", "seqNo": 0, "eventData": [item] * 5}
+    )
+    assert local(talk) == []
+    assert talk.habits is not None
+    assert talk.habits.clock.count == 1

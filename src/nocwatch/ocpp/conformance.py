@@ -1,7 +1,7 @@
 """How well one station keeps to the schemas: messages checked within a budget, reasons counted. Advisory: nothing depends on it.
 
 The budget is of work a second of *record* time, and a station's own: a replay checks the same messages as the live run did,
-also where it holds this station's records alone. What always holds: the first message of each kind is checked whatever the
+also where it holds this station's records alone. Of what a station says all day a sample is enough. What always holds: the first message of each kind is checked whatever the
 load, what is kept is bounded, and a reason is told when it is new and then ever more rarely.
 """
 
@@ -21,6 +21,10 @@ BURST_NS = 20 * SECOND_NS
 """Units that may be spent at once: a boot with its dozen messages is checked in full."""
 BYTES_MAX = 32_768
 """Longer ones are not checked: reports of the device model, which come in parts."""
+ALL_OF = 32
+"""Of each kind the first so many are checked, as far as the budget goes; after them a station repeats itself."""
+ONE_IN = 8
+"""Of those that come after, one in so many."""
 KINDS_MAX = 256
 """Kinds of messages: twice the actions of the largest version fit, and no station has all."""
 REASONS_MAX = 64
@@ -33,9 +37,9 @@ class Conformance(msgspec.Struct):
 
     Attributes:
         free_at_ns: when all that was spent is earned again.
-        kinds: messages checked, by action (answers with a trailing ``.conf``).
-        reasons: messages that did not fit, by ``action keyword path``.
-        unchecked: messages for which there was no budget.
+        kinds: messages heard, by action (answers with a trailing ``.conf``).
+        reasons: messages that were checked and did not fit, by ``action keyword path``.
+        unchecked: messages that were left out.
     """
 
     free_at_ns: int = 0
@@ -45,17 +49,18 @@ class Conformance(msgspec.Struct):
 
     def due(self, kind: str, size: int, at_ns: int) -> bool:
         """Whether there is budget to check this message; if so, it is spent."""
-        if size > BYTES_MAX:
+        heard = self.kinds.get(kind, 0)
+        if heard or len(self.kinds) < KINDS_MAX:
+            self.kinds[kind] = heard + 1
+        if heard >= ALL_OF and heard % ONE_IN:  # first, as it is the rule
             self.unchecked += 1
             return False
-        checked = self.kinds.get(kind, 0)
         begins_ns = max(self.free_at_ns, at_ns)
-        if (checked or len(self.kinds) >= KINDS_MAX) and begins_ns - at_ns > BURST_NS:
+        spent = begins_ns - at_ns > BURST_NS and (heard or len(self.kinds) >= KINDS_MAX)
+        if spent or size > BYTES_MAX:
             self.unchecked += 1
             return False
         self.free_at_ns = begins_ns + (1 + size // UNIT_BYTES) * UNIT_NS
-        if checked or len(self.kinds) < KINDS_MAX:
-            self.kinds[kind] = checked + 1
         return True
 
     def judge(self, version: str, action: str, payload: Payload, vendor: str, *, answer: bool) -> str:
