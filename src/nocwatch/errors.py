@@ -48,6 +48,12 @@ class NocwatchError(Exception):
     status = 2
 
 
+class NotNowError(NocwatchError):
+    """What was asked for is right, and cannot be had yet: an address, a lane. Exit status 1: try again."""
+
+    status = 1
+
+
 class ConfigurationError(NocwatchError):
     """Every problem found in configuration, registry, rules and templates, all at once. Exit status 2."""
 

@@ -18,6 +18,8 @@ from tests.support.relaying import PATIENCE_S
 
 from nocwatch import notify
 from nocwatch.errors import NocwatchError
+from nocwatch.journal.settings import JournalSettings
+from nocwatch.journal.writer import Writer
 from nocwatch.proxy.pump import Pump
 from nocwatch.proxy.settings import RelaySettings
 from nocwatch.relay.inherited import given
@@ -209,6 +211,54 @@ async def test_a_pump_that_does_not_turn_is_not_called_alive() -> None:
             nursery.cancel_scope.cancel()
         pump._epoll.unregister(near.fileno())
     pump.close()
+
+
+async def ended(deployment: Deployment, *settings: str) -> int:
+    """The status of a relay that does not come to run."""
+    more = [part for each in settings for part in ("--set", each)]
+    process = deployment.start("relay", "relay", *deployment.options(), *more)
+    with trio.fail_after(PATIENCE_S):
+        return await trio.to_thread.run_sync(process.wait, abandon_on_cancel=True)
+
+
+def is_started_again(status: int) -> bool:
+    relay = next(unit for unit in UNITS if unit.name == "nocwatch-relay.service").read_text()
+    (never,) = [line for line in relay.splitlines() if line.startswith("RestartPreventExitStatus=")]
+    return "\nRestart=always\n" in relay and str(status) not in never.partition("=")[2].split()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_a_relay_whose_address_is_not_there_yet_is_started_again(tmp_path: Path, workers: int) -> None:
+    deployment = Deployment(tmp_path, f"relay.workers={workers}")
+    status = await ended(deployment, 'relay.listen=[{address: "203.0.113.1:9000"}]')
+    assert is_started_again(status), deployment.log("relay")
+    assert "cannot listen on 203.0.113.1:9000" in deployment.log("relay")
+
+
+@pytest.mark.parametrize("key", ["relay", "status"])
+async def test_a_relay_whose_port_another_holds_for_now_is_started_again(tmp_path: Path, key: str) -> None:
+    deployment = Deployment(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        deployment.ports[key] = other.getsockname()[1]
+        status = await ended(deployment)
+    assert is_started_again(status), deployment.log("relay")
+    assert "another program listens there" in deployment.log("relay")
+
+
+async def test_a_relay_whose_lane_the_former_one_still_holds_is_started_again(tmp_path: Path) -> None:
+    deployment = Deployment(tmp_path)
+    journal = deployment.data / "journal"
+    with Writer(journal, 0, JournalSettings(path=journal)):
+        status = await ended(deployment)
+    assert is_started_again(status), deployment.log("relay")
+    assert "another relay writes to this lane" in deployment.log("relay")
+
+
+async def test_a_relay_with_a_mistake_in_its_configuration_is_not_started_again(tmp_path: Path) -> None:
+    deployment = Deployment(tmp_path)
+    assert not is_started_again(await ended(deployment, 'relay.listen=[{address: "nowhere"}]'))
+    tls = "tls: {certificate: none.pem, key: none.key}"
+    assert not is_started_again(await ended(deployment, f'relay.listen=[{{address: "127.0.0.1:0", {tls}}}]'))
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")

@@ -19,3 +19,9 @@ class JournalError(NocwatchError):
         self.path, self.offset = path, offset
         where = f"{path} at byte {offset}" if offset is not None else str(path)
         super().__init__(f"{where}: {message}")
+
+
+class LaneHeldError(JournalError):
+    """Another writer holds the lane: for good, or until the links of a relay that is ending have had their grace."""
+
+    status = 1

@@ -16,7 +16,7 @@ import msgspec
 import structlog
 
 from nocwatch.journal.blocks import BlockError, BlockFlag
-from nocwatch.journal.errors import JournalError
+from nocwatch.journal.errors import JournalError, LaneHeldError
 from nocwatch.journal.segments import LOCK_NAME, Segment, SegmentFile, lane_folder, list_segments
 
 RESUME_SKIP = 1 << 20
@@ -62,7 +62,7 @@ class LaneLock:
         holder = self._read()
         os.close(self._fd)
         by = f" (process {holder.pid})" if holder else ""
-        raise JournalError(
+        raise LaneHeldError(
             f"another relay writes to this lane{by}; stop it, or give this one its own journal.path", folder
         )
 

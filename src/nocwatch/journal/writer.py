@@ -75,7 +75,8 @@ class Writer:
         counters: since the writer was made, by name; FORMAT.md says what each counts.
 
     Raises:
-        JournalError: another writer holds the lane, or the folder cannot be written.
+        LaneHeldError: another writer holds the lane.
+        JournalError: the folder cannot be written.
     """
 
     def __init__(

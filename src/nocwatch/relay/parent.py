@@ -2,7 +2,8 @@
 
 No byte of a station passes here, so nothing that it does can slow one. What always holds: a worker that ends is replaced,
 and its stations are dealt to the others meanwhile; a worker that no longer reports carries no bytes either, and is ended;
-the end of the parent, however it comes, is the end of the workers, with the grace of their links.
+the end of the parent, however it comes, is the end of the workers: with the grace of their links where it was asked to
+end, at once where it was killed, since the next one waits for their lanes.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ import structlog
 import trio
 
 from nocwatch import notify
-from nocwatch.errors import NocwatchError
+from nocwatch.errors import NocwatchError, NotNowError
 from nocwatch.journal.settings import JournalSettings
 from nocwatch.proxy import listener as listening
 from nocwatch.proxy.settings import RelaySettings
 from nocwatch.proxy.status import Answers, serve_status
+from nocwatch.relay.binding import bind
 from nocwatch.relay.channel import Begin, Channel, Message, Report, Stop, Take
 from nocwatch.relay.inherited import Given
 from nocwatch.relay.lanes import Lane, figures, readiness
@@ -46,7 +48,9 @@ STARTING_S_MAX = 120.0
 RELOAD_S_MAX = 10.0
 END_PATIENCE_S = 15.0
 """Beyond the links' grace, before a worker that does not end is killed."""
-USAGE_ERROR = 2
+PAUSE_STARTING_S_MAX = 5.0
+"""While the relay is not up yet: a worker that finds its lane held finds it free soon after it is let go."""
+USAGE_ERROR, NOT_NOW = NocwatchError.status, NotNowError.status
 
 
 class Parent:
@@ -65,7 +69,7 @@ class Parent:
         """Binds everything.
 
         Raises:
-            NocwatchError: an address is taken.
+            NotNowError: an address is taken.
         """
         self.settings = settings
         self.draining = False
@@ -75,7 +79,7 @@ class Parent:
         self._places = Places(settings.listen, given.listeners)
         self._status = given.status
         if self._status is None and settings.status is not None:
-            self._status = listening.bind(settings.status, "relay.status")
+            self._status = bind(settings.status, "relay.status")
         self.addresses = self._places.addresses
         self.status_address = listening.bound_address(self._status) if self._status else None
         self._lanes = [Lane(number) for number in range(settings.workers)]
@@ -99,7 +103,8 @@ class Parent:
         """Until cancelled, stopped, or, with ``signals``, SIGTERM or SIGINT; then returns when all workers have ended.
 
         Raises:
-            NocwatchError: a worker cannot start; what it said stands in the log.
+            NocwatchError: a worker cannot start; what it said stands in the log. NotNowError: it could not in
+                ``STARTING_S_MAX``, because another relay holds its lane.
         """
         self._reloading = Reloading(reread, self.settings, self._journal)
         try:
@@ -113,13 +118,14 @@ class Parent:
                     for lane in self._lanes:
                         workers.start_soon(self._keep, lane)
                     await self._up.wait()
-                    _log.info(
-                        "relaying",
-                        listen=self.addresses,
-                        status=self.status_address,
-                        workers=len(self._lanes),
-                    )
-                    notify.ready(self.sentence())
+                    if not self.draining:  # nobody who was told of the end may hear of a beginning after it
+                        _log.info(
+                            "relaying",
+                            listen=self.addresses,
+                            status=self.status_address,
+                            workers=len(self._lanes),
+                        )
+                        notify.ready(self.sentence())
                     task_status.started(self)
                 self._errands.cancel_scope.cancel()
         finally:
@@ -185,6 +191,7 @@ class Parent:
 
     async def _keep(self, lane: Lane) -> None:
         pause_s = 0.0
+        first_s = trio.current_time()
         while not self.draining:
             since_s = trio.current_time()
             status = await self._run_worker(lane)
@@ -192,8 +199,8 @@ class Parent:
             if self._ending.is_set():
                 return
             asked = status == 0  # by SIGTERM to itself alone
-            if status == USAGE_ERROR and not lane.former:
-                raise NocwatchError(f"worker {lane.number} could not start; what it said stands above")
+            if not lane.former:
+                self._give_up(lane, status, trio.current_time() - first_s)
             if asked or ran_s > STEADY_AFTER_S:
                 pause_s = 0.0
             lane.restarts += not asked
@@ -206,7 +213,16 @@ class Parent:
             )
             with trio.move_on_after(wait_s):
                 await self._ending.wait()
-            pause_s = min(max(2 * pause_s, PAUSE_FIRST_S), PAUSE_MAX_S)
+            most_s = PAUSE_MAX_S if self._up.is_set() else PAUSE_STARTING_S_MAX
+            pause_s = min(max(2 * pause_s, PAUSE_FIRST_S), most_s)
+
+    @staticmethod
+    def _give_up(lane: Lane, status: int | None, tried_s: float) -> None:
+        """Ends the whole where a worker that never was up will not be."""
+        if status == USAGE_ERROR:
+            raise NocwatchError(f"worker {lane.number} could not start; what it said stands above")
+        if status == NOT_NOW and tried_s > STARTING_S_MAX:
+            raise NotNowError(f"worker {lane.number} could not start so far; what it said stands above")
 
     async def _run_worker(self, lane: Lane) -> int | None:
         """A worker from its start to its end; its exit status, None where none could be made."""

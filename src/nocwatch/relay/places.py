@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from nocwatch.proxy import listener as listening
 from nocwatch.proxy.settings import ListenerSettings
+from nocwatch.relay.binding import bind
 
 
 class Places:
@@ -25,7 +26,7 @@ class Places:
         """Takes the addresses.
 
         Raises:
-            NocwatchError: one is taken, or not ours.
+            NotNowError: one is taken, or not ours yet.
         """
         self._given = [*given, *[None] * (len(listen) - len(given))]
         self._of_lanes: dict[int, list[socket.socket]] = {}
@@ -33,7 +34,7 @@ class Places:
         for each, sock in zip(listen, self._given, strict=True):
             if sock is None:
                 # Alone first: two relays that both share an address would take each other's stations without a word.
-                with listening.bind(each.address, "relay.listen") as alone:
+                with bind(each.address, "relay.listen") as alone:
                     self.addresses.append(listening.bound_address(alone))
             else:
                 self.addresses.append(listening.bound_address(sock))
@@ -42,13 +43,13 @@ class Places:
         """That worker's, bound where they are not.
 
         Raises:
-            NocwatchError: another program has taken the address meanwhile.
+            NotNowError: another program has taken the address meanwhile.
         """
         if lane not in self._of_lanes:
             bound: list[socket.socket] = []
             try:
                 for address, sock in zip(self.addresses, self._given, strict=True):
-                    bound.append(sock.dup() if sock else listening.bind(address, "relay.listen", shared=True))
+                    bound.append(sock.dup() if sock else bind(address, "relay.listen", shared=True))
             except BaseException:
                 for each in bound:
                     each.close()

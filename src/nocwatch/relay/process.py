@@ -29,8 +29,9 @@ from nocwatch.proxy.numbers import connection_numbers
 from nocwatch.proxy.pairing import Pairing
 from nocwatch.proxy.pump import Pump
 from nocwatch.proxy.recorder import Guard, LinkInfo
-from nocwatch.proxy.settings import RelaySettings
+from nocwatch.proxy.settings import ListenerSettings, RelaySettings
 from nocwatch.proxy.status import Answers, serve_status
+from nocwatch.relay.binding import bind
 from nocwatch.relay.descriptors import links_possible
 from nocwatch.relay.recorder import JournalRecorder, WriterFactory
 from nocwatch.relay.reload import Reloading, Reread, carry_over, prepare
@@ -78,7 +79,7 @@ class Relay:
             former: last figures of the worker in whose place this one comes; they go on from there.
 
         Raises:
-            NocwatchError: an address is taken, a certificate or the journal's folder cannot be used.
+            NocwatchError: a certificate or the journal's folder cannot be used; NotNowError: an address is taken.
         """
         self.settings = settings
         self.draining = False
@@ -97,9 +98,9 @@ class Relay:
         given = [*sockets, *[None] * (len(settings.listen) - len(sockets))]
         try:
             for each, sock in zip(settings.listen, given, strict=True):
-                self._listeners.append(Listener(each, sock))
+                self._listeners.append(_listener(each, sock))
             if self._status is None and settings.status is not None:
-                self._status = listening.bind(settings.status, "relay.status")
+                self._status = bind(settings.status, "relay.status")
             upstreams = [
                 Upstream(each, settings.limits, self._upstream_changed) for each in settings.upstreams
             ]
@@ -327,3 +328,12 @@ class Relay:
         if self._status is not None:
             self._status.close()
         self._pump.close()
+
+
+def _listener(settings: ListenerSettings, given: socket.socket | None) -> Listener:
+    sock = given or bind(settings.address, "relay.listen")
+    try:
+        return Listener(settings, sock)
+    except BaseException:
+        sock.close()
+        raise

@@ -1,7 +1,8 @@
 """One worker of a relay that has several: a relay process whose parent says what it needs. Started by ``parent.py``.
 
 It takes no signals but SIGTERM: SIGINT of a terminal and SIGHUP are the parent's to hear. When the parent is gone, it
-ends as by SIGTERM, with the grace of its links. What always holds: it reports only while it carries bytes.
+ends at once, without the grace of its links: it would hold its lane for all of that time, and the relay that comes next
+could let nobody in. What always holds: it reports only while it carries bytes.
 """
 
 from __future__ import annotations
@@ -72,6 +73,7 @@ class Worker:
                     self._relay.hurry()
         _log.warning("the relay's parent is gone; ending")
         self._relay.stop()
+        self._relay.hurry()
 
     async def _report(self) -> None:
         while True:
@@ -111,6 +113,7 @@ def main() -> None:
         trio.run(work, sock)
     except* NocwatchError as group:
         problems: list[str] = []
+        status = 0
         leaves: list[BaseException] = [group]
         while leaves:
             error = leaves.pop()
@@ -118,8 +121,9 @@ def main() -> None:
                 leaves += error.exceptions
             else:
                 problems.append(str(error))
+                status = max(status, error.status if isinstance(error, NocwatchError) else 1)
         sys.stderr.write("".join(f"nocwatch: {each}\n" for each in problems))
-        sys.exit(2)
+        sys.exit(status)
 
 
 if __name__ == "__main__":
