@@ -25,6 +25,7 @@ from nocwatch.console.views import fleet, kpis, sessions, shapes
 from nocwatch.console.views.fleet import FleetFilter
 from nocwatch.frames import Direction
 from nocwatch.moments import rfc3339
+from nocwatch.money import estimated
 from nocwatch.network import ConnectorStatus
 from nocwatch.store.values import FrameFilter
 
@@ -54,6 +55,7 @@ class Api:
             ("/api/sessions", self.sessions, "GET"),
             ("/api/sessions/{id}", self.session, "GET"),
             ("/api/sessions/{id}/curve", self.curve, "GET"),
+            ("/api/sessions/{id}/estimate", self.estimate, "GET"),
             ("/api/flags", self.flags, "GET"),
             ("/api/flags/{id}", self.flag, "GET"),
             ("/api/flags/{id}/clear", acts.clear, "POST"),
@@ -164,6 +166,16 @@ class Api:
             return {"at_s": [], "series": [], "approximated": False}
         series = [{"name": name, "unit": unit, "values": values} for name, unit, values in drawn.series]
         return {"at_s": drawn.at_s, "series": series, "approximated": drawn.approximated}
+
+    async def estimate(self, request: Request, _address: Address) -> object:
+        """What it would cost and save; amounts are text, so that no client makes binary numbers of them."""
+        session_id, store = request.path_params["id"], self.console.archive.store
+        found, samples = await self.console.archive.read(
+            lambda: (store.session(session_id), store.samples(session_id))
+        )
+        if found is None:
+            raise NotFound(f"There is no session {session_id!r}.")
+        return estimated(found, samples, self.console.services.places)
 
     async def flags(self, _request: Request, address: Address) -> object:
         wanted, _ = wanted_flags(address, self.console.services.now_ns(), "all")

@@ -14,6 +14,7 @@ _TITLES = {
     "/api/sessions": "Sessions, the newest first",
     "/api/sessions/{id}": "One session with its steps",
     "/api/sessions/{id}/curve": "A session's charge curve, as columns",
+    "/api/sessions/{id}/estimate": "What a session would cost and save, estimated from the registry",
     "/api/flags": "Flags: raised first, then the worst",
     "/api/flags/{id}": "One flag",
     "/api/flags/{id}/clear": "Clear a flag with a reason",
@@ -117,7 +118,7 @@ def _content(at: str) -> Schema:
     if at == "/api/events":
         return {"text/event-stream": {"schema": {"type": "string"}}}
     thing = _THINGS.get(at.split("/")[2])
-    if thing is None or at.endswith("/curve"):
+    if thing is None or at.endswith(("/curve", "/estimate")):
         return _json({"type": "object"})
     schema: Schema = {"$ref": f"#/components/schemas/{thing}"}
     if at in _LISTS:

@@ -65,6 +65,7 @@ PARAMETERS: dict[str, dict[str, tuple[str, Schema]]] = {
     },
     "/api/sessions/{id}": {},
     "/api/sessions/{id}/curve": {},
+    "/api/sessions/{id}/estimate": {},
     "/api/flags": {
         "station": ("Station", TEXT),
         "session": ("Session id", TEXT),

@@ -1,11 +1,11 @@
 """What sessions cost and save, estimated from the operator's registry: price, tax, split, cost, margin, CO2, NOx, fuel.
 
-Pure and decimal: values in, values out. ``estimate(session, points, tariff=…, place=…, factors=…, vehicle=…)`` is all that others call;
-tariff, place and vehicle come from ``registry.places.Places``.
+Pure and decimal: values in, values out. ``estimated(session, points, places)`` is what others call; ``estimate`` where they know better
+which tariff, place, factors and vehicle hold.
 """
 
 from nocwatch.money.curve import CurvePoint, points_of_hours
-from nocwatch.money.estimate import Estimate, Split, estimate
+from nocwatch.money.estimate import Estimate, Split, estimate, estimated
 from nocwatch.money.impact import Impact
 from nocwatch.money.price import Line, Price
 
@@ -17,5 +17,6 @@ __all__ = [
     "Price",
     "Split",
     "estimate",
+    "estimated",
     "points_of_hours",
 ]

@@ -16,7 +16,7 @@ from nocwatch.money.curve import Basis, Curve, Point
 from nocwatch.money.impact import Impact, impact
 from nocwatch.money.price import Line, Price, free, price, rated
 from nocwatch.registry.model import Factors, Tariff, Vehicle
-from nocwatch.registry.places import Place
+from nocwatch.registry.places import Place, Places
 from nocwatch.sessions import Session
 
 _NO_FACTORS = Factors()
@@ -112,6 +112,18 @@ def estimate(
         impact=impact(curve.total, factors, vehicle, currency) if known else Impact(),
         rests_on=_rests_on(curve, tariff, place) if known else (),
         missing=_missing(session, tariff),
+    )
+
+
+def estimated(session: Session, points: Sequence[Point], places: Places) -> Estimate:
+    """The same, by all that the registry knows of the session."""
+    return estimate(
+        session,
+        points,
+        tariff=places.tariff(session),
+        place=places.place(session.station),
+        factors=places.house.factors,
+        vehicle=places.people.vehicle(session.token),
     )
 
 

@@ -10,8 +10,9 @@ from starlette.routing import Route
 
 from nocwatch.console.addresses import RANGES, Address
 from nocwatch.console.shell import Console
-from nocwatch.console.views import frames, sessions
+from nocwatch.console.views import frames, money, sessions
 from nocwatch.moments import SECOND_NS
+from nocwatch.money import estimated
 from nocwatch.sessions import Outcome, Reason, Session, StartSource
 from nocwatch.store.values import FlagFilter, FrameFilter, SessionFilter
 
@@ -102,10 +103,32 @@ class SessionPages:
         curve = sessions.curve(session, samples)
         rows = frames.rows(page.items)
         proofs = {ref for each in (*session.blame_evidence, *session.issues) for ref in each.frames}
+        places = console.services.places
+        bill = money.panel(estimated(session, samples, places))
         context = {
             "session": session,
             "banner": sessions.banner(session),
-            "cards": sessions.cards(session, console.services.now_ns(), doubt=sessions.doubtful(samples)),
+            "cards": sessions.cards(
+                session,
+                console.services.now_ns(),
+                bill.total if bill else "",
+                doubt=sessions.doubtful(samples),
+            ),
+            "bill": bill,
+            "imported": money.imported(places.imports.of_session(session)),
+            "access": places.access(session),
+            "driver": places.people.driver(session.token),
+            "vehicle": places.people.vehicle(session.token),
+            "links": [
+                (label, address)
+                for label, address in (
+                    ("Session in the CSMS", places.session_link(session)),
+                    ("Station in the CSMS", places.station_link(session.station)),
+                    ("Receipt", places.session_link(session, "receipt")),
+                    ("Refund", places.session_link(session, "refund")),
+                )
+                if address
+            ],
             "steps": sessions.steps(session),
             "curve": curve,
             "sketch": sessions.sketch(curve) if curve else "",
@@ -114,8 +137,8 @@ class SessionPages:
             "more_frames": page.next is not None,
             "proofs": proofs,
             "page_refs": {row.ref for row in rows},
-            "place": console.services.places.place(session.station),
-            "token": console.services.places.token(session.token),
+            "place": places.place(session.station),
+            "token": places.token(session.token),
             "reason": sessions.REASONS.get(session.reason) if session.reason else "",
             "source": sessions.SOURCES[session.start_source],
             "socket_words": sessions.socket(session),

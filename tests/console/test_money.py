@@ -1,0 +1,103 @@
+"""A session's page and the API say what it would cost, and that it is an estimate."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import httpx2
+from tests.support.console_data import Network
+
+from nocwatch.console.views.money import plain
+from nocwatch.registry.imported import Imported, Imports
+from nocwatch.registry.model import Factors, Links, Tariff
+from nocwatch.registry.places import House, Place, Places
+from nocwatch.sessions import Outcome, Session
+from nocwatch.store.values import SessionFilter
+
+TARIFF = Tariff.model_validate({
+    "id": "standard", "currency": "CHF", "vat_percent": 8.1, "connection_fee": 0.5, "per_kwh": 0.49, "price_cap": 1, "cost_per_kwh": 0.21,
+})  # fmt: skip
+
+
+def done(network: Network) -> Session:
+    return network.store.sessions(SessionFilter(outcomes=(Outcome.SUCCESS,))).items[0]
+
+
+def priced(network: Network, session: Session, *, imports: Imports | None = None) -> None:
+    network.places = Places(
+        {
+            session.station: Place(
+                station=session.station, known=True, tariff="standard", charge_point_id="47"
+            )
+        },
+        house=House(
+            tariffs={"standard": TARIFF},
+            factors=Factors.model_validate({"co2_grid_g_per_kwh": 380}),
+            links=Links.model_validate({"station": "https://csms.example/{charge_point_id}"}),
+        ),
+        imports=imports,
+    )
+
+
+async def test_a_session_with_a_tariff_shows_lines_shares_and_what_they_rest_on(
+    client: httpx2.AsyncClient, network: Network
+) -> None:
+    session = done(network)
+    priced(network, session)
+    page = (await client.get(f"/sessions/{session.id}")).text
+    for word in (
+        "Start fee",
+        "Team share",
+        "at most 1",
+        "Driver share",
+        "Margin",
+        "CO₂ emitted",
+        "estimate",
+        "tariff standard",
+    ):
+        assert word in page
+    assert 'href="https://csms.example/47"' in page
+
+
+async def test_the_api_has_the_same_amounts_as_text_and_they_add_up(
+    client: httpx2.AsyncClient, network: Network
+) -> None:
+    session = done(network)
+    priced(network, session)
+    found = (await client.get(f"/api/sessions/{session.id}/estimate")).json()
+    assert found["estimate"] is True
+    price = found["price"]
+    assert sum(Decimal(line["amount"]) for line in price["lines"]) == Decimal(price["net"])
+    assert Decimal(price["net"]) + Decimal(price["vat"]) == Decimal(price["total"])
+    assert plain(Decimal(price["total"])) in (await client.get(f"/sessions/{session.id}")).text
+    assert (await client.get("/api/sessions/none/estimate")).status_code == 404
+
+
+async def test_an_unknown_station_has_no_price_and_the_api_says_why(
+    client: httpx2.AsyncClient, network: Network
+) -> None:
+    network.places = Places()
+    session = done(network)
+    found = (await client.get(f"/api/sessions/{session.id}/estimate")).json()
+    assert found["price"] is None
+    assert "no tariff" in found["missing"][0]
+    assert "Price" not in (await client.get(f"/sessions/{session.id}")).text
+
+
+async def test_what_other_systems_say_of_a_session_is_text_and_says_where_it_came_from(
+    client: httpx2.AsyncClient, network: Network
+) -> None:
+    session = done(network)
+    rating = Imported(
+        kind="ratings",
+        session=session.id,
+        source="app export",
+        file="r.csv",
+        line=2,
+        facts={"comment": "<b>slow</b>"},
+    )
+    priced(network, session, imports=Imports([rating]))
+    page = (await client.get(f"/sessions/{session.id}")).text
+    assert "from app export" in page
+    assert "&lt;b&gt;slow" in page
+    assert "<b>slow" not in page
