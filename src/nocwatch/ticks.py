@@ -13,6 +13,7 @@ GAUGES = frozenset(
         "draining",
         "handshakes_open",
         "handshakes_waiting",
+        "held_bytes",
         "journal_buffered_bytes",
         "journal_dropped_timestamp_seconds",
         "links_open",

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+import socket
 import struct
 
 import pytest
@@ -26,6 +27,8 @@ from tests.support.relaying import (
     send_reset,
     settings_for,
 )
+
+from nocwatch.proxy.pump import SIZE_MIN
 
 
 def random_frame(chance: random.Random) -> bytes:
@@ -201,18 +204,73 @@ async def test_a_slow_reader_holds_its_sender_back_and_loses_nothing(slow: str) 
         assert relay.counters.stalls >= 1
         held = sum(len(end.out or b"") for end in relay._pump.links.ends.values())
         assert 0 < held <= relay.settings.limits.chunk_size
+        assert relay.counters.held_bytes == held
         assert journal.chunk_longest <= relay.settings.limits.chunk_size
         # The other direction is not held up meanwhile.
         await reader.send_all(b"still here")
         assert await read_exactly(sender, 10) == b"still here"
         await sender.send_eof()
         received = await read_all(reader)
+        assert relay.counters.held_bytes == 0
     assert len(received) == sent
     chance = random.Random(1)
     expected = b"".join(chance.randbytes(1 << 16) for _ in range(sent // (1 << 16) + 1))[:sent]
     assert hashlib.sha256(received).digest() == hashlib.sha256(expected).digest()
     direction = 1 if slow == "station" else 0
     assert journal.data[journal.links[0][0], direction] == expected
+
+
+async def test_when_all_links_together_hold_too_much_one_more_holds_a_kibibyte_and_goes_on() -> None:
+    full = {"held_max": "0KiB"}
+    async with listening_csms() as csms, running(settings_for(csms.port, limits=full)) as (relay, _):
+        station, far = await paired(relay, csms, receive_buffer=8192)
+        sent = await fill(station, relay)
+        assert 0 < relay.counters.held_bytes <= SIZE_MIN
+        await station.send_eof()
+        assert len(await read_all(far)) == sent
+        assert relay.counters.held_bytes == 0
+
+
+async def test_what_a_broken_link_held_is_held_no_longer() -> None:
+    async with listening_csms() as csms, running(settings_for(csms.port)) as (relay, journal):
+        station, far = await paired(relay, csms, receive_buffer=8192)
+        await fill(station, relay)
+        assert relay.counters.held_bytes > 0
+        send_reset(far)
+        await journal.event("closed")
+        assert relay.counters.held_bytes == 0
+
+
+async def test_a_csms_that_takes_nothing_for_too_long_is_dead_and_the_station_hears_of_it() -> None:
+    impatient = {"user_timeout": "1s"}
+    async with (
+        listening_csms() as csms,
+        running(settings_for(csms.port, limits=impatient)) as (relay, journal),
+    ):
+        station, _ = await paired(relay, csms, receive_buffer=8192)
+        await fill(station, relay)
+        with trio.fail_after(PATIENCE_S):
+            closed = await journal.event("closed")
+        assert (closed["by"], closed["reason"]) == ("csms", "timeout")
+        with pytest.raises(trio.BrokenResourceError):
+            await read_all(station)
+
+
+async def test_both_legs_are_probed_by_tcp_when_they_are_silent() -> None:
+    limits = {"keepalive": "40s", "user_timeout": "90s"}
+    async with listening_csms() as csms, running(settings_for(csms.port, limits=limits)) as (relay, _):
+        await paired(relay, csms)
+        legs = [end.sock for end in relay._pump.links.ends.values()]
+        assert len(legs) == 2
+        for leg in legs:
+            assert leg.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+            assert leg.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            seconds = [
+                leg.getsockopt(socket.IPPROTO_TCP, each)
+                for each in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL)
+            ]
+            assert seconds == [40, 10]
+            assert leg.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 90_000
 
 
 async def test_a_flood_on_one_link_leaves_another_its_turn() -> None:

@@ -17,6 +17,7 @@ MEANINGS: dict[str, str] = {
     "bytes_from_csms": "Bytes carried from the CSMS, after the heads.",
     "chunks_from_station": "Reads that carried them.",
     "chunks_from_csms": "Reads that carried them.",
+    "held_bytes": "Bytes that were read and that their receivers have no room for, now.",
     "stalls": "How often a receiver was full and its sender was no longer read.",
     "recorder_errors": "Chunks that the recorder threw out: seen by nobody, carried all the same.",
     "pump_errors": "Links that ended by a mistake of the relay's own.",
@@ -66,6 +67,7 @@ class Counters:
         closed: how many links ended, by ``<by>_<reason>``.
         bytes_from_station, bytes_from_csms: carried after the heads.
         chunks_from_station, chunks_from_csms: reads that carried them.
+        held_bytes: read, and not yet sent because the receiver is full, now.
         stalls: how often a receiver was full and its sender was no longer read.
         recorder_errors: calls that the recorder threw out.
         pump_errors: links that ended by an error of the relay's own.
@@ -82,6 +84,7 @@ class Counters:
         "closed",
         "handshakes_open",
         "handshakes_waiting",
+        "held_bytes",
         "links",
         "links_open",
         "pump_errors",
@@ -94,7 +97,7 @@ class Counters:
     def __init__(self) -> None:
         self.accepted = self.accept_errors = self.handshakes_open = self.links_open = self.links = 0
         self.bytes_from_station = self.bytes_from_csms = self.chunks_from_station = self.chunks_from_csms = 0
-        self.handshakes_waiting = 0
+        self.handshakes_waiting = self.held_bytes = 0
         self.stalls = self.recorder_errors = self.pump_errors = 0
         self.refusals_untold = self.addresses_forgotten = 0
         self.refused: dict[str, int] = {}

@@ -14,6 +14,7 @@ import structlog
 import trio
 
 from nocwatch.proxy import sockets
+from nocwatch.proxy.counters import Counters
 from nocwatch.proxy.ends import SIDES, End, Link, reason_of
 from nocwatch.proxy.notes import Notes
 
@@ -30,10 +31,13 @@ class Links:
         ends: by descriptor.
     """
 
-    def __init__(self, epoll: select.epoll, notes: Notes, half_closed_max_s: float) -> None:
+    def __init__(
+        self, epoll: select.epoll, notes: Notes, counters: Counters, half_closed_max_s: float
+    ) -> None:
         self.ends: dict[int, End] = {}
         self._epoll = epoll
         self._notes = notes
+        self._counters = counters
         self._half_closed: dict[Link, End] = {}
         self._half_closed_max_s = half_closed_max_s
 
@@ -106,6 +110,7 @@ class Links:
             return
         for each in (end, peer):
             del self.ends[each.fd]
+            self._counters.held_bytes -= len(each.out or b"")
             each.peer = each.out = None
             each.eof, each.calm = True, False
             # Bound methods of the socket: without them it goes at once, not with the next garbage collection.

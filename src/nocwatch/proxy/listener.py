@@ -11,7 +11,7 @@ import structlog
 import trio
 
 from nocwatch.errors import NocwatchError
-from nocwatch.proxy import sockets, tls
+from nocwatch.proxy import tls
 from nocwatch.proxy.counters import Counters
 from nocwatch.proxy.settings import Limits, ListenerSettings, split_address
 from nocwatch.proxy.trust import Trust
@@ -89,7 +89,6 @@ class Listener:
         for until they ask again, a second later; and handed on at a pace that leaves the links their share. Never more than
         there is room for: those who wait must not use up the descriptors of those who are served.
         """
-        sockets.tune(self._sock, limits)  # what is accepted has the options of the socket that listens
         try:
             while True:
                 if not self._waiting:

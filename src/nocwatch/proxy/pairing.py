@@ -143,7 +143,7 @@ class Pairing:
     async def _meet(self, arrival: Arrival, sock: socket.socket) -> None:
         outcome: tuple[RequestHead, bytes] | Failure
         try:
-            sock.setblocking(False)  # all else it has from the listening socket
+            sockets.tune(sock, self._limits)  # the listening socket's options would miss whoever came before it had them
             if self._counters.handshakes_open + self._counters.links_open > self._links_max:
                 self._refusing.turn_away(arrival, _FULL)
                 return

@@ -38,6 +38,10 @@ EVENTS_MAX = 256
 """Events taken from epoll before trio's other tasks have theirs, in one turn or in several short ones: a poll costs a twentieth of
 the way round trio's loop. More would keep accepts and handshakes waiting for longer than a few ms."""
 
+SIZE_MIN = 1024
+"""Bytes read at once while all links together hold as much as they may: nobody is cut off for what others do, but whoever
+stalls now can add no more than this."""
+
 _IN, _OUT, _ERR = select.EPOLLIN, select.EPOLLOUT, select.EPOLLERR
 _CALM = _IN | _OUT
 
@@ -54,11 +58,12 @@ class Pump:
         self._counters = counters
         self._stopwatch = Stopwatch()
         self._size = limits.chunk_size
+        self._held_max = limits.held_max
         self._quota = limits.chunks_per_turn
         self._epoll = select.epoll()
         self._again: list[End] = []
         self._notes = Notes(guard, counters, self._stopwatch)
-        self.links = Links(self._epoll, self._notes, limits.half_closed_max)
+        self.links = Links(self._epoll, self._notes, counters, limits.half_closed_max)
         self.turns = 0
 
     def fileno(self) -> int:
@@ -150,7 +155,7 @@ class Pump:
         if self._again:
             self._take_turns()
         get = self.links.ends.get
-        size = self._size
+        size = self._size if self._counters.held_bytes < self._held_max else SIZE_MIN
         notes = self._notes
         moved, reads = notes.moved, notes.reads
         add_key, add_chunk = notes.keys.append, notes.chunks.append
@@ -227,12 +232,13 @@ class Pump:
 
         ``ends``: the peer may have ended its sending, which only another read tells.
         """
+        size = self._size if self._counters.held_bytes < self._held_max else SIZE_MIN
         for _ in range(self._quota):
             peer = end.peer
             if peer is None or end.eof or end.stopped or end.queued:
                 return
             try:
-                data = end.recv(self._size)
+                data = end.recv(size)
             except BlockingIOError:
                 return
             except OSError as error:
@@ -270,6 +276,7 @@ class Pump:
         end.stopped = True
         end.calm = peer.calm = False
         self._counters.stalls += 1
+        self._counters.held_bytes += len(rest)
 
     def _flush(self, end: End) -> None:
         """Sends on what waited for this end; when all is out, its peer is read again."""
@@ -282,6 +289,7 @@ class Pump:
             self._last_words(end)
             self.links.broke(end, error)
             return
+        self._counters.held_bytes -= sent
         if sent != len(waiting):
             end.out = waiting[sent:]
             return

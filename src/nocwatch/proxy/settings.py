@@ -204,6 +204,8 @@ class Limits(_Model):
             file descriptors allow (two each). Beyond: 503.
         chunk_size: bytes read at once. It is also what a direction may hold unsent (one chunk); then the relay stops
             reading from that side, and the peer feels it as TCP's own back-pressure.
+        held_max: bytes that all links together hold unsent because their receivers are full; a quarter of a small machine's
+            memory. Beyond, a link that stalls holds 1 KiB and no whole chunk; none is cut off.
         chunks_per_turn: what one direction may move before all others had their turn: fairness.
         keepalive: a silent peer is probed by TCP after this time. Nothing is ever sent on the WebSocket for it.
         user_timeout: a peer that acknowledges nothing, or takes nothing, for so long is dead (TCP_USER_TIMEOUT).
@@ -218,6 +220,7 @@ class Limits(_Model):
     answer_body_max: Annotated[Size, Field(ge=0)] = 1 << 20
     links_max: int = Field(default=50_000, ge=1)
     chunk_size: Annotated[Size, Field(ge=1024, le=1 << 20)] = 16 << 10
+    held_max: Annotated[Size, Field(ge=0)] = 256 << 20
     chunks_per_turn: int = Field(default=4, ge=1, le=1024)
     keepalive: Annotated[Duration, Field(ge=1)] = 60.0
     user_timeout: Annotated[Duration, Field(ge=1)] = 180.0
