@@ -111,13 +111,18 @@ def _visit(
         try:
             visit = Visit(running, generator, backend, stations, options)
             figures: dict[str, float] = {}
+            asked = False
             for scenario in scenarios.ALL:
                 if candidate.tls and scenario.plain_only:
                     continue
+                if scenario.may_shed:
+                    asked = True
+                    visit.faults += candidate.complaints()
                 figures |= scenario.run(visit)
                 if visit.faults:  # what it lost makes it quick: no more figures of this visit
                     break
-            visit.faults += candidate.complaints()
+            if not asked:
+                visit.faults += candidate.complaints()
             generator.closeall()
         finally:
             generator.close()

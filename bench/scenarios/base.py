@@ -81,6 +81,8 @@ class Scenario:
     run: Callable[[Visit], dict[str, float]]
     plain_only: bool = False
     """TLS changes nothing of what it is about."""
+    may_shed: bool = False
+    """A candidate may drop observations in it, and is asked for complaints before: it has no figure of speed."""
 
 
 class CpuRate:

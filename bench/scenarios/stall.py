@@ -29,4 +29,6 @@ def run(visit: Visit) -> dict[str, float]:
     return figures
 
 
-STALL = Scenario("stall", (Figure("stalled_kib", "KiB while the CSMS does not read"),), run, plain_only=True)
+STALL = Scenario(
+    "stall", (Figure("stalled_kib", "KiB while the CSMS does not read"),), run, plain_only=True, may_shed=True
+)
