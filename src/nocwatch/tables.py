@@ -15,7 +15,7 @@ from decimal import Decimal
 
 Cell = str | int | float | Decimal | bool | None
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20", "|", "%")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """What spreadsheets take for the beginning of a formula or of a command to another program; the wide forms are read alike."""
 _NUMBER = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 

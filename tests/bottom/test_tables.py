@@ -24,7 +24,6 @@ from nocwatch.tables import FORMULA_STARTS, csv_lines, defused, text_lines
         "\r=1",
         " =1",
         "\uff0d1+1",
-        "|calc",
         "--1",
         "-1e5",
     ],
@@ -33,7 +32,7 @@ def test_a_token_that_is_a_formula_is_shown_and_not_run(text: str) -> None:
     assert defused(text) == "'" + text
 
 
-@pytest.mark.parametrize("text", ["-3.5", "-12", "0", "CP-1", "a=b", "", "2026-05-01T00:00:00Z"])
+@pytest.mark.parametrize("text", ["%", "-3.5", "-12", "0", "CP-1", "a=b", "", "2026-05-01T00:00:00Z"])
 def test_what_is_no_formula_stays_as_it_is(text: str) -> None:
     assert defused(text) == text
 

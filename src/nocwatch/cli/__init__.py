@@ -11,7 +11,18 @@ from typing import Annotated
 import typer
 
 from nocwatch import __version__
-from nocwatch.cli import checking, journal, processes, replaying, report, rules, simulating, tracing, unread
+from nocwatch.cli import (
+    checking,
+    journal,
+    processes,
+    replaying,
+    report,
+    report_kpis,
+    rules,
+    simulating,
+    tracing,
+    unread,
+)
 from nocwatch.errors import NocwatchError
 
 app = typer.Typer(
@@ -49,6 +60,7 @@ replaying.add(app)
 app.add_typer(rules.app, name="rules")
 app.add_typer(tracing.app, name="trace")
 app.add_typer(journal.app, name="journal")
+report_kpis.add(report.app)
 app.add_typer(report.app, name="report")
 
 

@@ -17,7 +17,8 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
     """One figure of one group.
 
     Attributes:
-        value: None where there is nothing to divide by: never 0 for unknown.
+        value: None where there is nothing to divide by: never 0 for unknown. Shares are from 0 to 1.
+        numerator, denominator: tries, hours or kilowatt-hours.
         number: sample size: tries, or durations; None where the figure is one of time.
         low, high: Wilson interval at 95 %, of shares of tries.
         detail: which of several: the action and upstream of an answer time.
@@ -52,8 +53,8 @@ def _ratio(kpi: Kpi, sums: Mapping[str, int]) -> Figure:
         title=kpi.title,
         unit=kpi.unit,
         value=value,
-        numerator=above,
-        denominator=below,
+        numerator=_counted(above, kpi.numerator),
+        denominator=_counted(below, kpi.denominator),
         number=below if kpi.tries else None,
         low=low,
         high=high,
@@ -61,6 +62,12 @@ def _ratio(kpi: Kpi, sums: Mapping[str, int]) -> Figure:
         benchmark=benchmark(kpi.name, value),
         source=kpi.source,
     )
+
+
+def _counted(amount: int, names: Iterable[str]) -> float:
+    """As people count it: times in hours, energy in kilowatt-hours, all else as it is."""
+    name = next(iter(names))
+    return amount / 3600e9 if name.endswith("_ns") else amount / 3.6e6 if name.endswith("_j") else amount
 
 
 def total(sums: Mapping[str, int], names: Iterable[str]) -> int:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Literal, NamedTuple, TypeVar, get_args
+from enum import StrEnum
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -14,21 +15,24 @@ from nocwatch.registry.places import Place, Scope
 
 KeyT = TypeVar("KeyT")
 
-By = Literal[
-    "fleet",
-    "station",
-    "connector",
-    "site",
-    "team",
-    "operator",
-    "vendor",
-    "model",
-    "firmware",
-    "current",
-    "access",
-    "upstream",
-]
-BYS: tuple[str, ...] = get_args(By)
+
+class By(StrEnum):
+    """What figures can be told apart by."""
+
+    FLEET = "fleet"
+    STATION = "station"
+    CONNECTOR = "connector"
+    SITE = "site"
+    TEAM = "team"
+    OPERATOR = "operator"
+    VENDOR = "vendor"
+    MODEL = "model"
+    FIRMWARE = "firmware"
+    CURRENT = "current"
+    ACCESS = "access"
+    UPSTREAM = "upstream"
+
+
 ERAS = ("firmware", "upstream")
 """What a station does not keep for ever: its hours are told apart by what held when each began."""
 UNKNOWN = "(unknown)"
@@ -44,7 +48,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
 
     from_ns: int
     until_ns: int
-    by: By = "fleet"
+    by: By = By.FLEET
     scope: Scope = Scope()
     upstream: str | None = None
 

@@ -6,11 +6,22 @@ United Kingdom, where on the other hand nothing but closed hours is taken off.
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 import msgspec
 
 from nocwatch.kpis.ports import DOWN, FAULTS
 from nocwatch.moments import DAY_NS, HOUR_NS
 from nocwatch.network import ConnectorStatus
+
+
+class Text(StrEnum):
+    """The texts by name."""
+
+    NEVI = "nevi"
+    UK = "uk"
+    CALIFORNIA = "california"
+
 
 UTILITY, VEHICLE, WORK, VANDALISM, DISASTER = (
     "utility_outage",

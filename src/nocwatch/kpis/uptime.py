@@ -71,6 +71,38 @@ class Uptime(msgspec.Struct, frozen=True, kw_only=True):
         return _share(self.total_ns, self.service_outage_ns, self.service_excluded_ns)
 
 
+class PortMonth(msgspec.Struct, frozen=True, kw_only=True):
+    """One row: a port, or the network of a regulation that asks for its mean, in one month.
+
+    Attributes:
+        month: ``2026-10``, by the report's time zone.
+        fault_free, by_service: of the month. ``year_fault_free``, ``year_by_service``: of the 365 days to the month's end, or,
+            of the United Kingdom, of the calendar year so far.
+        holds: whether the year's fault-free figure is what the text asks for.
+    """
+
+    regulation: str
+    month: str
+    station: str
+    evse: int | None
+    connector: int | None
+    evse_id: str
+    site: str
+    total_ns: int
+    outage_ns: int
+    excluded_ns: int
+    fault_free: float | None
+    service_outage_ns: int
+    service_excluded_ns: int
+    by_service: float | None
+    unknown_ns: int
+    year_fault_free: float | None
+    year_by_service: float | None
+    required: float
+    holds: bool | None
+    outages: tuple[OutageLine, ...] = ()
+
+
 def pooled(parts: Iterable[Uptime]) -> tuple[float | None, float | None]:
     """Fault-free and by evidence, of several ports or months together: sums, not a mean of percentages."""
     every = list(parts)

@@ -15,7 +15,7 @@ import msgspec
 from nocwatch.kpis.opening import closed
 from nocwatch.kpis.ports import Port, PortFacts
 from nocwatch.kpis.regulations import CLOSED, NEVI, REGULATIONS, WORK, Regulation
-from nocwatch.kpis.uptime import Exclusion, OutageLine, Uptime, pooled, uptime
+from nocwatch.kpis.uptime import Exclusion, PortMonth, Uptime, pooled, uptime
 from nocwatch.moments import DAY_NS, SECOND_NS
 from nocwatch.registry.places import Place, Places, Scope
 from nocwatch.store.key_figures import place_of, stations_of
@@ -24,38 +24,6 @@ from nocwatch.store.reads import service
 YEAR_NS = 365 * DAY_NS
 """525 600 minutes, the year of 23 CFR 680.116(b)(3)."""
 NETWORK = "(network)"
-
-
-class PortMonth(msgspec.Struct, frozen=True, kw_only=True):
-    """One row: a port, or the network of a regulation that asks for its mean, in one month.
-
-    Attributes:
-        month: ``2026-10``, by the report's time zone.
-        fault_free, by_service: of the month. ``year_fault_free``, ``year_by_service``: of the 365 days to the month's end, or,
-            of the United Kingdom, of the calendar year so far.
-        holds: whether the year's fault-free figure is what the text asks for.
-    """
-
-    regulation: str
-    month: str
-    station: str
-    evse: int | None
-    connector: int | None
-    evse_id: str
-    site: str
-    total_ns: int
-    outage_ns: int
-    excluded_ns: int
-    fault_free: float | None
-    service_outage_ns: int
-    service_excluded_ns: int
-    by_service: float | None
-    unknown_ns: int
-    year_fault_free: float | None
-    year_by_service: float | None
-    required: float
-    holds: bool | None
-    outages: tuple[OutageLine, ...] = ()
 
 
 def months(from_ns: int, until_ns: int, timezone: str) -> list[tuple[str, int, int]]:
