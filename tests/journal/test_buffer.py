@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from nocwatch.journal.buffer import BATCH_BYTES, RECORD_COST, Batch, Buffer
-from nocwatch.journal.writer import COUNTERS
+from nocwatch.journal.counters import COUNTERS
 from nocwatch.moments import SECOND_NS
 from nocwatch.records import Gap, RecordKind
 

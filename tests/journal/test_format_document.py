@@ -11,7 +11,7 @@ from tests.support.certificates import Authority
 from tests.support.relaying import running, settings_for
 
 import nocwatch.journal
-from nocwatch.journal import blocks, lane, reader, writer
+from nocwatch.journal import blocks, counters, lane, reader
 from nocwatch.proxy.x509 import first_of_pem
 from nocwatch.records import RecordKind
 
@@ -19,13 +19,13 @@ TEXT = Path(nocwatch.journal.__file__).with_name("FORMAT.md").read_text(encoding
 FOLLOW = Path(nocwatch.journal.__file__).with_name("follow.py").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", [*writer.COUNTERS, *reader.COUNTERS])
+@pytest.mark.parametrize("name", [*counters.COUNTERS, *reader.COUNTERS])
 def test_each_counter_has_its_line(name: str) -> None:
     assert f"\n| {name} |" in TEXT
 
 
 def test_no_counter_is_documented_that_is_not_there() -> None:
-    assert set(re.findall(r"\n\| (journal_\w+) \|", TEXT)) == {*writer.COUNTERS, *reader.COUNTERS}
+    assert set(re.findall(r"\n\| (journal_\w+) \|", TEXT)) == {*counters.COUNTERS, *reader.COUNTERS}
 
 
 async def test_the_relays_counters_are_those_that_a_tick_holds(tmp_path: Path) -> None:

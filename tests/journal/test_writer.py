@@ -417,6 +417,49 @@ async def test_the_task_lives_through_a_full_disk(tmp_path: Path) -> None:
             nursery.cancel_scope.cancel()
 
 
+@pytest.mark.parametrize("passes", [True, False])
+def test_a_system_that_gives_no_thread_for_a_while_is_a_disk_that_does_not_answer(
+    tmp_path: Path, *, passes: bool
+) -> None:
+    # In a process of its own, since threads that were begun before are kept for a while and would be used again.
+    program = textwrap.dedent(
+        """
+        import sys, threading
+        from pathlib import Path
+        import trio
+        from nocwatch.journal.settings import JournalSettings
+        from nocwatch.journal.writer import Writer
+
+        async def main():
+            writer = Writer(Path(sys.argv[1]), 0, JournalSettings())
+            threading.stack_size(1 << 47)  # more than there are addresses: no thread can be begun
+            async with trio.open_nursery() as nursery:
+                await nursery.start(writer.run)
+                writer.add_chunks(1, [2], [b"seen in a bad hour"])
+                with trio.fail_after(20):
+                    while writer.counters["journal_write_errors"] < 3:
+                        await trio.sleep(0.005)
+                    assert writer.counters["journal_records"] == 0
+                    if sys.argv[2] == "True":
+                        threading.stack_size(0)
+                    while sys.argv[2] == "True" and writer.counters["journal_syncs"] == 0:
+                        await trio.sleep(0.005)
+                writer.add_chunks(2, [2], [b"seen at the end"])
+                nursery.cancel_scope.cancel()
+
+        trio.run(main)
+        """
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, tmp_path, str(passes)],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert chunks(journal_of(tmp_path)) == [b"seen in a bad hour", b"seen at the end"]
+    assert (done.stdout + done.stderr).count("can't start new thread") == 1
+    assert ("journal_disk_works_again" in done.stdout + done.stderr) == passes
+
+
 def test_kill_9_loses_nothing_that_was_added_a_second_before(tmp_path: Path) -> None:
     program = textwrap.dedent(
         """

@@ -15,7 +15,7 @@ from tests.conftest import program
 from tests.support.history import a_session
 
 from nocwatch import delays
-from nocwatch.journal.writer import COUNTERS as JOURNAL_COUNTERS
+from nocwatch.journal.counters import COUNTERS as JOURNAL_COUNTERS
 from nocwatch.network import Connector, ConnectorStatus, Station
 from nocwatch.proxy.counters import MEANINGS, Counters
 from nocwatch.proxy.status import metrics_text

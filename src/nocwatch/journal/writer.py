@@ -25,11 +25,13 @@ from nocwatch import clock, moments
 from nocwatch.journal.appender import SegmentAppender
 from nocwatch.journal.blocks import BlockFlag, encode_block
 from nocwatch.journal.buffer import Batch, Buffer, slices
+from nocwatch.journal.counters import COUNTERS
 from nocwatch.journal.errors import JournalError
 from nocwatch.journal.lane import LaneLock, recover
 from nocwatch.journal.retention import expire
 from nocwatch.journal.segments import lane_folder
 from nocwatch.journal.settings import JournalSettings
+from nocwatch.journal.threads import NoThreadError, in_thread
 from nocwatch.records import RecordKind
 
 FLUSH_INTERVAL_S = 0.02
@@ -151,10 +153,11 @@ class Writer:
     # What brings it to the disk.
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Writes until cancelled, then writes what is left, closes the lane and lets go of it. Never raises for the disk."""
-        limiter = trio.CapacityLimiter(
-            3
-        )  # its own, so that threads of others cannot keep the journal waiting
+        """Writes until cancelled, then writes what is left, closes the lane and lets go of it.
+
+        Never raises for the disk, nor for a thread that the system does not give: that is a disk that does not answer.
+        """
+        limiter = trio.CapacityLimiter(3)  # its own: threads of others cannot keep the journal waiting
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._repeat, self.sync, SYNC_INTERVAL_S, limiter)
@@ -164,21 +167,32 @@ class Writer:
                 while True:
                     await trio.sleep(pause_s)
                     self._begin_segment_if_due()
-                    flushed = await trio.to_thread.run_sync(
-                        self._flush, abandon_on_cancel=True, limiter=limiter
-                    )
+                    flushed = await self._try(self._flush, limiter)
                     pause_s = FLUSH_INTERVAL_S if flushed else min(2 * pause_s, RETRY_INTERVAL_S_MAX)
         finally:
             with trio.move_on_after(CLOSE_TIMEOUT_S, shield=True) as scope:
-                await trio.to_thread.run_sync(self.close, abandon_on_cancel=True, limiter=limiter)
+                try:
+                    await in_thread(self.close, limiter)
+                except NoThreadError:
+                    self.close()  # nobody waits for this thread's next turn any more
             if scope.cancelled_caught:
                 _log.error("journal_not_closed", lane=self.lane, reason="the disk does not answer")
 
-    @staticmethod
-    async def _repeat(work: Callable[[], object], interval_s: float, limiter: trio.CapacityLimiter) -> None:
+    async def _repeat(
+        self, work: Callable[[], object], interval_s: float, limiter: trio.CapacityLimiter
+    ) -> None:
         while True:
             await trio.sleep(interval_s)
-            await trio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=limiter)
+            await self._try(work, limiter)
+
+    async def _try(self, work: Callable[[], object], limiter: trio.CapacityLimiter) -> bool:
+        try:
+            done = await in_thread(work, limiter)
+        except NoThreadError as error:
+            self._count_error("thread", error)
+            return False
+        self._works_again("thread")
+        return bool(done)
 
     def flush_sync(self, *, durable: bool = False) -> bool:
         """Writes all that was added before; ``durable`` waits for the disk too. False where the disk refused.
@@ -297,16 +311,19 @@ class Writer:
             return False
         finally:
             self.counters["journal_segments"] += self._file.begun - begun
-        if self._failing == "write":
-            self._failing = ""
-            with suppress(OSError):
-                _log.info("journal_disk_works_again", lane=self.lane)
+        self._works_again("write")
         self.counters["journal_records"] += block.records
         self.counters["journal_bytes"] += block.data_size
         self.counters["journal_written_bytes"] += len(block.data)
         self.counters["journal_blocks"] += 1
         self._buffer.done(block.cost)
         return True
+
+    def _works_again(self, what: str) -> None:
+        if self._failing == what:
+            self._failing = ""
+            with suppress(OSError):
+                _log.info("journal_disk_works_again", lane=self.lane)
 
     def _count_error(self, what: str, error: BaseException) -> None:
         """Counts each, logs the first of a row: a disk that stays full is one line, not one each second."""
@@ -317,24 +334,6 @@ class Writer:
             reason = getattr(error, "strerror", None) or str(error)
             with suppress(
                 OSError
-            ):  # the log may go to the same disk, unguarded where logs.py did not set it up
+            ):  # the log may be on the same disk, unguarded where logs.py did not set it up
                 _log.error("journal_disk_error", lane=self.lane, during=what, error=reason)
         self.counters["journal_write_errors"] += 1
-
-
-COUNTERS = (
-    "journal_records",
-    "journal_bytes",
-    "journal_blocks",
-    "journal_written_bytes",
-    "journal_segments",
-    "journal_syncs",
-    "journal_buffered_bytes",
-    "journal_dropped_records",
-    "journal_dropped_bytes",
-    "journal_dropped_timestamp_seconds",
-    "journal_write_errors",
-    "journal_torn_bytes",
-    "journal_expired_segments",
-    "journal_expired_bytes",
-)
