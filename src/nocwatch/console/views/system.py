@@ -19,7 +19,7 @@ def delays(relay: Mapping[str, Any]) -> list[str]:
     for direction, delay in histograms.read(ticks).items():
         bound_us = delay.below_us(_SHARE)
         within = (
-            f"within {words.number(bound_us / 1000, 2 if bound_us < 1000 else 0)} ms"
+            f"within {bound_us / 1000:g} ms"
             if bound_us
             else "longer than a second for some"
         )
