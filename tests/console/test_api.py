@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 
 import httpx2
 import pytest
@@ -129,6 +130,33 @@ async def test_kpis_pool_their_sums(client: httpx2.AsyncClient) -> None:
     assert total["success_rate"] == pytest.approx(total["success"] / (total["success"] + total["failed"]))
 
 
+async def test_key_figures_by_station_add_up_to_the_fleet(client: httpx2.AsyncClient) -> None:
+    whole = (await client.get("/api/kpis/figures")).json()
+    parts = (await client.get("/api/kpis/figures?by=station")).json()
+    named = {figure["figure"]: figure for figure in whole["items"][0]["figures"]}
+    for name in ("charge_start_success", "success_rate"):
+        shares = [
+            figure for group in parts["items"] for figure in group["figures"] if figure["figure"] == name
+        ]
+        assert sum(each["numerator"] for each in shares) == named[name]["numerator"]
+        assert sum(each["number"] for each in shares) == named[name]["number"] > 0
+        assert named[name]["low"] <= named[name]["value"] <= named[name]["high"]
+    station = parts["items"][0]["group"]
+    one = (await client.get(f"/api/kpis/figures?station={station}")).json()
+    # Visits are not compared: one may lead over several stations of a site.
+    alone, among = ({each["figure"]: each for each in found["items"][0]["figures"]} for found in (one, parts))
+    assert all(alone[name] == among[name] for name in among if "visit" not in name and "attempt" not in name)
+
+
+async def test_uptime_of_a_month_has_its_outages(client: httpx2.AsyncClient, network: Network) -> None:
+    month = datetime.fromtimestamp(network.now_ns() / 1e9, UTC).strftime("%Y-%m")
+    rows = (await client.get(f"/api/kpis/uptime?month={month}&regulation=nevi")).json()["items"]
+    assert rows
+    for row in rows:
+        minutes = sum(each["minutes"] for each in row["outages"] if not each["by_evidence"])
+        assert minutes == pytest.approx(row["outage_min"], abs=0.05)
+
+
 @pytest.mark.parametrize(
     ("address", "status", "sentence"),
     [
@@ -137,6 +165,9 @@ async def test_kpis_pool_their_sums(client: httpx2.AsyncClient) -> None:
         ("/api/sessions?limit=0", 400, "limit: a whole number from 1 to 1000"),
         ("/api/sessions?after=nonsense", 400, ""),
         ("/api/frames?direction=up", 400, "cp-to-csms or csms-to-cp"),
+        ("/api/kpis/figures?by=colour", 400, "by: one or more of fleet, station"),
+        ("/api/kpis/figures?from=2020-01-01T00:00:00Z", 400, "at most 400 days"),
+        ("/api/kpis/uptime?month=May", 400, "a month such as 2026-10"),
         ("/api/flags?from=yesterday", 400, "2026-11-21T09:45:00Z"),
         ("/api/stations/nobody", 404, "There is no station 'nobody'."),
         ("/api/nothing", 404, "Nothing is at this address."),

@@ -17,6 +17,7 @@ from starlette.routing import Route
 from nocwatch.console import openapi
 from nocwatch.console.acts import Acts, NotFound, Refused
 from nocwatch.console.addresses import Address, BadQuery
+from nocwatch.console.figures import Figures
 from nocwatch.console.pages.sessions import wanted_sessions
 from nocwatch.console.pages.troubles import wanted_alerts, wanted_flags
 from nocwatch.console.parameters import parameters_of
@@ -48,7 +49,7 @@ class Api:
         self.console = console
 
     def routes(self) -> list[Route]:
-        acts = Acts(self.console)
+        acts, figures = Acts(self.console), Figures(self.console)
         table: list[tuple[str, Callable[[Request, Address], Awaitable[object]], str]] = [
             ("/api/stations", self.stations, "GET"),
             ("/api/stations/{id}", self.station, "GET"),
@@ -69,6 +70,8 @@ class Api:
             ("/api/frames", self.frames, "GET"),
             ("/api/frames/{id}", self.frame, "GET"),
             ("/api/kpis", self.kpis, "GET"),
+            ("/api/kpis/figures", figures.figures, "GET"),
+            ("/api/kpis/uptime", figures.uptime, "GET"),
             ("/api/status", self.status, "GET"),
             ("/api/openapi.json", self.openapi, "GET"),
         ]

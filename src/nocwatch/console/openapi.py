@@ -28,6 +28,8 @@ _TITLES = {
     "/api/frames": "Frames and link events, the newest first",
     "/api/frames/{id}": "One frame by its reference",
     "/api/kpis": "Sums by day, and pooled over all days",
+    "/api/kpis/figures": "Key figures of a window with sample size and interval, by group",
+    "/api/kpis/uptime": "Uptime of each port in a month, with its outages",
     "/api/status": "How nocwatch itself is",
     "/api/events": "Live changes as server-sent events: each event's name is its kind, its data the whole thing as it stands",
     "/api/openapi.json": "This description",

@@ -7,6 +7,8 @@ from typing import Any
 from nocwatch.alerts.alert import AlertState
 from nocwatch.console.schemas import Schema
 from nocwatch.flags import Category, FlagState, Severity
+from nocwatch.kpis.grouping import By
+from nocwatch.kpis.regulations import Text
 from nocwatch.network import ConnectorStatus
 from nocwatch.sessions import Outcome, Reason, StartSource
 
@@ -37,6 +39,11 @@ _SPAN: dict[str, tuple[str, Schema]] = {
         {"type": "string", "enum": ["1h", "24h", "7d", "30d", "all"]},
     ),
 }
+_SCOPE: dict[str, tuple[str, Schema]] = {
+    name: (f"{name.capitalize()}; a glob such as `depot-*`", TEXT)
+    for name in ("station", "site", "team", "operator", "vendor", "model", "current", "access")
+}
+_MONTH: Schema = {"type": "string", "pattern": r"^\d{4}-\d{2}$", "examples": ["2026-10"]}
 _BOOL: Schema = {"type": "boolean"}
 
 PARAMETERS: dict[str, dict[str, tuple[str, Schema]]] = {
@@ -121,6 +128,19 @@ PARAMETERS: dict[str, dict[str, tuple[str, Schema]]] = {
         ),
         "station": ("Station", TEXT),
         "site": ("Site", TEXT),
+    },
+    "/api/kpis/figures": {
+        "from": _TIME,
+        "until": _TIME,
+        "by": _words(By, "What to tell the figures apart by", many=False),
+        **_SCOPE,
+        "firmware": ("Firmware of that time; a glob", TEXT),
+        "upstream": ("Only what went to this CSMS", TEXT),
+    },
+    "/api/kpis/uptime": {
+        "month": ("A month; the last whole one of the console's time zone without it", _MONTH),
+        "regulation": _words(Text, "By whose text, for every port; by what the registry says without it"),
+        **_SCOPE,
     },
     "/api/status": {},
     "/api/events": {
