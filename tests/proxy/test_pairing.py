@@ -291,6 +291,17 @@ async def test_a_relay_that_dials_itself_notices_it_at_once() -> None:
         assert relay.counters.refused == {"loop": 1, "answer_508": 1}
 
 
+async def test_a_station_on_this_machine_may_have_the_port_of_one_of_our_own_connections() -> None:
+    """The kernel gives a port to several, as long as they lead to different places."""
+    async with listening_csms() as csms, running(settings_for(csms.port)) as (relay, _):
+        station = await connect(relay)
+        host, port = station.socket.getsockname()
+        relay._pairing._ours.add((host, port, "127.0.0.1", csms.port))
+        await station.send_all(REQUEST)
+        await csms.welcome()
+        assert await read_head(station) == ANSWER
+
+
 async def test_a_name_without_an_address_is_a_502() -> None:
     upstreams = [{"name": "main", "url": "ws://csms.invalid"}]
     async with listening_csms(), running(settings_for(0, upstreams=upstreams)) as (relay, journal):

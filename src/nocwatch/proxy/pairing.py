@@ -70,8 +70,15 @@ _LOOP = Failure(
 """Else one station would take all places: each connection to ourselves makes another."""
 
 
-def _end(address: tuple[str, int]) -> tuple[str, int]:
-    return plain_host(address[0]), address[1]
+_Connection = tuple[str, int, str, int]
+
+
+def _connection(dialling: tuple[str, int], dialled: tuple[str, int]) -> _Connection:
+    """What tells a TCP connection from all others.
+
+    One end alone may be a station's on this machine too, to which the kernel gave the same port for another destination.
+    """
+    return plain_host(dialling[0]), dialling[1], plain_host(dialled[0]), dialled[1]
 
 
 class Pairing:
@@ -101,7 +108,7 @@ class Pairing:
         self._links_max = links_max
         self._refusing = Refusing(guard, counters, numbers)
         self._asking: dict[Arrival, tuple[float, Callable[[], None]]] = {}
-        self._ours: set[tuple[str, int]] = set()  # our end of each connection whose CSMS we ask
+        self._ours: set[_Connection] = set()  # those whose CSMS we ask
         self._partings = 0
         self._door = Door(counters)
         self.admission = self._door.admission
@@ -143,7 +150,9 @@ class Pairing:
     async def _meet(self, arrival: Arrival, sock: socket.socket) -> None:
         outcome: tuple[RequestHead, bytes] | Failure
         try:
-            sockets.tune(sock, self._limits)  # the listening socket's options would miss whoever came before it had them
+            sockets.tune(
+                sock, self._limits
+            )  # the listening socket's options would miss whoever came before it had them
             if self._counters.handshakes_open + self._counters.links_open > self._links_max:
                 self._refusing.turn_away(arrival, _FULL)
                 return
@@ -249,8 +258,9 @@ class Pairing:
         ours = None
         try:
             self._asking[arrival] = trio.current_time(), left
-            ours = _end(csms.getsockname())
-            self._ours.add(ours)
+            with suppress(OSError):  # it has left, and may have answered before
+                ours = _connection(csms.getsockname(), csms.getpeername())
+                self._ours.add(ours)
             outcome = await negotiation.ask(station, csms, head, name, self._limits.head_size_max)
             if isinstance(outcome, Failure):
                 return outcome
@@ -277,7 +287,11 @@ class Pairing:
     def _loop(self, station: socket.socket) -> Failure | None:
         """A refusal where it is the other end of a connection that we made to a CSMS."""
         try:
-            return _LOOP if self._ours and _end(station.getpeername()) in self._ours else None
+            return (
+                _LOOP
+                if self._ours and _connection(station.getpeername(), station.getsockname()) in self._ours
+                else None
+            )
         except OSError:  # it has left
             return None
 
