@@ -6,7 +6,8 @@ What always holds: references were checked before, so what is named is there; to
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 
 from nocwatch.moments import SECOND_NS
 from nocwatch.registry.hours import hours
@@ -32,8 +33,13 @@ from nocwatch.registry.places import House, Places
 TokenHash = Callable[[str], str]
 
 
-def join(files: tuple[RegistryFile, ...], token_hash: TokenHash, imports: Imports | None = None) -> Places:
-    """The look-ups of all files."""
+def join(
+    files: tuple[RegistryFile, ...],
+    token_hash: TokenHash,
+    imports: Imports | None = None,
+    calendars: Iterable[Window] = (),
+) -> Places:
+    """The look-ups of all files, with what was imported and what stands in calendars."""
     sites = {site.id: site for file in files for site in file.sites}
     operators = {each.id: each for file in files for each in file.operators}
     teams = {each.id: each for file in files for each in file.teams}
@@ -50,8 +56,21 @@ def join(files: tuple[RegistryFile, ...], token_hash: TokenHash, imports: Import
     )
     return Places(
         places,
-        maintenance=tuple(_window(period) for file in files for period in file.maintenance),
-        exclusions=tuple(_window(period) for file in files for period in file.exclusions),
+        maintenance=(
+            *(
+                window
+                for file in files
+                for each in file.maintenance
+                for window in _window(each, each.from_, each.until)
+            ),
+            *calendars,
+        ),
+        exclusions=tuple(
+            window
+            for file in files
+            for each in file.exclusions
+            for window in _window(each, each.from_, each.until)
+        ),
         people=_people(files, token_hash),
         house=house,
         imports=imports,
@@ -141,14 +160,16 @@ def _current(station: StationRecord) -> str:
     return kind or ""
 
 
-def _window(period: Exclusion | Maintenance) -> Window:
-    return Window(
-        scope=period.scope,
-        from_ns=int(period.from_.timestamp()) * SECOND_NS,
-        until_ns=int(period.until.timestamp()) * SECOND_NS,
-        cause=period.cause,
-        note=period.note,
-    )
+def _window(of: Exclusion | Maintenance, begin: datetime | None, end: datetime | None) -> Iterator[Window]:
+    """None of a time of work that only names a calendar."""
+    if begin is not None and end is not None:
+        yield Window(
+            scope=of.scope,
+            from_ns=int(begin.timestamp()) * SECOND_NS,
+            until_ns=int(end.timestamp()) * SECOND_NS,
+            cause=of.cause,
+            note=of.note,
+        )
 
 
 def _people(files: tuple[RegistryFile, ...], token_hash: TokenHash) -> People:

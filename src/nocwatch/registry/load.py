@@ -11,11 +11,12 @@ from pathlib import Path
 
 from nocwatch.documents import Document, read
 from nocwatch.errors import ConfigurationError, Problem
+from nocwatch.registry.calendars import CalendarError, events
 from nocwatch.registry.imported import Imports
 from nocwatch.registry.importing import SUFFIXES, read_imports
 from nocwatch.registry.joining import join
 from nocwatch.registry.model import RegistryFile
-from nocwatch.registry.places import Places
+from nocwatch.registry.places import Places, Window
 from nocwatch.registry.references import dangling, duplicates
 
 
@@ -51,17 +52,49 @@ def load_registry(path: Path, token_hash: Callable[[str], str]) -> Registry:
         except ConfigurationError as error:
             problems += error.problems
     imported, mistakes = read_imports(_files(path, SUFFIXES) if path.is_dir() else [])
-    problems += mistakes
+    calendars, unread = _calendars(parsed)
+    problems += mistakes + unread
     problems += duplicates(parsed)
     if not problems:  # a reference to a record that is itself broken would be reported twice
         problems += dangling(parsed)
     if problems:
         raise ConfigurationError(problems)
     files = tuple(file for _, file in parsed)
-    return Registry(files, join(files, token_hash, Imports(imported)))
+    return Registry(files, join(files, token_hash, Imports(imported), calendars))
 
 
 def _files(path: Path, suffixes: tuple[str, ...] = (".yaml", ".yml")) -> list[Path]:
     if path.is_dir():
         return sorted(file for file in path.iterdir() if file.suffix.lower() in suffixes)
     return [path] if path.exists() else []
+
+
+def _calendars(parsed: list[tuple[Document, RegistryFile]]) -> tuple[list[Window], list[Problem]]:
+    """The times of work in the iCalendar files that ``maintenance`` names, beside the file that names them."""
+    windows: list[Window] = []
+    problems: list[Problem] = []
+    for document, file in parsed:
+        for index, work in enumerate(file.maintenance):
+            if not work.calendar:
+                continue
+            path = Path(document.file).parent / work.calendar
+            try:
+                found = events(path.read_text(encoding="utf-8-sig"), work.timezone)
+            except (OSError, UnicodeDecodeError) as error:
+                reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+                at = ("maintenance", index, "calendar")
+                problems.append(document.problem(at, f"{path} cannot be read: {reason}"))
+            except CalendarError as error:
+                problems.append(Problem(str(path), error.line, "", str(error)))
+            else:
+                windows += [
+                    Window(
+                        scope=work.scope,
+                        from_ns=each.from_ns,
+                        until_ns=each.until_ns,
+                        cause=work.cause,
+                        note=work.note or each.summary,
+                    )
+                    for each in found
+                ]
+    return windows, problems

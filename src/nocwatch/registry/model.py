@@ -38,6 +38,7 @@ Cause = Literal[
     "utility_outage", "vehicle_fault", "scheduled_work", "vandalism", "disaster", "connectivity", "other"
 ]
 """What regulations may let a port be down for; which of them counts where is the regulation's matter."""
+_BACKWARDS = "it ends before it begins: 'until' must be after 'from'"
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
@@ -247,32 +248,45 @@ class AccessProfile(Record):
     to: TimeOfDay = "24:00"
 
 
-class Span(Record):
-    """A time in which something holds for some stations."""
+class Exclusion(Record):
+    """A time that does not count in key figures."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
     scope: Scope = Scope()
     from_: Annotated[Moment, Field(alias="from")]
     until: Moment
+    cause: Cause = "other"
     note: str = ""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.until <= self.from_:
-            raise ValueError("it ends before it begins: 'until' must be after 'from'")
+            raise ValueError(_BACKWARDS)
         return self
 
 
-class Exclusion(Span):
-    """A time that does not count in key figures."""
+class Maintenance(Record):
+    """A time of work, or a calendar of such times."""
 
-    cause: Cause = "other"
-
-
-class Maintenance(Span):
-    """A time of work."""
-
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    scope: Scope = Scope()
+    from_: Annotated[Moment | None, Field(alias="from")] = None
+    until: Moment | None = None
+    calendar: str = ""
+    timezone: TimeZone = "UTC"
     cause: str = ""
+    note: str = ""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.calendar:
+            if self.from_ is not None or self.until is not None:
+                raise ValueError("either a calendar, or 'from' and 'until'")
+        elif self.from_ is None or self.until is None:
+            raise ValueError("this needs 'from' and 'until', or a calendar")
+        elif self.until <= self.from_:
+            raise ValueError(_BACKWARDS)
+        return self
 
 
 class Factors(Record):

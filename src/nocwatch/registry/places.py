@@ -5,6 +5,7 @@ A station, a token or a vehicle that the registry lacks is no mistake: each look
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
@@ -47,7 +48,10 @@ class Places:
         self.people = people or People(tokens=tokens)
         self.house = house or House()
         self.imports = imports or Imports()
-        self.maintenance = maintenance
+        # A calendar has thousands, and is asked at each flag.
+        self.maintenance = tuple(sorted(maintenance, key=lambda each: each.from_ns))
+        self._begins = [each.from_ns for each in self.maintenance]
+        self._longest_ns = max((each.until_ns - each.from_ns for each in self.maintenance), default=0)
         self.exclusions = exclusions
         self._sites = {place.site: place.site_name for place in self._places.values() if place.site}
 
@@ -76,9 +80,12 @@ class Places:
 
     def in_maintenance(self, place: Place, now_ns: int) -> Window | None:
         """The window in which the station is being worked on now."""
-        for window in self.maintenance:
-            if window.from_ns <= now_ns < window.until_ns and window.scope.covers(place):
+        index = bisect_right(self._begins, now_ns) - 1
+        while index >= 0 and self._begins[index] > now_ns - self._longest_ns:
+            window = self.maintenance[index]
+            if now_ns < window.until_ns and window.scope.covers(place):
                 return window
+            index -= 1
         return None
 
     def exclusions_of(self, place: Place, from_ns: int, until_ns: int) -> tuple[Window, ...]:
