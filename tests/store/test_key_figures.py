@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from typing import Any
 
 import pytest
@@ -259,3 +260,47 @@ def test_time_is_known_from_the_first_word_on_and_lasting_bands_count(store):
     assert figure(found, "utilisation_charging").value == pytest.approx(2 / 5)
     assert figure(found, "availability").value == pytest.approx(4 / 5)
     assert (figure(found, "mttr").value, figure(found, "mtbf").value) == (1.0, 4.0)
+
+
+def test_a_store_of_the_first_form_is_brought_up_and_its_sessions_are_counted(tmp_path):
+    """As an installation meets it that was there before there were key figures."""
+    url = f"sqlite:///{tmp_path}/x.db"
+    store = Store.open(url)
+    store.apply(batch_of(a_station(), status(ConnectorStatus.AVAILABLE, NOON), session_changed(charge("s1"))))
+    store.close()
+    old = sqlite3.connect(tmp_path / "x.db")
+    for table in ("days", "start_times", "answer_times", "eras"):
+        old.execute(f"DROP TABLE {table}")
+    old.execute("DROP INDEX states_down")
+    for table, columns in (
+        ("sessions", ("attempts", "delivered", "valid_stops", "start_ns")),
+        ("hours", ("attempts", "delivered", "valid_stops")),
+    ):
+        for column in columns:
+            old.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+    old.execute("DELETE FROM meta WHERE name = 'kpi_version'")
+    old.execute("PRAGMA user_version = 1")
+    old.commit()
+    old.close()
+    store = Store.open(url)
+    found = figures_of(
+        store, Places(), Query(from_ns=WEEK.from_ns, until_ns=WEEK.until_ns, by="firmware"), LATER
+    )
+    assert figure(found, "session_success", "1.2").numerator == 1
+    assert figure(found, "charge_start_time_p50", "1.2").number == 1
+    assert tables(store) == rebuilt(store)
+    store.close()
+
+
+def test_the_fleet_is_the_sum_of_its_stations(store):
+    changes = [
+        session_changed(charge(f"s{n}", station=f"CP{n % 3}", started=NOON + n * HOUR)) for n in range(9)
+    ]
+    bands = [
+        status(word, NOON + n * HOUR, station=f"CP{n % 3}") for n, word in enumerate([*ConnectorStatus] * 2)
+    ]
+    store.apply(batch_of(*changes, *bands))
+    whole = figures_of(store, Places(), WEEK, LATER).groups[0].figures
+    every = Query(from_ns=WEEK.from_ns, until_ns=WEEK.until_ns, scope=Scope(station="*"))
+    assert whole == figures_of(store, Places(), every, LATER).groups[0].figures
+    assert figure(figures_of(store, Places(), WEEK, LATER), "utilisation_occupied").value > 0

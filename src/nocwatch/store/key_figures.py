@@ -13,7 +13,7 @@ import msgspec
 
 from nocwatch.kpis import figures
 from nocwatch.kpis.figures import Figure
-from nocwatch.kpis.grouping import Group, Query, group_of, name_of, pooled
+from nocwatch.kpis.grouping import By, Group, Query, group_of, name_of, pooled
 from nocwatch.kpis.repairs import Repairs, repairs
 from nocwatch.kpis.visits import VisitSums, visits
 from nocwatch.moments import HOUR_NS
@@ -75,9 +75,10 @@ def key_figures(reader: sqlite3.Connection, places: Places, query: Query, now_ns
     stations = stations_of(reader, place, query.scope)
     from_ns, until_ns = query.from_ns // HOUR_NS * HOUR_NS, -(-query.until_ns // HOUR_NS) * HOUR_NS
     split = query.split
-    cells = cell_reads.cells(reader, stations, from_ns, until_ns, now_ns, split)
+    whole = stations is None and query.by is By.FLEET and not split
+    cells = cell_reads.cells(reader, stations, from_ns, until_ns, now_ns, split, whole=whole)
     # Outages and visits are told apart neither by firmware nor by CSMS: they are no figures of either.
-    facts = [] if split else service.ports(reader, stations, from_ns, min(until_ns, now_ns))
+    facts = [] if split else service.ports(reader, stations, from_ns, min(until_ns, now_ns), tried=False)
     tried = None if split else service.attempts(reader, stations, from_ns, until_ns, _site_of(place))
     answers: dict[tuple[str, str], dict[int, int]] = {}
     if stations is None and query.scope.firmware is None and query.by in ("fleet", "upstream"):

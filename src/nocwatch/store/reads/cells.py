@@ -31,21 +31,27 @@ def cells(
     until_ns: int,
     now_ns: int,
     split: str = "",
+    *,
+    whole: bool = False,
 ) -> list[Cell]:
-    """Of these stations or of all; the window is rounded outwards to whole hours."""
+    """Of these stations or of all; the window is rounded outwards to whole hours.
+
+    ``whole``: of all together, from the row that holds the fleet's sums; its counts then stand in one cell of no station.
+    """
     first, last = from_ns // HOUR_NS, -(-until_ns // HOUR_NS)
     found = _Cells()
     for table, span, begin, end in _parts(first, last, whole_days=not split):
-        asked = _Asked(stations, table, span, begin, end, split)
+        asked = _Asked(stations, table, span, begin, end, split, whole)
         for row in _rows(reader, asked, _SUMS):
             add(found.at(*row[:4]).sums, dict(zip(COLUMNS, row[4:], strict=True)))
-    asked = _Asked(stations, "start_times", "hour", first, last, split)
+    asked = _Asked(stations, "start_times", "hour", first, last, split, whole)
     for row in _rows(reader, asked, "h.bucket, sum(h.number)", ", h.bucket"):
         if row[5]:
             add(found.at(*row[:4]).start_times, {row[4]: row[5]})
     _time(reader, found, stations, split, (first * HOUR_NS, min(last * HOUR_NS, now_ns)))
     for each in found.values():
-        each.sums["known_ns"] = max(0, each.sums.get("known_ns", 0) - each.sums.get("unknown_ns", 0))
+        # Of the whole fleet the one cell has what is unknown, and the connectors' cells what is known: below zero then.
+        each.sums["known_ns"] = each.sums.get("known_ns", 0) - each.sums.get("unknown_ns", 0)
     return list(found.values())
 
 
@@ -56,6 +62,7 @@ class _Asked(NamedTuple):
     first: int
     last: int
     split: str
+    whole: bool
 
 
 class _Cells(dict[tuple[str, int, int, str], Cell]):
@@ -104,9 +111,9 @@ def _parts(first: int, last: int, *, whole_days: bool) -> Iterator[tuple[str, st
 
 
 def _rows(reader: sqlite3.Connection, asked: _Asked, values: str, group: str = "") -> list[tuple]:  # type: ignore[type-arg]
-    stations, table, span, first, last, split = asked
+    stations, table, span, first, last, split, whole = asked
     here = "h.station = k.station AND h.evse = k.evse AND h.connector = k.connector"
-    where = "k.station <> ''"
+    where = "k.station = ''" if whole else "k.station <> ''"
     parameters: list[object] = [first, last]
     if stations is not None:
         where += " AND k.station IN (SELECT value FROM json_each(?))"

@@ -21,9 +21,17 @@ _DOWN = "status IN ('Offline', 'Faulted', 'Unavailable', 'No data')"
 
 
 def ports(
-    reader: sqlite3.Connection, stations: Sequence[str] | None, from_ns: int, until_ns: int
+    reader: sqlite3.Connection,
+    stations: Sequence[str] | None,
+    from_ns: int,
+    until_ns: int,
+    *,
+    tried: bool = True,
 ) -> list[PortFacts]:
-    """Every port of these stations (or of all), with what of it touches the time; a band that lasts, lasts to its end."""
+    """Every port of these stations (or of all), with what of it touches the time; a band that lasts, lasts to its end.
+
+    Without ``tried`` the sessions stay unread: repairs need none, and there are many.
+    """
     where, chosen = _among(stations)
     bands: dict[tuple[str, int, int], list[DownBand]] = {}
     for station, evse, connector, start_ns, end_ns, status, error in reader.execute(
@@ -48,7 +56,7 @@ def ports(
         port = port_of(station, evse, connector)
         of_ports.setdefault(port, {})[connector] = here
         since[port] = min(first_ns, since.get(port, first_ns))
-    tries = _tries(reader, where, chosen, from_ns, until_ns, set(of_ports))
+    tries = _tries(reader, where, chosen, from_ns, until_ns, set(of_ports)) if tried else {}
     return [
         PortFacts(port, since[port], connectors, of_station.get(port.station, []), tries.get(port, []))
         for port, connectors in of_ports.items()
