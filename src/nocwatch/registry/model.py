@@ -35,7 +35,13 @@ QUIRKS = frozenset(
 """Known to be harmless at some vendors; a station's ``quirks`` name those that it has."""
 
 Cause = Literal[
-    "utility_outage", "vehicle_fault", "scheduled_work", "vandalism", "disaster", "connectivity", "other"
+    "utility_outage",
+    "vehicle_fault",
+    "scheduled_maintenance",
+    "vandalism",
+    "natural_disaster",
+    "connectivity",
+    "other",
 ]
 """What regulations may let a port be down for; which of them counts where is the regulation's matter."""
 _BACKWARDS = "it ends before it begins: 'until' must be after 'from'"
