@@ -18,6 +18,7 @@ from nocwatch.cli import (
     replaying,
     report,
     report_kpis,
+    report_station,
     rules,
     simulating,
     tracing,
@@ -61,6 +62,7 @@ app.add_typer(rules.app, name="rules")
 app.add_typer(tracing.app, name="trace")
 app.add_typer(journal.app, name="journal")
 report_kpis.add(report.app)
+report_station.add(report.app)
 app.add_typer(report.app, name="report")
 
 

@@ -1,0 +1,69 @@
+"""``nocwatch report station`` on the store of a network of forty stations."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.cli.test_commands import nocwatch
+from tests.support.console_data import NOW_NS, forty_stations
+
+from nocwatch.moments import DAY_NS, rfc3339
+
+STATION = "CP-DEP-020"
+"""The one that nothing succeeds at."""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("network")
+    network = forty_stations(folder)
+    network.store.apply(network.batch)
+    network.store.close()
+    (folder / "nocwatch.yaml").write_text(f"store: {{url: 'sqlite:///{folder}/console.db'}}\n")
+    return folder
+
+
+WINDOW = ("--from", rfc3339(NOW_NS - 3 * DAY_NS), "--to", rfc3339(NOW_NS))
+
+
+def test_the_page_tells_the_whole_story(folder: Path) -> None:
+    done = nocwatch(folder, "report", "station", STATION, *WINDOW)
+    assert (done.returncode, done.stderr) == (0, "")
+    for said in (
+        "| Vendor | Mennekes |",
+        "8 of 8 sessions that succeeded or failed have failed",
+        "| same vendor, model and firmware | 9 | 70 | 4 | 5.7 % | 2.2 to 13.8 % | this station fails more often |",
+        "| Authorize | InternalError | the CSMS | 1 |",
+        "| MeterValues | not answered | the CSMS | 1 |",
+        f"nocwatch trace export --station {STATION} --from ",
+    ):
+        assert said in done.stdout
+
+
+def test_forms_agree_and_anonymised_ones_do_not_name_it(folder: Path) -> None:
+    found = json.loads(nocwatch(folder, "report", "station", STATION, *WINDOW, "--format", "json").stdout)
+    assert (found["failed"]["number"], found["failed"]["of"]) == (8, 8)
+    assert len(found["failed_sessions"]) == 8
+    figures = nocwatch(folder, "report", "station", STATION, *WINDOW, "--format", "csv").stdout
+    assert "failed,this station,,8,8,1.0," in figures
+    for form in ("text", "html", "json", "csv"):
+        done = nocwatch(folder, "report", "station", STATION, *WINDOW, "--anonymised", "--format", form)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert STATION not in done.stdout, form
+        assert "SN100219" not in done.stdout, form
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("CP-DEP-02",), "CP-DEP-02: no such station was ever seen; did you mean CP-DEP-0"),
+        ((STATION, "--from", "2099-01-01"), "--from lies in the future"),
+        ((STATION, "--data", "elsewhere", "--set", "store.url=sqlite:///none.db"), "there is no store yet"),
+    ],
+)
+def test_wrong_usage_is_one_clear_line(folder: Path, arguments: tuple[str, ...], said: str) -> None:
+    done = nocwatch(folder, "report", "station", *arguments)
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1), done.stderr
+    assert said in done.stderr
