@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 
 GAUGES = frozenset(
     {
+        "connections_begin",
         "draining",
         "handshakes_open",
         "handshakes_waiting",
@@ -31,6 +32,7 @@ _HIGHEST = frozenset(
     {
         "certificate_failures",
         "certificate_renewals",
+        "connections_begin",
         "draining",
         "journal_dropped_timestamp_seconds",
         "reload_failures",

@@ -14,6 +14,8 @@ from tests.support.relaying import (
     ANSWER,
     PATIENCE_S,
     REQUEST,
+    Csms,
+    MemoryJournal,
     connect,
     listening_csms,
     paired,
@@ -24,11 +26,15 @@ from tests.support.relaying import (
 )
 
 from nocwatch import clock
+from nocwatch.frames import Link, LinkEvent
 from nocwatch.journal.reader import Reader
 from nocwatch.journal.settings import JournalSettings
 from nocwatch.moments import SECOND_NS
 from nocwatch.records import RecordKind
 from nocwatch.relay import Relay
+from nocwatch.relay.recorder import JournalRecorder
+from nocwatch.tap.gate import Gate
+from nocwatch.tap.tap import Tap
 
 DESCRIPTORS = 40
 """So few that accepts fail soon: the relay itself needs a dozen."""
@@ -139,3 +145,59 @@ async def test_a_clock_that_jumps_a_day_ends_no_link_and_loses_no_byte(
     times = {each.data: each.at_ns for each in records if each.kind is RecordKind.CHUNK}
     assert abs((times[b"after"] - times[b"before"]) / SECOND_NS - jump_s) < 3600
     assert not [each for each in records if each.kind is RecordKind.GAP]
+
+
+@pytest.mark.parametrize("comes_back", [True, False])
+async def test_links_of_a_killed_relay_end_in_the_watch_also_where_the_clock_was_set_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, comes_back: bool
+) -> None:
+    jumping = Jumping(monkeypatch)
+    journal = JournalSettings(path=tmp_path)
+    tap, seen = Tap(Gate(b"key")), []
+    with Reader(tmp_path) as reader:
+
+        def watched() -> list[Link]:
+            while batch := reader.read():
+                for record in batch:
+                    seen.extend(tap.feed(record))
+            return [each for each in seen if isinstance(each, Link)]
+
+        async def live(csms: Csms, *, told: str) -> None:
+            async with trio.open_nursery() as nursery:
+                relay = Relay(settings_for(csms.port), journal)
+
+                async def run(*, task_status: trio.TaskStatus[Relay]) -> None:
+                    await relay.run(task_status=task_status)
+
+                await nursery.start(run)
+                if told == "open" or comes_back:
+                    await paired(relay, csms)
+                await until(lambda: told in {each.event for each in watched()}, lambda: str(watched()))
+                # As a relay that is killed: from now on nothing comes to the disk.
+                relay._guard.recorder = JournalRecorder(MemoryJournal())
+                nursery.cancel_scope.cancel()
+
+        async with listening_csms() as csms:
+            await live(csms, told=LinkEvent.OPEN)
+            jumping.by_ns = -400 * 86_400 * SECOND_NS
+            await live(csms, told=LinkEvent.CLOSED)
+        first = watched()[0]
+        (ended,) = [each for each in watched() if each.event is LinkEvent.CLOSED]
+        assert (ended.connection, ended.reason) == (first.connection, "relay_lost")
+        assert all(each.connection > first.connection for each in watched() if each not in (first, ended))
+
+
+async def test_two_boots_of_a_machine_without_a_clock_number_their_connections_differently(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its clock begins in 1970 each time; the first relay lets nobody in, and leaves ticks alone."""
+    monkeypatch.setattr(clock, "now_ns", lambda: SECOND_NS)
+    begun = []
+    for _ in range(3):
+        async with trio.open_nursery() as nursery:
+            relay = Relay(settings_for(1), JournalSettings(path=tmp_path))
+            begun.append(relay.tick()["connections_begin"])
+            nursery.start_soon(relay.run)
+            await until(lambda relay=relay: relay.writer.counters["journal_records"], "it ticks")  # type: ignore[misc]
+            nursery.cancel_scope.cancel()
+    assert begun == [0, 1, 2]

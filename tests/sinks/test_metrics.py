@@ -76,7 +76,9 @@ def relay_counters() -> dict[str, int]:
     counters.refused["answer_401"] = 4
     counters.closed["station_reset"] = 2
     journal = dict.fromkeys(JOURNAL_COUNTERS, 0)
-    process = dict.fromkeys(("draining", "reloads", "reload_failures", "start_time_seconds", "workers"), 0)
+    process = dict.fromkeys(
+        ("draining", "reloads", "reload_failures", "start_time_seconds", "connections_begin", "workers"), 0
+    )
     certificates = {
         "certificate_renewals": 1,
         "certificate_failures": 0,

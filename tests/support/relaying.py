@@ -47,6 +47,7 @@ class MemoryJournal:
 
     def __init__(self) -> None:
         self.counters: dict[str, int] = {"journal_records": 0}
+        self.newest_begin = -1
         self.links: list[tuple[int, dict[str, Any]]] = []
         self.data: dict[tuple[int, int], bytearray] = defaultdict(bytearray)
         self.order: list[tuple[str, int]] = []

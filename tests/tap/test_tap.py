@@ -188,15 +188,12 @@ def test_a_link_that_speaks_after_a_gap_lives(journal):
     assert len(journal.tick()) == 1
 
 
-NUMBERS_BEGIN_S = 1_577_836_800
-
-
 def test_a_killed_relay_that_no_station_comes_back_to_leaves_no_links_behind(journal):
     journal.open("CP1", ONE)
-    assert len(journal.tick(start_time_seconds=NUMBERS_BEGIN_S + 1_700_000_000)) == 1
-    _, lost = journal.tick(start_time_seconds=NUMBERS_BEGIN_S + 1_700_000_060)
+    assert len(journal.tick(connections_begin=1_700_000_000)) == 1
+    _, lost = journal.tick(connections_begin=1_700_000_060)
     assert (lost.station, lost.event, lost.reason) == ("CP1", LinkEvent.CLOSED, "relay_lost")
-    assert len(journal.tick(start_time_seconds=NUMBERS_BEGIN_S + 1_700_000_060)) == 1
+    assert len(journal.tick(connections_begin=1_700_000_060)) == 1
 
 
 def test_links_of_a_worker_that_was_taken_away_end_with_the_first_word_of_the_others(journal):

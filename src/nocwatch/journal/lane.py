@@ -18,6 +18,7 @@ import structlog
 from nocwatch.journal.blocks import BlockError, BlockFlag
 from nocwatch.journal.errors import JournalError, LaneHeldError
 from nocwatch.journal.segments import LOCK_NAME, Segment, SegmentFile, lane_folder, list_segments
+from nocwatch.records import RecordKind
 
 RESUME_SKIP = 1 << 20
 """After a loss of power, records since the last fdatasync (a second or two) may be gone although readers saw them in the
@@ -101,6 +102,7 @@ class Tail(msgspec.Struct, frozen=True, kw_only=True):
         identity: of the lane.
         flags: for the next block.
         torn_bytes: cut away.
+        newest_begin: the highest upper half of a connection's number that the end of the lane tells of; -1: none.
     """
 
     segment: Segment | None
@@ -109,6 +111,7 @@ class Tail(msgspec.Struct, frozen=True, kw_only=True):
     identity: int
     flags: int
     torn_bytes: int
+    newest_begin: int = -1
 
 
 class _Scan(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,9 +121,16 @@ class _Scan(msgspec.Struct, frozen=True, kw_only=True):
     good_end: int
     size: int
     next_sequence: int
+    newest_begin: int
     ended: bool
     torn_head: bool
     """What stands after the last good block is the beginning of a block, as a writer that was killed leaves it."""
+
+
+class _Ticked(msgspec.Struct, frozen=True):
+    """What the end of a lane is searched for in a TICK: also a relay that let nobody in has begun its numbers."""
+
+    connections_begin: int = -1
 
 
 def recover(root: Path, lane: int, lock: LaneLock) -> Tail:
@@ -135,7 +145,11 @@ def recover(root: Path, lane: int, lock: LaneLock) -> Tail:
     last = found[-1]
     try:
         scan = _scan(last, lane)
-        identity, next_sequence = _before(found[:-1], lane) if scan.identity is None else (scan.identity, 0)
+        identity, next_sequence, newest_begin = scan.identity, scan.next_sequence, scan.newest_begin
+        if (identity is None or newest_begin < 0) and (before := _before(found[:-1], lane)) is not None:
+            identity = before.identity if identity is None else identity
+            next_sequence = max(next_sequence, before.next_sequence)
+            newest_begin = max(newest_begin, before.newest_begin)
         torn = scan.size - scan.good_end
         keep = scan.identity is not None or torn == 0 or scan.torn_head
         if torn and keep:
@@ -143,7 +157,7 @@ def recover(root: Path, lane: int, lock: LaneLock) -> Tail:
             _log.warning("journal_torn_tail_cut", segment=str(last.path), offset=scan.good_end, bytes=torn)
     except OSError as error:
         raise JournalError(f"the segment cannot be recovered: {error.strerror}", last.path) from error
-    next_sequence = max(next_sequence, scan.next_sequence, last.first_sequence)
+    next_sequence = max(next_sequence, last.first_sequence)
     clean = scan.ended and torn == 0
     damaged = torn > 0 and not scan.torn_head
     skip = damaged or not (clean or lock.same_boot)
@@ -159,22 +173,24 @@ def recover(root: Path, lane: int, lock: LaneLock) -> Tail:
         identity=_new_identity() if identity is None else identity,
         flags=BlockFlag.RESUMED if skip else 0,
         torn_bytes=torn if keep else 0,
+        newest_begin=newest_begin,
     )
 
 
-def _before(segments: list[Segment], lane: int) -> tuple[int | None, int]:
-    """Identity and next sequence as the newest readable one of these segments has them."""
+def _before(segments: list[Segment], lane: int) -> _Scan | None:
+    """The newest readable one of these segments."""
     for segment in reversed(segments):
         scan = _scan(segment, lane)
         if scan.identity is not None:
-            return scan.identity, scan.next_sequence
-    return None, 0
+            return scan
+    return None
 
 
 def _scan(segment: Segment, lane: int) -> _Scan:
     with SegmentFile(segment) as file:
         identity: int | None = None
         good_end, next_sequence, ended = 0, 0, False
+        newest, ticked = 0, b""
         while True:
             try:
                 block = file.next()
@@ -185,6 +201,9 @@ def _scan(segment: Segment, lane: int) -> _Scan:
                 identity = header.identity if identity is None else identity
                 good_end, next_sequence = file.offset, max(next_sequence, header.next_sequence)
                 ended = bool(header.flags & BlockFlag.END)
+                for record in block.records:
+                    newest = max(newest, record.connection)
+                    ticked = record.data if record.kind is RecordKind.TICK else ticked
             elif (behind := file.find_block(lane, identity)) is not None:
                 file.offset = behind
             else:
@@ -197,9 +216,17 @@ def _scan(segment: Segment, lane: int) -> _Scan:
             good_end=good_end,
             size=size,
             next_sequence=max(next_sequence, promised.next_sequence if promised else 0),
+            newest_begin=max(newest >> 32 if newest else -1, _begun(ticked)),
             ended=ended,
             torn_head=size > good_end and file.damage_here() == "truncated",
         )
+
+
+def _begun(ticked: bytes) -> int:
+    try:
+        return msgspec.json.decode(ticked, type=_Ticked).connections_begin
+    except msgspec.DecodeError:  # there is none, or it is not one of ours
+        return -1
 
 
 def _new_identity() -> int:

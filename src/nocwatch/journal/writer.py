@@ -75,6 +75,7 @@ class Writer:
 
     Attributes:
         counters: since the writer was made, by name; FORMAT.md says what each counts.
+        newest_begin: see ``Tail``; -1 too where the lane could not be opened yet.
 
     Raises:
         LaneHeldError: another writer holds the lane.
@@ -88,7 +89,7 @@ class Writer:
         settings: JournalSettings,
         live: Callable[[], Iterable[tuple[int, bytes]]] = no_links,
     ) -> None:
-        self.lane = lane
+        self.lane, self.newest_begin = lane, -1
         self.counters: dict[str, int] = dict.fromkeys(COUNTERS, 0)
         self._root, self._folder = path, lane_folder(path, lane)
         self._settings, self._live = settings, live
@@ -119,6 +120,7 @@ class Writer:
             lock.release()
             raise
         self.counters["journal_torn_bytes"] = tail.torn_bytes
+        self.newest_begin = tail.newest_begin
         self._identity, self._sequence, self._flags = tail.identity, tail.next_sequence, tail.flags
         self._file.resume(tail.segment.path if tail.segment else None, tail.size)
         self._lock = lock

@@ -28,6 +28,7 @@ MEANINGS: dict[str, str] = {
     "reloads": "Configurations taken over after SIGHUP.",
     "reload_failures": "Configurations that had a mistake; the former one stayed in force.",
     "start_time_seconds": "When the relay started; of several workers, the youngest.",
+    "connections_begin": "Upper half of the first number given to a connection: the start in seconds since 2020, or above those before it; of several workers, the highest.",
     "workers": "Relay processes that the configuration asks for.",
     "worker_up": "1 while that worker carries bytes; only where there are several.",
     "worker_links_open": "Pairs of station and CSMS that it has, now.",

@@ -25,7 +25,7 @@ from nocwatch.proxy.counters import Counters
 from nocwatch.proxy.dial import Upstream
 from nocwatch.proxy.failure import Failure
 from nocwatch.proxy.listener import Listener
-from nocwatch.proxy.numbers import connection_numbers
+from nocwatch.proxy.numbers import beginning, connection_numbers
 from nocwatch.proxy.pairing import Pairing
 from nocwatch.proxy.pump import Pump
 from nocwatch.proxy.recorder import Guard, LinkInfo
@@ -113,6 +113,7 @@ class Relay:
         self.status_address = listening.bound_address(self._status) if self._status else None
         self._guard.recorder = JournalRecorder(self.writer)
         self._started_ns = clock.now_ns()
+        self._connections_begin = beginning(self._started_ns, self.writer.newest_begin)
         self._reloading = Reloading(None, settings, journal)
         self._renewals = certificates.Renewals(lambda: [*self._listeners, *self._pairing.upstreams])
         self._pairing = Pairing(
@@ -121,7 +122,7 @@ class Relay:
             self._pump,
             self._guard,
             self.counters,
-            connection_numbers(self._started_ns, lane),
+            connection_numbers(self._connections_begin, lane),
             self._links_max,
         )
         self._pairing.admission.change(Lists(settings.admission))
@@ -234,6 +235,7 @@ class Relay:
             **self._renewals.counters,
             **certificates.expiries(self._listeners, self._pairing.upstreams),
             "draining": int(self.draining),
+            "connections_begin": self._connections_begin,
             "start_time_seconds": self._started_ns // moments.SECOND_NS,
             "workers": self.settings.workers,
             **ups,

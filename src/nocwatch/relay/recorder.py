@@ -14,6 +14,7 @@ class JournalWriter(Protocol):
     """What the relay needs of a journal: ``journal.writer.Writer``, or a test's own."""
 
     counters: dict[str, int]
+    newest_begin: int
 
     def add(self, at_ns: int, kind: RecordKind, connection: int, direction: int, data: bytes) -> None: ...
 

@@ -24,8 +24,6 @@ INDEX_MAX = 0xFFFF
 """Frames of one record: the sequence has 16 bits for them. A chunk of 64 KiB has at most half as many."""
 
 _DIRECTIONS = (Direction.FROM_STATION, Direction.FROM_CSMS)
-NUMBERS_BEGIN_S = 1_577_836_800
-"""2020-01-01T00:00:00Z, from which the upper half of a connection's number counts (journal/FORMAT.md)."""
 
 _CHUNK, _LINK, _TICK, _GAP = RecordKind.CHUNK, RecordKind.LINK, RecordKind.TICK, RecordKind.GAP
 
@@ -266,9 +264,8 @@ class Tap:
         return out
 
     def _left_behind(self, record: Record, counters: dict[str, int]) -> list[Sighting]:
-        """What a tick says of connections whose relay is gone: it names its start, and how many lanes are written."""
-        start = counters.get("start_time_seconds", 0) - NUMBERS_BEGIN_S
-        left = self._left_by_former_relay(record.lane, start)
+        """What a tick says of connections whose relay is gone: it names where its numbers begin, and how many lanes are written."""
+        left = self._left_by_former_relay(record.lane, counters.get("connections_begin", 0))
         workers = counters.get("workers", 0)
         if workers and workers != self._state.workers:
             self._state.workers = workers
