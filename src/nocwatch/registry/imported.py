@@ -14,7 +14,7 @@ import msgspec
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from nocwatch.moments import SECOND_NS
-from nocwatch.registry.model import Amount, Moment
+from nocwatch.registry.fields import Amount, Moment
 from nocwatch.sessions import Session
 
 

@@ -6,16 +6,15 @@ known which file each record stands in.
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Annotated, Literal, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from nocwatch.quantities import Duration
 from nocwatch.registry.addresses import template_mistake
+from nocwatch.registry.fields import Amount, Day, Factor, Identity, Moment, Record, TimeOfDay, TimeZone
 from nocwatch.registry.place import Scope
 
 QUIRKS = frozenset(
@@ -45,23 +44,6 @@ Cause = Literal[
 ]
 """What regulations may let a port be down for; which of them counts where is the regulation's matter."""
 _BACKWARDS = "it ends before it begins: 'until' must be after 'from'"
-Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-
-
-def _clock(value: str) -> str:
-    if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d|24:00", value):
-        raise ValueError(f"{value!r} is no time of day; write 06:00 or 22:30")
-    return value
-
-
-def _zone(value: str) -> str:
-    try:
-        ZoneInfo(value)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(
-            f"{value!r} is no time zone; write one of the IANA names, such as Europe/Berlin"
-        ) from None
-    return value
 
 
 def _quirk(value: str) -> str:
@@ -70,37 +52,7 @@ def _quirk(value: str) -> str:
     return value
 
 
-def _moment(value: object) -> datetime:
-    """A date means its midnight; a moment without an offset is refused, because a fine can hang on it."""
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value)
-        except ValueError:
-            raise ValueError(f"{value!r} is no moment; write 2026-05-01T00:00:00Z") from None
-    if isinstance(value, datetime):
-        # PyYAML hands a moment with an offset over as UTC without one only for the suffix-less form.
-        if value.tzinfo is None:
-            raise ValueError("this moment needs its offset: 2026-05-01T00:00:00Z or +02:00")
-        return value
-    if isinstance(value, date):
-        return datetime(value.year, value.month, value.day, tzinfo=UTC)
-    raise ValueError(f"{value!r} is no moment; write 2026-05-01T00:00:00Z")
-
-
-TimeOfDay = Annotated[str, AfterValidator(_clock)]
-TimeZone = Annotated[str, AfterValidator(_zone)]
 Quirk = Annotated[str, AfterValidator(_quirk)]
-Moment = Annotated[datetime, BeforeValidator(_moment)]
-Identity = Annotated[str, Field(min_length=1, max_length=255)]
-Amount = Annotated[Decimal, Field(ge=0, le=10**9, decimal_places=9)]
-"""Money is decimal: what is written is what is reckoned with."""
-Factor = Annotated[Decimal, Field(ge=0)]
-
-
-class Record(BaseModel):
-    """What all records share: an unknown key is a mistake, not a wish."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Operator(Record):
