@@ -14,6 +14,7 @@ from nocwatch.moments import SECOND_NS
 from nocwatch.ocpp.conversation import PAST_MAX, PENDING_MAX, Conversation
 from nocwatch.ocpp.envelope import ID_CHARACTERS_MAX, Envelope, parse
 from nocwatch.ocpp.events import Misspoke, OcppEvent, Spoke
+from nocwatch.ocpp.habits import Habits
 from nocwatch.ocpp.versions import TABLES
 from nocwatch.tap.gate import SECRET_NAMES, TOKEN_NAMES, Gate
 
@@ -163,6 +164,7 @@ def talk(data: bytes) -> None:
     source = Source(data)
     subprotocol = source.one_of((None, "ocpp1.6", "ocpp2.0.1", "ocpp2.1", "soap"))
     straight, thawed = Conversation("CP1", 7, subprotocol), Conversation("CP1", 7, subprotocol)
+    habits, thawed_habits = Habits(), Habits()
     now_ns = 1_795_255_200 * SECOND_NS
     for sequence in range(400):
         if not source:
@@ -170,6 +172,7 @@ def talk(data: bytes) -> None:
         now_ns += source.byte() * SECOND_NS // 8
         if source.byte() & 7 == 1:
             thawed = Conversation.restore(thawed.snapshot())
+            thawed_habits = msgspec.msgpack.decode(msgspec.msgpack.encode(thawed_habits), type=Habits)
         due = straight.next_expiry_ns
         expired = straight.expire(now_ns)
         assert thawed.expire(now_ns) == expired
@@ -184,8 +187,9 @@ def talk(data: bytes) -> None:
             kind=Kind.TEXT,
             payload=_warm.text(_line(source)),
         )
-        events = straight.feed(frame)
-        assert thawed.feed(frame) == events
+        events = straight.feed(frame, habits)
+        assert thawed.feed(frame, thawed_habits) == events
+        assert thawed_habits == habits
         _said(events)
         for calls, past in zip(straight.waiting, straight.past, strict=True):
             assert len(calls) <= PENDING_MAX

@@ -116,6 +116,14 @@ def test_labels_stay_as_they_are():
     assert (sample.phase, sample.location, sample.context) == ("L1-N", "Inlet", "Transaction.Begin")
 
 
+def test_names_in_other_capitals_are_those_names():
+    (sample,), faults = read(
+        {"value": "7.4", "unit": "KW", "measurand": "power.active.import", "phase": "l1-n", "location": "INLET", "context": "transaction.end"}
+    )  # fmt: skip
+    assert sample == Sample("Power.Active.Import", 7400, "W", "L1-N", "Inlet", "Transaction.End")
+    assert faults == []
+
+
 def test_a_label_of_another_type_is_a_fault_and_the_value_stays():
     samples, faults = read({"value": "1", "measurand": ["Voltage"], "phase": 3})
     assert samples[0].measurand == "Energy.Active.Import.Register"

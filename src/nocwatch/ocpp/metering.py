@@ -39,6 +39,19 @@ _DEFAULT_UNITS = (
     ("Power.Factor", ""), ("Power", "W"), ("Current", "A"), ("Voltage", "V"), ("Frequency", "Hz"), ("Temperature", "Celsius"),
     ("SoC", "Percent"), ("RPM", "RPM"),
 )  # fmt: skip
+_NAMES = {
+    name.lower(): name
+    for name in (
+        *(f"Energy.{kind}.{way}.{how}" for kind in ("Active", "Reactive") for way in ("Import", "Export") for how in ("Register", "Interval")),
+        "Energy.Active.Net", "Energy.Reactive.Net", "Energy.Apparent.Net", "Energy.Apparent.Import", "Energy.Apparent.Export",
+        *(f"Power.{kind}.{way}" for kind in ("Active", "Reactive") for way in ("Import", "Export")),
+        "Power.Offered", "Power.Factor", "Current.Import", "Current.Export", "Current.Offered", "Voltage", "Frequency", "Temperature", "SoC", "RPM",
+        "Outlet", "Inlet", "Body", "Cable", "EV", "Upstream",
+        "Sample.Periodic", "Sample.Clock", "Transaction.Begin", "Transaction.End", "Interruption.Begin", "Interruption.End", "Trigger", "Other",
+        "L1", "L2", "L3", "N", "L1-N", "L2-N", "L3-N", "L1-L2", "L2-L3", "L3-L1",
+    )
+}  # fmt: skip
+"""Names that decide something, from how they are written in lower case: some stations have their own way with capitals."""
 _TO_CELSIUS = {"K": (1.0, -273.15), "Fahrenheit": (5 / 9, -160 / 9)}
 
 _ODD_NUMBER = re.compile(
@@ -222,7 +235,8 @@ def _name(hearing: Hearing, field: str, value: object) -> str:
     if not isinstance(value, str):
         hearing.fault(field, "no text")
         return ""
-    return value.strip()[:NAME_MAX]
+    name = value.strip()[:NAME_MAX]
+    return name if field == "unit" else _NAMES.get(name.lower(), name)
 
 
 def _power_of_ten(hearing: Hearing, multiplier: object) -> float:

@@ -78,7 +78,8 @@ def _misfit(error: Any) -> Misfit:
         names.append(error.kind.property)
         value = ""
     elif keyword == "additionalProperties":
-        value = ", ".join(error.kind.unexpected[:4])
+        # Where a schema names no field at all, the library does not say which ones are too many.
+        value = ", ".join(getattr(error.kind, "unexpected", ())[:4])
     elif isinstance(value, dict | list):
         value = "an object" if isinstance(value, dict) else "a list"
     return Misfit(keyword, ".".join(names), str(value)[:VALUE_MAX])
