@@ -65,8 +65,8 @@ def misfits(compiled: Any, payload: Payload) -> list[Misfit]:
         if compiled.is_valid(payload):
             return []
         found = [_misfit(error) for error in islice(compiled.iter_errors(payload), MISFITS_MAX)]
-    except ValueError:
-        return [Misfit("depth", "", "")]  # nested beyond what anyone means
+    except Exception:  # noqa: BLE001 - it is advice: whatever the library trips over (such as depth), the watch goes on
+        return [Misfit("unreadable", "", "")]
     return [misfit for misfit in found if not misfit.value.startswith(("h:", "[redacted"))]
 
 
