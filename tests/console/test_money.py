@@ -101,3 +101,17 @@ async def test_what_other_systems_say_of_a_session_is_text_and_says_where_it_cam
     assert "from app export" in page
     assert "&lt;b&gt;slow" in page
     assert "<b>slow" not in page
+
+
+async def test_stations_that_the_registry_lacks_are_listed_once_there_is_one(
+    client: httpx2.AsyncClient, network: Network
+) -> None:
+    known, *others = sorted(network.stations)
+    assert "registry lacks" not in (await client.get("/system")).text
+    network.places = Places({known: Place(station=known, known=True)})
+    page = (await client.get("/system")).text
+    listed = page.split("registry lacks")[1].split('id="figures"')[0]
+    assert f"/stations/{others[0]}" in listed
+    assert f'/stations/{known}"' not in listed
+    network.places = Places()
+    assert "registry lacks" not in (await client.get("/system")).text

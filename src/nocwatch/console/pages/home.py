@@ -20,6 +20,9 @@ from nocwatch.store.values import AlertFilter, FlagFilter, SessionFilter
 FOUND_MAX = 30
 ALERTS_MAX = 12
 
+UNKNOWN_MAX = 200
+"""Stations that the registry lacks, on the System page: who has more of them has not begun with it."""
+
 
 class HomePages:
     """Handlers of the pages about everything."""
@@ -137,7 +140,12 @@ class HomePages:
         hub = self.console.services.hub
         status.setdefault("console", {"pages_following": len(hub), **hub.counters})
         relay = status.get("relay", {})
+        places = self.console.services.places
+        # Without a registry all are unknown, and nobody needs to be told.
+        unknown = places.unknown(self.console.services.fleet()) if places.stations() else ()
         context = {
+            "unknown": unknown[:UNKNOWN_MAX],
+            "unknown_count": len(unknown),
             "health": health,
             "remedies": remedies,
             "delays": system.delays(relay),
