@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import msgspec
 
-_MARKS = re.compile(r"([\\`*\[\]<>|~&]|^[#+=-]|(?<![^\W_])_|_(?![^\W_]))")
+_MARKS = re.compile(r"([\\`*\[\]<>|~&]|^[#+=-](?!$)|(?<![^\W_])_|_(?![^\W_]))")
 """An underscore within a word is none to Markdown, and reason codes are better read without a stroke before it."""
 
 
