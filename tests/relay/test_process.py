@@ -15,6 +15,7 @@ import pytest
 import trio
 from tests.support.relaying import (
     PATIENCE_S,
+    REQUEST,
     connect,
     is_reset,
     listening_csms,
@@ -180,6 +181,35 @@ async def test_sigterm_stops_accepting_says_so_and_lets_links_live_for_their_gra
             assert not await is_reset(far)
             closed = await journal.event("closed")
             assert (closed["by"], closed["reason"]) == ("relay", "shutdown")
+
+
+async def test_whom_the_end_cuts_off_in_a_handshake_or_waiting_for_one_is_counted() -> None:
+    """Every connection that was accepted is a link or refused: at the end there is nobody in between."""
+    async with listening_csms() as csms, running(settings_for(csms.port)) as (relay, journal):
+        counters = relay.counters
+        station, _ = await paired(relay, csms)
+        refused = await connect(relay)
+        await refused.send_all(b"nonsense\r\n\r\n")
+        await read_all(refused)
+        await connect(relay)  # says nothing
+        asking = await connect(relay)
+        await asking.send_all(REQUEST)
+        await csms.accept()  # and thinks about its answer
+        host, port = relay.addresses[0].rsplit(":", 1)
+        storm = [socket.create_connection((host, int(port))) for _ in range(150)]  # all in the same instant
+        with trio.fail_after(PATIENCE_S):
+            while not counters.handshakes_waiting:
+                await trio.lowlevel.checkpoint()
+            relay.stop()
+            while "shutting_down" not in counters.refused:
+                await trio.sleep(0.001)
+        assert counters.refused == {"not_http": 1, "shutting_down": 2 + len(storm)}
+        assert counters.handshakes_open == counters.handshakes_waiting == 0
+        assert counters.accepted == counters.links + sum(counters.refused.values()) == 4 + len(storm)
+        await station.aclose()
+        for each in storm:
+            each.close()
+    assert journal.ticks[-1]["refused_shutting_down"] == 2 + len(storm)
 
 
 async def test_the_grace_is_over_when_the_last_link_is() -> None:

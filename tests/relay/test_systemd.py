@@ -83,6 +83,11 @@ class Systemd:
                 if each.startswith(line):
                     return each
 
+    def tell(self, line: str) -> None:
+        """Behind all that was said so far."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ours:
+            ours.sendto(line.encode(), str(self.deployment.folder / "notify"))
+
     def close(self) -> None:
         self.deployment.end()
         self._socket.close()
@@ -211,6 +216,24 @@ async def test_a_pump_that_does_not_turn_is_not_called_alive() -> None:
             nursery.cancel_scope.cancel()
         pump._epoll.unregister(near.fileno())
     pump.close()
+
+
+async def test_who_was_told_of_the_end_hears_of_no_beginning_after_it(systemd: Systemd) -> None:
+    """SIGTERM to a relay whose workers are not all up yet: one of them waits for its lane."""
+    journal = systemd.deployment.data / "journal"
+    with Writer(journal, 1, JournalSettings(path=journal)):
+        systemd.start("relay.workers=2")
+        assert systemd.process is not None
+        await until(
+            lambda: "another relay writes to this lane" in systemd.deployment.log("relay"), "one worker waits"
+        )
+        systemd.process.terminate()
+        await systemd.hears("STOPPING=1")
+        with trio.fail_after(PATIENCE_S):
+            assert await trio.to_thread.run_sync(systemd.process.wait, abandon_on_cancel=True) == 0
+    systemd.tell("the test has read all")
+    await systemd.hears("the test has read all")
+    assert "READY=1" not in systemd.heard
 
 
 async def ended(deployment: Deployment, *settings: str) -> int:

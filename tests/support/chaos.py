@@ -50,7 +50,7 @@ _STATUS_OF = {
     "relay_out_of_resources": 503,
 }  # fmt: skip
 """The relay's own refusals, as the station reads them. The others are read by nobody."""
-_UNREAD = frozenset({"empty", "station_left", "relay_fault"})
+_UNREAD = frozenset({"empty", "station_left", "relay_fault", "shutting_down"})
 
 
 class Sample(msgspec.Struct, frozen=True):

@@ -104,6 +104,15 @@ class Counters:
         self.refused: dict[str, int] = {}
         self.closed: dict[str, int] = {}
 
+    def count_cut(self) -> None:
+        """Counts as refused whom the end of the relay cut off: in a handshake, or waiting for one.
+
+        Called when no handshake runs any more: who was accepted and is neither a link nor refused by then was cut.
+        """
+        cut = self.accepted - self.links - sum(self.refused.values())
+        if cut > 0:
+            self.refused["shutting_down"] = cut
+
     def flat(self) -> dict[str, int]:
         """Name → value, as a tick holds them: ``refused_<reason>`` and ``closed_<by>_<reason>`` for the tables."""
         result: dict[str, int] = {}

@@ -162,6 +162,7 @@ class Relay:
                         notify.ready(self.sentence())
                         task_status.started(self)
                         await self._accept()
+                        self.counters.count_cut()
                         await self._drain()
                         nursery.cancel_scope.cancel()
                 finally:
