@@ -407,3 +407,13 @@ def test_a_clock_that_was_wrong_by_decades_costs_no_hour_of_reckoning() -> None:
         )
         < 2000
     )
+
+
+@pytest.mark.parametrize("energy_wh", [float("nan"), float("inf"), -5.0, 1e300])
+def test_a_register_that_lies_breaks_no_report(energy_wh: float) -> None:
+    begin = at("2026-05-04T08:00")
+    session = charge(begin, begin + HOUR_NS, energy_wh)
+    points = [CurvePoint(begin + MINUTE_NS, energy_wh)]
+    found = estimate(session, points, tariff=tariff(per_kwh=1, windows=NIGHT), place=HAMBURG)
+    assert found.price
+    assert found.price.total == (10**7 if energy_wh == 1e300 else 0)

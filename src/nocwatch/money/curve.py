@@ -6,6 +6,7 @@ is cut into, their energies add up to it, to the last micro-watt-hour.
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
@@ -18,6 +19,8 @@ from nocwatch.moments import HOUR_NS
 from nocwatch.sessions import Session
 
 _MICRO = 1_000_000
+ENERGY_WH_MAX = 1e10
+"""Ten gigawatt-hours: no session has them, but a register that lies may; more is counted as so much."""
 
 
 class Point(Protocol):
@@ -124,5 +127,7 @@ class Curve:
 
 
 def micro_wh(energy_wh: float) -> int:
-    """As a whole number: a float is taken as what it is written as."""
-    return round(Decimal(str(energy_wh)) * _MICRO)
+    """As a whole number: a float is taken as what it is written as; what is none counts for nothing."""
+    if not math.isfinite(energy_wh):
+        return 0
+    return round(Decimal(str(min(max(energy_wh, -ENERGY_WH_MAX), ENERGY_WH_MAX))) * _MICRO)
