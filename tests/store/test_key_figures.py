@@ -189,6 +189,8 @@ def test_answers_of_the_csms_count_once_and_by_action(store):
     report = figures_of(store, Places(), WEEK, LATER)
     found = figure(report, "csms_answer_time_p50")
     assert (found.number, found.detail) == (1, "Authorize")
+    # The CSMS's own Reset is answered by the station, and says nothing of the CSMS.
+    assert sum(each.name == "csms_answer_time_p50" for each in report.groups[0].figures) == 1
     assert found.value == pytest.approx(1.0, rel=0.1)
 
 
