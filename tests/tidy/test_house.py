@@ -21,7 +21,7 @@ TEST_MODULES = sorted(TESTS.rglob("*.py"))
 PYTHON = [
     *MODULES,
     *TEST_MODULES,
-    *sorted((path for path in (ROOT / "bench").rglob("*.py") if "mitmproxy-venv" not in path.parts)),
+    *sorted(path for path in (ROOT / "bench").rglob("*.py") if "mitmproxy-venv" not in path.parts),
     *sorted((ROOT / "grafana").rglob("*.py")),
 ]
 

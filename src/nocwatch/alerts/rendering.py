@@ -78,11 +78,7 @@ class Renderer:
         problems: list[Problem] = []
         if self._folder is not None and not self._folder.is_dir():
             raise ConfigurationError(
-                [
-                    Problem(
-                        "configuration", 0, "alerts.templates", f"{self._folder}: there is no such folder"
-                    )
-                ]
+                [Problem("configuration", 0, "alerts.templates", f"{self._folder}: there is no such folder")]
             )
         for name in TEMPLATES:
             for alert, flags in samples():

@@ -18,11 +18,7 @@ def delays(relay: Mapping[str, Any]) -> list[str]:
     found = []
     for direction, delay in histograms.read(ticks).items():
         bound_us = delay.below_us(_SHARE)
-        within = (
-            f"within {bound_us / 1000:g} ms"
-            if bound_us
-            else "longer than a second for some"
-        )
+        within = f"within {bound_us / 1000:g} ms" if bound_us else "longer than a second for some"
         found.append(f"{_DIRECTIONS[direction]}: 99 of 100 chunks {within}")
     return found
 
