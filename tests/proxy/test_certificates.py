@@ -183,7 +183,9 @@ async def test_our_own_certificate_for_a_csms_is_renewed_too(authority: Authorit
         async with running(settings_for(0, upstreams=to)) as (relay, _):
             second = files.write()
             await relay._renewals.look()
-            (ours,) = relay._pairing.upstreams[0].context.certificates
+            context = relay._pairing.upstreams[0].context
+            assert context is not None
+            (ours,) = context.certificates
             assert ours.sha256 == second
 
 

@@ -40,7 +40,10 @@ async def several(folder: Path, *settings: str, workers: int = 2) -> AsyncIterat
         deployment.ports["csms"] = csms.port
         try:
             await deployment.relay()
-            await until(lambda: "relaying" in deployment.log("relay"), lambda: deployment.log("relay"))
+            # The parent's word, not the one of whichever worker is up first.
+            await until(
+                lambda: f'"workers": {workers}' in deployment.log("relay"), lambda: deployment.log("relay")
+            )
             yield deployment, csms
         finally:
             if "relay" in deployment.running:
