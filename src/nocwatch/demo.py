@@ -51,7 +51,7 @@ async def serve(
     pace = ("--scenario", "demo", "--speed", str(speed), "--seed", str(seed))
     parts = [
         Part("csms", ("sim", "csms", "--listen", csms, *pace)),
-        Part("relay", ("relay", *shared)),
+        Part("relay", ("relay", *shared), vital=True),
         Part("watch", ("watch", *shared)),
         Part("stations", ("sim", "stations", "--url", f"ws://{relay}", "--count", str(stations), *pace)),
     ]

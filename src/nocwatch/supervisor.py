@@ -2,7 +2,7 @@
 
 Each process is a plain ``nocwatch`` command of its own, so that whoever prefers systemd or containers starts the same ones.
 A process that ends unasked is started again after a pause that doubles up to a limit; one that cannot start at all (exit
-status 2 at its first start: configuration) ends the whole. However this process ends, the parts end too (``lifeline.py``). Relay and watch never wait for one another: the journal is their only seam.
+status 2 at its first start: configuration; of the relay also 1: a port that is taken) ends the whole. However this process ends, the parts end too (``lifeline.py``). Relay and watch never wait for one another: the journal is their only seam.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import structlog
 import trio
 
 from nocwatch import notify
-from nocwatch.errors import NocwatchError
+from nocwatch.errors import NocwatchError, NotNowError
 from nocwatch.lifeline import Lifeline
 
 PAUSE_FIRST_S = 1.0
@@ -30,17 +30,25 @@ STOP_PATIENCE_S = 20.0
 """How long a process may take to end after SIGTERM, its grace aside, before it is killed: the relay flushes its journal, the
 watch its store."""
 USAGE_ERROR = 2
+NOT_NOW = 1
 
 log = structlog.get_logger("nocwatch.run")
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One process: ``nocwatch *arguments``. ``grace_s``: how long it may take over its end beyond the usual patience."""
+    """One process: ``nocwatch *arguments``.
+
+    Attributes:
+        grace_s: how long it may take over its end beyond the usual patience.
+        vital: where it cannot start at all, the others are of no use: the whole ends also for what may pass (status 1: a port
+            that is taken), and whoever started the whole, a person or systemd, decides.
+    """
 
     name: str
     arguments: tuple[str, ...]
     grace_s: float = 0.0
+    vital: bool = False
 
     @property
     def command(self) -> list[str]:
@@ -83,7 +91,8 @@ async def supervise(
         awaited: names of parts that say so (``notify.ready``).
 
     Raises:
-        NocwatchError: where a part refuses its configuration at its first start (exit status 2). Later it is tried again
+        NocwatchError: where a part refuses its configuration at its first start (exit status 2), or a vital one ends then with
+            status 1 (``NotNowError``). Later it is tried again
             and again: a rule that someone broke meanwhile must keep the watch down and not the relay.
     """
     waiting = set(awaited)
@@ -126,8 +135,9 @@ async def _keep(
             log.error("process could not be made", process=part.name, error=str(error))
             status = None
         reloads.ended(part.name)
-        if status == USAGE_ERROR and first:
-            raise NocwatchError(f"{part.name} could not start; what it said stands above")
+        if first and (status == USAGE_ERROR or (status == NOT_NOW and part.vital)):
+            error_type = NocwatchError if status == USAGE_ERROR else NotNowError
+            raise error_type(f"{part.name} could not start; what it said stands above")
         first = False
         if trio.current_time() - since > STEADY_AFTER_S:
             pause_s = PAUSE_FIRST_S

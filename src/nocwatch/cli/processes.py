@@ -61,7 +61,7 @@ def run(
         typer.echo(f"nocwatch: chargers connect to {listening}, the CSMS is {targets}", err=True)
         typer.echo(f"nocwatch: console on http://{settings.console.listen}", err=True)
 
-    relay = Part("relay", ("relay", *passed), grace_s=settings.relay.grace)
+    relay = Part("relay", ("relay", *passed), grace_s=settings.relay.grace, vital=True)
     parts = [relay, Part("watch", ("watch", *passed))]
     trio.run(supervise, parts, started, [part.name for part in parts])
 
