@@ -11,13 +11,22 @@ import pytest
 import typer.main
 from tests.support.deployment import REPOSITORY
 
+from nocwatch.alerts.settings import AlertSettings
 from nocwatch.cli import app
 from nocwatch.cli.unread import STATUS
+from nocwatch.detectors.rules import load_rules, shipped_rules
+from nocwatch.pipeline import Pipeline
+from nocwatch.registry.places import Places
+from nocwatch.store import Batch, Store
+from nocwatch.store.settings import StoreSettings
+from nocwatch.tap.gate import Gate
+from nocwatch.trace.reading import read_traces
+from nocwatch.trace.replay import REPLAY_KEY
 from nocwatch.trace.writing import import_traces
 
 TRACE = REPOSITORY / "rules" / "tests" / "flapping_fires.jsonl"
 LISTING = {
-    "check": [],
+    "check": ["--upstream", "ws://csms.example"],
     "doctor": [],
     "replay": [str(TRACE)],
     "rules list": [],
@@ -29,6 +38,10 @@ LISTING = {
     "journal stat": [],
     "journal verify": [],
     "journal tail": [],
+    "report sessions": [],
+    "report kpis": [],
+    "report uptime": [],
+    "report station": ["CP1"],
 }
 LASTING = {"run", "relay", "watch", "demo", "sim stations", "sim csms"}
 """These say what they have to say on standard error."""
@@ -57,10 +70,22 @@ def unread() -> int:
     return writer
 
 
+def kept(path: Path) -> None:
+    """The trace as the watch keeps it."""
+    store, batch = Store.open(StoreSettings(url=f"sqlite:///{path}")), Batch()
+    pipeline = Pipeline(load_rules(shipped_rules()), Places(), AlertSettings())
+    for sighting in read_traces([TRACE], Gate(REPLAY_KEY)):
+        step = pipeline.feed(sighting)
+        batch.add_step(step.sighting, step.events, step.changes, step.flags, step.alerts)
+    store.apply(batch)
+    store.close()
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("deployment")
     import_traces([TRACE], made / "data" / "journal")
+    kept(made / "data" / "nocwatch.db")
     (made / "data" / "privacy.key").write_bytes(bytes(32))
     (made / "data" / "privacy.key").chmod(0o600)
     return made

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable, Iterator
 from time import perf_counter_ns
 
+import pytest
 import trio
 import trio.testing
 from tests.proxy.test_pump_turns import ListRecorder, tcp_pair
@@ -15,7 +17,7 @@ from nocwatch.proxy.ends import Link
 from nocwatch.proxy.pump import Pump
 from nocwatch.proxy.recorder import Guard, LinkInfo
 from nocwatch.proxy.settings import Limits
-from nocwatch.proxy.stopwatch import SLEPT_NS, Stopwatch
+from nocwatch.proxy.stopwatch import Stopwatch
 
 BUSY_NS = 12_000_000
 
@@ -63,10 +65,27 @@ async def test_a_message_that_waited_while_the_relay_was_busy_is_told_as_late() 
         sock.close()
 
 
-def test_the_quiet_before_a_message_is_not_counted_as_delay() -> None:
-    stopwatch = Stopwatch()
+@pytest.fixture
+def pump_fd() -> Iterator[tuple[int, Callable[[], object]]]:
+    """What the stopwatch asks whether something waits; and a call that makes something wait."""
+    ours, theirs = socket.socketpair()
+    yield ours.fileno(), lambda: theirs.send(b"!")
+    ours.close()
+    theirs.close()
+
+
+PumpFd = tuple[int, Callable[[], object]]
+
+
+def emptied(pump_fd: PumpFd) -> Stopwatch:
+    stopwatch = Stopwatch(pump_fd[0])
     stopwatch.asks()
     stopwatch.emptied()
+    return stopwatch
+
+
+def test_the_quiet_before_a_message_is_not_counted_as_delay(pump_fd: PumpFd) -> None:
+    stopwatch = emptied(pump_fd)
     stopwatch.before_io_wait(1.0)
     be_busy(BUSY_NS)  # nothing came for so long: epoll_wait slept
     began_ns = perf_counter_ns()
@@ -75,10 +94,8 @@ def test_the_quiet_before_a_message_is_not_counted_as_delay() -> None:
     assert read(stopwatch.flat())["from_station"].sum_us <= (perf_counter_ns() - began_ns) // 1000
 
 
-def test_a_wait_that_may_not_sleep_proves_nothing_however_long_it_took() -> None:
-    stopwatch = Stopwatch()
-    stopwatch.asks()
-    stopwatch.emptied()
+def test_a_wait_that_may_not_sleep_proves_nothing_however_long_it_took(pump_fd: PumpFd) -> None:
+    stopwatch = emptied(pump_fd)
     stopwatch.before_io_wait(0.0)
     be_busy(BUSY_NS)  # other processes had the processor, while bytes waited here
     stopwatch.after_io_wait(0.0)
@@ -86,23 +103,19 @@ def test_a_wait_that_may_not_sleep_proves_nothing_however_long_it_took() -> None
     assert read(stopwatch.flat())["from_station"].sum_us >= BUSY_NS // 1000
 
 
-def test_what_came_while_other_tasks_ran_is_counted_from_the_last_empty_poll() -> None:
-    stopwatch = Stopwatch()
-    stopwatch.asks()
-    stopwatch.emptied()
+def test_what_came_while_other_tasks_ran_is_counted_from_the_last_empty_poll(pump_fd: PumpFd) -> None:
+    stopwatch = emptied(pump_fd)
+    pump_fd[1]()
     be_busy(BUSY_NS)  # other tasks of the process
-    stopwatch._waits_ns = (
-        perf_counter_ns() + SLEPT_NS
-    )  # however slow this machine: epoll_wait came back at once
-    stopwatch.after_io_wait(0.0)
+    stopwatch.before_io_wait(1.0)
+    be_busy(BUSY_NS)  # even if the processor is taken from us just then: it was there before we went to sleep
+    stopwatch.after_io_wait(1.0)
     stopwatch.sent([0, 3])
-    assert read(stopwatch.flat())["from_csms"].sum_us >= 3 * BUSY_NS // 1000
+    assert read(stopwatch.flat())["from_csms"].sum_us >= 3 * 2 * BUSY_NS // 1000
 
 
-def test_a_poll_that_was_full_may_have_left_something_behind() -> None:
-    stopwatch = Stopwatch()
-    stopwatch.asks()
-    stopwatch.emptied()
+def test_a_poll_that_was_full_may_have_left_something_behind(pump_fd: PumpFd) -> None:
+    stopwatch = emptied(pump_fd)
     be_busy(BUSY_NS)
     stopwatch.asks()  # found as much as it could take, so nobody says that it was emptied
     stopwatch.sent([1, 0])

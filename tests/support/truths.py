@@ -41,6 +41,7 @@ class Records:
 
     def __init__(self) -> None:
         self.counters: dict[str, int] = {"journal_records": 0}
+        self.newest_begin = -1
         self.records: list[Record] = []
 
     def add(self, at_ns: int, kind: RecordKind, connection: int, direction: int, data: bytes) -> None:

@@ -56,11 +56,11 @@ class Pump:
 
     def __init__(self, guard: Guard, counters: Counters, limits: Limits) -> None:
         self._counters = counters
-        self._stopwatch = Stopwatch()
         self._size = limits.chunk_size
         self._held_max = limits.held_max
         self._quota = limits.chunks_per_turn
         self._epoll = select.epoll()
+        self._stopwatch = Stopwatch(self._epoll.fileno())
         self._again: list[End] = []
         self._notes = Notes(guard, counters, self._stopwatch)
         self.links = Links(self._epoll, self._notes, counters, limits.half_closed_max)

@@ -10,6 +10,7 @@ its next turn. These are not the relay's doing.
 
 from __future__ import annotations
 
+import select
 from bisect import bisect_left
 from time import perf_counter_ns
 
@@ -17,30 +18,30 @@ import trio
 
 from nocwatch.delays import BOUNDS_US, DIRECTIONS, Delay, counters
 
-SLEPT_NS = 20_000
-"""An epoll_wait that may sleep and took longer has slept, so nothing had been waiting when it began."""
-
 _BOUNDS_NS = [bound * 1000 for bound in BOUNDS_US]
 
 
 class Stopwatch(trio.abc.Instrument):
     """Of one pump. An instrument of trio's loop, to know when that has slept."""
 
-    __slots__ = ("_asked_ns", "_chunks", "_empty_ns", "_sums_us", "_waits_ns")
+    __slots__ = ("_asked_ns", "_chunks", "_empty_ns", "_nothing_waits", "_poll", "_sums_us")
 
-    def __init__(self) -> None:
+    def __init__(self, fd: int) -> None:
+        """``fd``: readable while something waits for the pump."""
+        self._poll = select.poll()
+        self._poll.register(fd, select.POLLIN)
+        self._nothing_waits = False
         self._chunks = tuple([0] * (len(BOUNDS_US) + 1) for _ in DIRECTIONS)
         self._sums_us = [0] * len(DIRECTIONS)
-        self._empty_ns = self._asked_ns = self._waits_ns = perf_counter_ns()
+        self._empty_ns = self._asked_ns = perf_counter_ns()
 
-    def before_io_wait(self, timeout: float) -> None:  # noqa: ARG002 - trio's signature
-        self._waits_ns = perf_counter_ns()
+    def before_io_wait(self, timeout: float) -> None:
+        # A wait that may not sleep finds what came while others ran; one that may has no right to call that a sleep either.
+        self._nothing_waits = timeout > 0 and not self._poll.poll(0)
 
-    def after_io_wait(self, timeout: float) -> None:
-        now_ns = perf_counter_ns()
-        # One that may not sleep and takes long was kept from the processor, on a machine where delays are worth knowing.
-        if timeout > 0 and now_ns - self._waits_ns > SLEPT_NS:
-            self._empty_ns = now_ns
+    def after_io_wait(self, timeout: float) -> None:  # noqa: ARG002 - trio's signature
+        if self._nothing_waits:
+            self._empty_ns = perf_counter_ns()
 
     def asks(self) -> None:
         """The pump is about to poll."""
