@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nocwatch.cli.checking import folder_problems, relay_problems
+from nocwatch.cli.checking import folder_problems, relay_problems, watch_address_problems
 from nocwatch.config import read_configuration
 from nocwatch.errors import ConfigurationError
 from nocwatch.tap.gate import Gate
@@ -20,7 +20,8 @@ def told(tmp_path: Path, text: str) -> list[str]:
     settings, problems = read_configuration(file, {})
     if settings is not None:
         csms_is_told = any(each.key.startswith("relay") for each in problems)
-        problems += relay_problems(settings, needs_csms=not csms_is_told) + folder_problems(settings)
+        problems += relay_problems(settings, needs_csms=not csms_is_told)
+        problems += watch_address_problems(settings) + folder_problems(settings)
         try:
             load_operators_files(settings, Gate(bytes(32)))
         except ConfigurationError as error:
@@ -96,6 +97,39 @@ def test_an_upstream_that_is_a_listener_of_ours_is_a_mistake(
     assert bool(lines) is is_loop, lines
     if is_loop:
         assert lines[0].startswith("nocwatch.yaml:4:relay.upstreams.0.url: this is ")
+
+
+@pytest.mark.parametrize(
+    ("text", "told_of"),
+    [
+        (
+            'listen: [{address: "127.0.0.1:9443"}, {address: "127.0.0.1:9443"}]',
+            "4:relay.listen.1.address: 127.0.0.1:9443",
+        ),
+        (
+            'listen: [{address: "127.0.0.1:9443"}, {address: "0.0.0.0:9443"}]',
+            "4:relay.listen.1.address: 127.0.0.1:9443",
+        ),
+        ('status: "127.0.0.1:9000"', "4:relay.status: 127.0.0.1:9000"),
+        ('status: "127.0.0.1:8480"', "console.listen: 127.0.0.1:8480"),
+    ],
+)
+def test_an_address_that_two_parts_want_is_a_mistake(tmp_path: Path, text: str, told_of: str) -> None:
+    """With several workers the kernel deals stations out between a listener with TLS and one without."""
+    lines = told(
+        tmp_path,
+        f"""
+relay:
+  upstreams: [{{name: main, url: "ws://csms.example"}}]
+  {text}
+""",
+    )
+    assert len(lines) == 1
+    assert f"{told_of} is listened on already" in lines[0]
+
+
+def test_free_ports_are_each_their_own(tmp_path: Path) -> None:
+    assert not told(tmp_path, CSMS + 'console: {listen: "127.0.0.1:0"}\nmetrics: {listen: "127.0.0.1:0"}\n')
 
 
 def test_a_fallback_may_be_a_loop_too(tmp_path: Path) -> None:

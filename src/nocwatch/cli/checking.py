@@ -21,6 +21,7 @@ from nocwatch.options import (
     configuration,
     reading,
 )
+from nocwatch.sentences import Location
 
 
 def add(app: typer.Typer) -> None:
@@ -47,7 +48,8 @@ def check(
     if settings is not None:
         # What is right is looked at even where something else is wrong, so that one look finds all.
         csms_is_told = any(problem.key.startswith("relay") for problem in problems)
-        problems += relay_problems(settings, needs_csms=not csms_is_told) + folder_problems(settings)
+        problems += relay_problems(settings, needs_csms=not csms_is_told)
+        problems += watch_address_problems(settings) + folder_problems(settings)
         try:
             # No key is needed to check, and none is made: a check leaves nothing behind.
             loaded, places = load_operators_files(settings, Gate(bytes(32)))
@@ -78,6 +80,17 @@ def relay_problems(settings: Configuration, *, needs_csms: bool = True) -> list[
         settings.problem(("relay", *place), message)
         for place, message in relay_mistakes(settings.relay, needs_csms=needs_csms)
     ]
+
+
+def watch_address_problems(settings: Configuration) -> list[Problem]:
+    """Addresses of the watch that are another's already; the relay's own are ``relay_problems``."""
+    from nocwatch.proxy.mistakes import listened_on, taken_twice
+
+    own: list[tuple[Location, str]] = [(("console", "listen"), settings.console.listen)]
+    if settings.metrics.listen is not None:
+        own.append((("metrics", "listen"), settings.metrics.listen))
+    found = taken_twice([*listened_on(settings.relay), *own])
+    return [settings.problem(place, message) for place, message in found if place in dict(own)]
 
 
 def folder_problems(settings: Configuration) -> list[Problem]:

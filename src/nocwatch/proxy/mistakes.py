@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import trio
@@ -37,7 +37,30 @@ def relay_mistakes(relay: RelaySettings, *, needs_csms: bool = True) -> list[tup
     none: list[tuple[Location, str]] = []
     if needs_csms and not relay.upstreams:
         none.append((("upstreams",), NO_CSMS))
-    return [*none, *_loops(relay), *_of_tls(relay)]
+    return [*none, *taken_twice(listened_on(relay)), *_loops(relay), *_of_tls(relay)]
+
+
+def listened_on(relay: RelaySettings) -> list[tuple[Location, str]]:
+    """Where the relay listens, each with its place below ``relay``."""
+    listening: list[tuple[Location, str]] = [
+        (("listen", index, "address"), each.address) for index, each in enumerate(relay.listen)
+    ]
+    return listening if relay.status is None else [*listening, (("status",), relay.status)]
+
+
+def taken_twice(listening: Sequence[tuple[Location, str]]) -> Iterator[tuple[Location, str]]:
+    """Addresses that are another's already.
+
+    With several workers the kernel would even allow it, and deal stations out between a listener with TLS and one without.
+    """
+    for index, (place, address) in enumerate(listening):
+        host, port = split_address(address)
+        for _, before in listening[:index]:
+            former, its_port = split_address(before)
+            same = host.lower() == former.lower() or host in _EVERYWHERE or former in _EVERYWHERE
+            if port and port == its_port and same:
+                yield place, f"{before} is listened on already; each part needs an address of its own"
+                break
 
 
 async def own_listener(host: str, port: int, listeners: Iterable[ListenerSettings]) -> str:
