@@ -163,7 +163,9 @@ def free_port() -> int:
         return int(sock.getsockname()[1])
 
 
-def wait_for(true: Callable[[], bool], patience_s: float, what: str, process: subprocess.Popen[str]) -> None:
+def wait_for(
+    true: Callable[[], bool], patience_s: float, what: str, process: subprocess.Popen[str] | None = None
+) -> None:
     """Returns when it is true.
 
     Raises:
@@ -171,7 +173,7 @@ def wait_for(true: Callable[[], bool], patience_s: float, what: str, process: su
     """
     until = time.monotonic() + patience_s
     while not true():
-        if process.poll() is not None:
+        if process is not None and process.poll() is not None:
             raise RuntimeError(f"{what}: the process has ended with {process.returncode}")
         if time.monotonic() > until:
             raise RuntimeError(f"{what}: not within {patience_s:.0f} s")
@@ -198,7 +200,7 @@ def described() -> dict[str, str]:
         "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
         "commit": commit or "unknown",
         "cpu": f"{len(_ALLOWED)} cores, {model}",
-        "kernel": f"{platform.system()} {platform.release()}",
+        "kernel": f"{platform.system()} {'.'.join(platform.release().split('.')[:2])}",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "pinned": f"load on core {_listed(LOAD_CORES)}, candidate on core {_listed(PROXY_CORES)}"
         if PINNED

@@ -28,6 +28,7 @@ class Result:
         reference: whom the others are compared with.
         values: candidate → figure → one value a round, None where a round has none.
         faults: what went wrong, in words.
+        shed: who dropped observations where that is allowed, in words.
         raw: candidate → what the load generator said in each round.
     """
 
@@ -36,6 +37,7 @@ class Result:
     reference: str
     values: dict[str, dict[str, list[float | None]]] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
+    shed: list[str] = field(default_factory=list)
     raw: dict[str, list[dict[str, Figures]]] = field(default_factory=dict)
 
     def median(self, candidate: str, figure: str) -> float | None:
@@ -94,7 +96,9 @@ def _compare(
             for key, value in figures.items():
                 kept.setdefault(key, [None] * rounds)[number] = value
             result.raw.setdefault(candidate.name, []).append(visit.raw)
-            result.faults += [f"{candidate.name}, round {number + 1}: {each}" for each in visit.faults]
+            whose = f"{candidate.name}, round {number + 1}"
+            result.faults += [f"{whose}: {each}" for each in visit.faults]
+            result.shed += [f"{whose}: {each}" for each in visit.shed]
             shown = "  ".join(
                 f"{each.title} {figures[each.key]:.{each.digits}f}" for each in FIGURES if each.key in figures
             )
@@ -111,18 +115,17 @@ def _visit(
         try:
             visit = Visit(running, generator, backend, stations, options)
             figures: dict[str, float] = {}
-            asked = False
             for scenario in scenarios.ALL:
                 if candidate.tls and scenario.plain_only:
                     continue
-                if scenario.may_shed:
-                    asked = True
-                    visit.faults += candidate.complaints()
                 figures |= scenario.run(visit)
+                if dropped := candidate.shed():
+                    told = visit.shed if scenario.may_shed else visit.faults
+                    told.append(f"{scenario.name}: {dropped:,} observations dropped")
+                    candidate.settle()
                 if visit.faults:  # what it lost makes it quick: no more figures of this visit
                     break
-            if not asked:
-                visit.faults += candidate.complaints()
+            visit.faults += candidate.complaints()
             generator.closeall()
         finally:
             generator.close()

@@ -49,6 +49,10 @@ class Report:
     def faults(self) -> list[str]:
         return [f"{each.stations} stations: {fault}" for each in self.results for fault in each.faults]
 
+    @property
+    def shed(self) -> list[str]:
+        return [f"{each.stations} stations: {what}" for each in self.results for what in each.shed]
+
     def print(self) -> None:
         for line in self._body():
             print(line)
@@ -79,6 +83,7 @@ class Report:
             "profiles": [asdict(each) for each in self.profiles],
             "goals": [asdict(each) for each in goals.rows(self.results, self.watched)],
             "skipped": list(self.skipped),
+            "shed": self.shed,
             "faults": self.faults,
         }
 
@@ -112,6 +117,11 @@ class Report:
             yield from (f"- not measured: {each}" for each in self.skipped)
             yield ""
         yield from _profile_section(self.profiles)
+        if self.shed:
+            yield "More was sent than the disk took; every byte was carried, and of the copies were dropped:"
+            yield ""
+            yield from (f"- {each}" for each in self.shed)
+            yield ""
         if self.faults:
             yield "Not to be trusted:"
             yield ""

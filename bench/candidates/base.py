@@ -61,6 +61,13 @@ class Candidate:
         """What it left undone in a visit that is about to end, in words: work that it skipped makes it quick."""
         return []
 
+    def shed(self) -> int:
+        """Observations that it dropped since the last question, or since it was started."""
+        return 0
+
+    def settle(self) -> None:
+        """Waits until it has nothing left to do of what was asked so far."""
+
     def start(self, upstream: int) -> Running:
         return Running(self, upstream)
 

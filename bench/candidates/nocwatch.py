@@ -16,6 +16,8 @@ from candidates.base import Candidate
 _DROPPED = "nocwatch_relay_journal_dropped_records_total"
 _ERRORS = "nocwatch_relay_recorder_errors_total"
 _WRITTEN = "nocwatch_relay_journal_records_total"
+_WAITING = "nocwatch_relay_journal_buffered_bytes"
+DISK_PATIENCE_S = 60
 
 
 class Nocwatch(Candidate):
@@ -26,7 +28,7 @@ class Nocwatch(Candidate):
         self.about = "`nocwatch relay`, every byte to the journal" + (", TLS ended" if tls else "")
         if workers > 1:
             self.about += f", {workers} workers on {self._whose_cores()}"
-        self._status = 0
+        self._status, self._dropped = 0, 0
 
     def _whose_cores(self) -> str:
         """What its figures can tell on this machine."""
@@ -36,7 +38,7 @@ class Nocwatch(Candidate):
         return "one core, as this machine has no more: it shows what dividing costs, not what it gains"
 
     def command(self, folder: Path, port: int, upstream: int) -> list[str | Path]:
-        self._status = machine.free_port()
+        self._status, self._dropped = machine.free_port(), 0
         return [
             sys.executable, "-m", "nocwatch", "relay", "--data", folder / "data",
             "--upstream", f"ws://127.0.0.1:{upstream}", "--set", f"relay.status=127.0.0.1:{self._status}",
@@ -51,8 +53,21 @@ class Nocwatch(Candidate):
         return plain | {"tls": {"certificate": str(made.certificate), "key": str(made.key)}}
 
     def complaints(self) -> list[str]:
+        values = self._metrics()
+        found = [f"{values[_ERRORS]} {_ERRORS}"] if values[_ERRORS] else []
+        return found if values[_WRITTEN] else [*found, "nothing was written to the journal"]
+
+    def shed(self) -> int:
+        before, self._dropped = self._dropped, self._metrics()[_DROPPED]
+        return self._dropped - before
+
+    def settle(self) -> None:
+        machine.wait_for(lambda: self._metrics()[_WAITING] == 0, DISK_PATIENCE_S, "the journal's disk")
+
+    def _metrics(self) -> dict[str, int]:
+        """The counters without labels."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self._status}/metrics", timeout=10) as answer:
             lines = answer.read().decode().splitlines()
-        values = dict(line.rsplit(" ", 1) for line in lines if line and not line.startswith("#"))
-        found = [f"{values[name]} {name}" for name in (_DROPPED, _ERRORS) if int(values[name])]
-        return found if int(values[_WRITTEN]) else [*found, "nothing was written to the journal"]
+        names = (_DROPPED, _ERRORS, _WRITTEN, _WAITING)
+        found = (line.split(" ") for line in lines if line.startswith(names))
+        return {name: int(float(value)) for name, value in found}

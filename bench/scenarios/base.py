@@ -53,6 +53,7 @@ class Visit:
 
     Attributes:
         faults: what went wrong, in words; a figure of a visit with faults is not to be trusted.
+        shed: scenarios in which it dropped observations as it may, in words.
         raw: what the load generator said, by scenario.
         empty_kib: memory of the candidate before the stations came.
     """
@@ -63,6 +64,7 @@ class Visit:
     stations: int
     options: Options
     faults: list[str] = field(default_factory=list)
+    shed: list[str] = field(default_factory=list)
     raw: dict[str, Figures] = field(default_factory=dict)
     empty_kib: int = 0
 
@@ -82,7 +84,8 @@ class Scenario:
     plain_only: bool = False
     """TLS changes nothing of what it is about."""
     may_shed: bool = False
-    """A candidate may drop observations in it, and is asked for complaints before: it has no figure of speed."""
+    """More bytes pass than a disk takes, so a candidate may drop observations in it; how many is told beside the figures.
+    In any other scenario a dropped observation is a fault: work that is skipped makes quick."""
 
 
 class CpuRate:
