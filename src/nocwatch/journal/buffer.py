@@ -26,9 +26,13 @@ RECORD_COST = 96
 """Memory of a record beside its data (objects and list slots), so that a flood of tiny chunks is bounded too."""
 RESERVE_SHARE = 8
 """Link events and ticks may use an eighth more than the bound: they are few, and without them chunks have no name."""
+LIVE_AT_ONCE = 512
+"""Of the links told of at a segment's head: some 200 KiB, so one batch."""
 BLOCK_DATA_AIM = 1 << 20
 BLOCK_RECORDS_AIM = 16_384
 """A batch above either becomes several blocks: a reader holds one whole block of each lane in memory."""
+
+_CHUNK, _LINK = bytes([RecordKind.CHUNK]), bytes([RecordKind.LINK])
 
 
 class Batch:
@@ -99,15 +103,7 @@ class Buffer:
             if self._lost_records:
                 self._mark_gap(at_ns)
             self.last_ns = at_ns
-            batch = self._open
-            batch.times += [at_ns] * count
-            batch.keys += keys
-            batch.chunks += chunks
-            batch.kinds += bytes(count)
-            batch.cost += cost
-            self.cost += cost
-            if batch.cost > BATCH_BYTES or len(batch.times) > BATCH_RECORDS:
-                self._close_batch()
+            self._extend(at_ns, _CHUNK, keys, chunks, cost)
 
     def add_live(self, at_ns: int, live: list[tuple[int, bytes]], *, begins_segment: bool) -> None:
         """LINK records of the links now open; with ``begins_segment`` what was added before goes to the segment before.
@@ -117,8 +113,11 @@ class Buffer:
         with self._lock:
             self._close_batch()
             self._open = Batch(begins_segment=begins_segment)
-            for connection, data in live:
-                self._append(at_ns, RecordKind.LINK, connection << 1, data)
+            for start in range(0, len(live), LIVE_AT_ONCE):
+                some = live[start : start + LIVE_AT_ONCE]
+                keys, events = [each[0] << 1 for each in some], [each[1] for each in some]
+                cost = sum(map(len, events)) + len(events) * RECORD_COST
+                self._extend(at_ns, _LINK, keys, events, cost)
 
     def take(self) -> Batch | None:
         """The oldest batch, or None. It stays counted until ``done``."""
@@ -146,6 +145,18 @@ class Buffer:
                 self._mark_gap(self.last_ns)
             self.reason = "slow_disk"
             return dropped
+
+    def _extend(self, at_ns: int, kind: bytes, keys: list[int], chunks: list[bytes], cost: int) -> None:
+        """Many of one kind at once: a call for each would be most of what they cost."""
+        batch = self._open
+        batch.times += [at_ns] * len(keys)
+        batch.keys += keys
+        batch.chunks += chunks
+        batch.kinds += kind * len(keys)
+        batch.cost += cost
+        self.cost += cost
+        if batch.cost > BATCH_BYTES or len(batch.times) > BATCH_RECORDS:
+            self._close_batch()
 
     def _append(self, at_ns: int, kind: RecordKind, key: int, data: bytes) -> None:
         batch = self._open

@@ -29,11 +29,11 @@ class Link:
         info: what the open event said.
         by, reason: who ended it, by what; empty while neither side has.
         half_closed_at: trio time since which one side has ended and all it sent is delivered; None otherwise.
-        opened: the event that told of it, kept for ``live``: ten thousand are told of at once at each new segment.
+        live: the event that tells of it at the head of a segment, kept ready: ten thousand are told of at once.
         let_go: to be called when it has ended; None where nobody counts.
     """
 
-    __slots__ = ("by", "connection", "half_closed_at", "info", "let_go", "opened", "reason")
+    __slots__ = ("by", "connection", "half_closed_at", "info", "let_go", "live", "reason")
 
     def __init__(self, connection: int, info: LinkInfo) -> None:
         self.connection = connection
@@ -41,7 +41,7 @@ class Link:
         self.by = ""
         self.reason = ""
         self.half_closed_at: float | None = None
-        self.opened = b""
+        self.live = b""
         self.let_go: Callable[[], None] | None = None
 
     def ended(self, by: str, reason: str) -> None:

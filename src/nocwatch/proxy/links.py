@@ -58,8 +58,8 @@ class Links:
 
     def live(self) -> list[tuple[int, bytes]]:
         """Connection and ``live`` event of each link, for the start of a journal segment."""
-        links = {end.link for end in list(self.ends.values())}
-        return [(link.connection, link.opened.replace(b'"open"', b'"live"', 1)) for link in links]
+        links = [end.link for end in self.ends.values() if end.side == 0]
+        return [(link.connection, link.live) for link in links]
 
     def left(self, end: End) -> None:
         """A side ended its sending. Nothing of it can be waiting, or it would not have been read.

@@ -45,8 +45,9 @@ class Notes:
         """A link begins: told at once, before its first chunk can be."""
         self._counters.links += 1
         self._counters.links_open += 1
-        link.opened = link.info.event("open")
-        self._guard.link(at_ns, link.connection, link.opened)
+        opened = link.info.event("open")
+        link.live = opened.replace(b'"open"', b'"live"', 1)
+        self._guard.link(at_ns, link.connection, opened)
 
     def closed(self, link: Link) -> None:
         """A link has ended; told behind the turn's chunks."""
