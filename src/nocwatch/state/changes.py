@@ -58,10 +58,23 @@ class LinkClosed(Change, frozen=True, kw_only=True):
 
 
 class UpstreamChanged(Change, frozen=True, kw_only=True):
-    """*fleet*. An upstream went down or came back (``station`` is empty)."""
+    """*fleet*. An upstream went down or came back (``station`` is empty); ``reason``: why the relay does not reach it."""
 
     upstream: str
     up: bool
+    reason: str = ""
+
+
+class RelayTold(Change, frozen=True, kw_only=True):
+    """*fleet*. What the relay's ticks say of itself (``station`` is empty): at most every ten seconds, and when it began.
+
+    Attributes:
+        refused: connections that it turned away since it was last told, by reason.
+        started_at_ns: when it began, where that is news; else 0.
+    """
+
+    refused: dict[str, int] = {}
+    started_at_ns: int = 0
 
 
 class StationChanged(Change, frozen=True, kw_only=True):
@@ -126,6 +139,7 @@ AnyChange: TypeAlias = (
     | LinkRefused
     | LinkClosed
     | UpstreamChanged
+    | RelayTold
     | StationChanged
     | ConnectorChanged
     | SessionChanged
@@ -137,6 +151,7 @@ FLEET_CHANGES: tuple[type[Change], ...] = (
     LinkRefused,
     LinkClosed,
     UpstreamChanged,
+    RelayTold,
     StationChanged,
     ConnectorChanged,
     SessionChanged,

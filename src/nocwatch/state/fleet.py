@@ -8,26 +8,23 @@ sightings, restored into a new ``Fleet`` of the same settings, goes on to the le
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Final
 
 import msgspec
 
-from nocwatch.frames import Direction, Frame, Link, LinkEvent, Sighting
+from nocwatch.frames import Direction, Frame, Link, LinkEvent, Sighting, Tick
 from nocwatch.network import Station
 from nocwatch.ocpp.conversation import Conversation
 from nocwatch.ocpp.events import OcppEvent
 from nocwatch.ocpp.habits import Habits
 from nocwatch.sessions import LastReading, Session
 from nocwatch.state import presence, station
-from nocwatch.state.changes import AnyChange, LinkRefused, UpstreamChanged
+from nocwatch.state.changes import AnyChange, LinkRefused
 from nocwatch.state.memory import LinkState, StationState
 from nocwatch.state.records import last_reading, session_now, station_record
+from nocwatch.state.relays import RelayMemory, Relays
 from nocwatch.state.settings import StateSettings
 from nocwatch.state.tracker import TimerKey, Tracker
 from nocwatch.timers import Timers
-
-UPSTREAMS_MAX: Final = 64
-"""Upstreams are configured, not learnt; the bound is for a journal that was not written by our relay."""
 
 
 class Moved(msgspec.Struct, frozen=True):
@@ -47,6 +44,7 @@ class _Snapshot(msgspec.Struct):
     timers: list[tuple[TimerKey, int]]
     counters: dict[str, int]
     habits: dict[str, Habits] = {}
+    relay: RelayMemory = msgspec.field(default_factory=RelayMemory)
 
 
 _decode = msgspec.msgpack.Decoder(_Snapshot).decode
@@ -77,7 +75,7 @@ class Fleet:
 
     Attributes:
         stations: identity → record as it stands.
-        upstreams: name → whether it is up.
+        relays: what the relay says of itself.
         counters: drops and oddities since the beginning, by name.
         now_ns: pipeline time.
     """
@@ -85,8 +83,8 @@ class Fleet:
     def __init__(self, settings: StateSettings | None = None) -> None:
         self.settings = settings or StateSettings()
         self.now_ns = 0
-        self.upstreams: dict[str, bool] = {}
         self.counters: dict[str, int] = {}
+        self.relays = Relays(self.counters)
         self._timers: Timers[TimerKey] = Timers()
         self._trackers: dict[str, Tracker] = {}
         self._conversations: dict[int, Conversation] = {}
@@ -103,6 +101,8 @@ class Fleet:
             self._frame(sighting, moved)
         elif isinstance(sighting, Link):
             self._link(sighting, moved)
+        elif isinstance(sighting, Tick):
+            moved.changes.extend(self.relays.ticked(sighting, self.now_ns))
         return moved
 
     def apply(self, event: OcppEvent) -> list[AnyChange]:
@@ -139,6 +139,11 @@ class Fleet:
         """When something comes due by itself; None where nothing waits."""
         return min((due_ns for _, due_ns in self._timers.dump()), default=None)
 
+    @property
+    def upstreams(self) -> Mapping[str, bool]:
+        """Name → whether it is up."""
+        return self.relays.upstreams
+
     def sessions(self, station_id: str) -> tuple[Session, ...]:
         """The station's sessions under way."""
         tracker = self._trackers.get(station_id)
@@ -173,10 +178,11 @@ class Fleet:
                 now_ns=self.now_ns,
                 stations=[tracker.state for tracker in self._trackers.values()],
                 conversations=list(self._conversations.values()),
-                upstreams=self.upstreams,
+                upstreams=self.relays.upstreams,
                 timers=self._timers.dump(),
                 counters=self.counters,
                 habits=self._habits,
+                relay=self.relays.memory,
             )
         )
 
@@ -187,7 +193,7 @@ class Fleet:
             msgspec.ValidationError: where it is of another form.
         """
         kept = _decode(snapshot)
-        self.now_ns, self.upstreams = kept.now_ns, kept.upstreams
+        self.now_ns, self.relays.upstreams, self.relays.memory = kept.now_ns, kept.upstreams, kept.relay
         self.counters.clear()
         self.counters.update(kept.counters)
         self._timers.load(kept.timers)
@@ -248,7 +254,7 @@ class Fleet:
 
     def _link(self, link: Link, moved: Moved) -> None:
         if link.event in (LinkEvent.UPSTREAM_DOWN, LinkEvent.UPSTREAM_UP):
-            self._upstream(link, moved)
+            moved.changes.extend(self.relays.linked(link, self.now_ns))
         elif link.event is LinkEvent.REFUSED:
             # A stranger who was turned away is no station; only the refusal is told.
             moved.changes.append(
@@ -300,19 +306,6 @@ class Fleet:
             events = conversation.closed(self.now_ns)
             moved.events.extend(events)
             self._events(tracker, events, moved)
-
-    def _upstream(self, link: Link, moved: Moved) -> None:
-        up = link.event is LinkEvent.UPSTREAM_UP
-        if link.upstream not in self.upstreams and len(self.upstreams) >= UPSTREAMS_MAX:
-            self.counters["state_upstreams_dropped"] = self.counters.get("state_upstreams_dropped", 0) + 1
-            return
-        if self.upstreams.get(link.upstream, True) is not up:
-            moved.changes.append(
-                UpstreamChanged(
-                    station="", at_ns=self.now_ns, frames=(link.ref,), upstream=link.upstream, up=up
-                )
-            )
-        self.upstreams[link.upstream] = up
 
     # --- stations ---------------------------------------------------------------------------------------------------------
 
