@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from nocwatch.errors import NocwatchError
 from nocwatch.frames import Direction, Frame, Kind, Link, LinkEvent, Tick
 from nocwatch.tap.gate import Gate
-from nocwatch.trace.lines import frame_line, parse_line, parse_time, wire_text
+from nocwatch.trace.lines import frame_line, parse_time, wire_text
+from nocwatch.trace.parsing import parse_line
 from nocwatch.trace.reading import read_traces
 from nocwatch.trace.replay import REPLAY_KEY
 

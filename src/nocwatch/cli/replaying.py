@@ -5,12 +5,15 @@ from __future__ import annotations
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nocwatch.errors import NocwatchError
 from nocwatch.frames import Sighting
+
+if TYPE_CHECKING:
+    from nocwatch.trace.files import Traces
 
 
 class ReplayFormat(StrEnum):
@@ -18,6 +21,12 @@ class ReplayFormat(StrEnum):
 
     TEXT = "text"
     JSONL = "jsonl"
+
+
+SkipBrokenOption = Annotated[
+    bool,
+    typer.Option("--skip-broken", metavar="", help="Pass over lines that cannot be read; they are told."),
+]
 
 
 def add(app: typer.Typer) -> None:
@@ -42,6 +51,7 @@ def replay(
     until: Annotated[
         str | None, typer.Option(metavar="T", help="RFC 3339; time runs on to it after the last line.")
     ] = None,
+    skip_broken: SkipBrokenOption = False,
     output: Annotated[ReplayFormat, typer.Option("--format", help="How to print.")] = ReplayFormat.TEXT,
 ) -> None:
     """Sessions, flags and alerts that the files give. Nothing is sent to anyone."""
@@ -52,6 +62,7 @@ def replay(
     from nocwatch.registry.load import load_registry
     from nocwatch.registry.places import Places
     from nocwatch.tap.gate import Gate
+    from nocwatch.trace.files import Traces
     from nocwatch.trace.reading import read_traces
     from nocwatch.trace.replay import REPLAY_KEY, journal_sightings, told
     from nocwatch.trace.results import result_json, text_line, text_words
@@ -67,7 +78,10 @@ def replay(
     folders = [file for file in files if file.is_dir()]
     if folders and len(files) > 1:
         raise NocwatchError(f"{folders[0]} is a journal folder; replay one folder, or trace files")
-    source = journal_sightings(folders[0], gate, until_ns) if folders else read_traces(files, gate, until_ns)
+    if folders:
+        source = journal_sightings(folders[0], gate, until_ns)
+    else:
+        source = read_traces(noted(Traces(files, skip_broken=skip_broken)), gate, until_ns)
     said: dict[str, str] = {}
     for result in told(source, chosen, places, from_ns=from_ns, until_ns=until_ns):
         if output is ReplayFormat.JSONL:
@@ -77,6 +91,13 @@ def replay(
             said[result.id] = words
             typer.echo(text_line(result))
     sys.stdout.flush()
+
+
+def noted(traces: Traces) -> Traces:
+    """Tells what people should know of these files, on standard error."""
+    for note in traces.notes:
+        typer.echo(f"nocwatch: {note}", err=True)
+    return traces
 
 
 def moment(text: str | None, option: str) -> int | None:

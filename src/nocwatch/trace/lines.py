@@ -1,10 +1,11 @@
-"""One line of a trace, read and written. The format is docs/trace.md: Open OCPP Trace 1.1, with link lines of ours.
+"""One line of a trace: what it holds, and how frames and link events are written as one. How it is read: ``parsing``.
 
-Pure. Reading is strict about what the format requires and about nothing else, because traces come from other tools too.
+The format is docs/trace.md: Open OCPP Trace 1.1, with link lines of ours. Pure.
 """
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -24,8 +25,8 @@ LinkWord = Literal["open", "refused", "closed", "ping", "pong", "upstream_down",
 class ErrorBody(msgspec.Struct):
     """The ``error`` of a CALLERROR line."""
 
-    code: str = ""
-    description: str = ""
+    code: str | int | None = ""
+    description: str | None = ""
     details: Any = None
 
 
@@ -75,61 +76,34 @@ class Line(msgspec.Struct, rename="camel"):
         return None if named is None else str(named)
 
 
-_decode = msgspec.json.Decoder(Line).decode
-
-
-def parse_line(text: bytes) -> Line:
-    """One line.
-
-    Raises:
-        ValueError: with a sentence that says what is wrong.
-    """
-    try:
-        line = _decode(text)
-    except msgspec.DecodeError as error:
-        raise ValueError(f"no line of a trace: {error}") from None
-    except RecursionError:
-        raise ValueError("no line of a trace: it is nested too deeply") from None
-    if line.link is not None:
-        if line.link not in ("upstream_down", "upstream_up") and not line.charge_point_id:
-            raise ValueError("a link line needs chargePointId")
-        if line.link in ("ping", "pong") and line.by not in _SIDES:
-            raise ValueError('a ping or pong line needs by: "station" or "csms"')
-    else:
-        if line.direction is None:
-            raise ValueError("direction is missing: cp-to-csms or csms-to-cp")
-        if line.message_type is None and line.raw is None:
-            raise ValueError("messageType is missing: CALL, CALLRESULT or CALLERROR")
-    parse_time(line.timestamp)
-    return line
+_LEAP_SECOND = re.compile(r"(T\d\d:?\d\d:?)60")
 
 
 def parse_time(text: str) -> int:
-    """RFC 3339 to nanoseconds, with up to nine digits of fraction.
+    """RFC 3339 to nanoseconds, with up to nine digits of fraction; without an offset it counts as UTC.
 
     Raises:
         ValueError: with a sentence.
     """
+    written = text.strip().upper().replace(",", ".")
+    leap = _LEAP_SECOND.search(written)
     try:
-        moment = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(_LEAP_SECOND.sub(r"\g<1>59", written) if leap else written)
     except ValueError:
         raise ValueError(
             f"{text!r} is no time stamp; RFC 3339 is right, such as 2026-11-21T09:45:49.123Z"
         ) from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    fraction = text.partition(".")[2]
-    digits = "".join(
-        c for c in fraction[: len(fraction) - len(fraction.lstrip("0123456789"))] if c.isdigit()
-    )[:9]
-    return int(moment.replace(microsecond=0).timestamp()) * SECOND_NS + (
-        int(digits.ljust(9, "0")) if digits else 0
-    )
+    fraction = re.match(r"\d*", written.partition(".")[2])
+    digits = fraction[0][:9] if fraction else ""
+    seconds = int(moment.replace(microsecond=0).timestamp()) + (1 if leap else 0)
+    return seconds * SECOND_NS + int(digits.ljust(9, "0") or 0)
 
 
 def wire_text(line: Line, message_id: str) -> bytes:
     """The text of a message line as it was on the wire, or as it must have been: ``raw`` counts where it is there."""
-    if line.raw is not None:
+    if line.raw is not None and line.transport != "soap":
         return line.raw.encode("utf-8", "surrogateescape")
     kind = (line.meta or {}).get("kind")
     payload = {} if line.payload is None else line.payload
@@ -139,8 +113,9 @@ def wire_text(line: Line, message_id: str) -> bytes:
         return msgspec.json.encode([3, message_id, payload])
     error = line.error or ErrorBody()
     details = {} if error.details is None else error.details
+    code, description = str(error.code or ""), error.description or ""
     return msgspec.json.encode(
-        [5 if kind == "callresulterror" else 4, message_id, error.code, error.description, details]
+        [5 if kind == "callresulterror" else 4, message_id, code, description, details]
     )
 
 

@@ -1,74 +1,57 @@
 """Traces as sightings, as if the relay had just seen them: with the ticks between their lines, behind the same gate.
 
-A trace without link lines opens a station's connection at its first message. A message that has no id gets one, and an
-answer without an id takes that of the oldest call that waits in the other direction.
+A trace without link lines opens a station's connection at its first message, and keeps it open: that others' tools record no
+connections says nothing of them. A message that has no id gets one, and an answer without an id takes that of the oldest call
+that waits in the other direction.
 """
 
 from __future__ import annotations
 
-import heapq
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from nocwatch.errors import NocwatchError
+import msgspec
+
 from nocwatch.frames import Direction, Frame, Kind, Link, LinkEvent, Sighting, Tick
 from nocwatch.moments import DAY_NS, SECOND_NS
 from nocwatch.tap.gate import Gate
-from nocwatch.trace.lines import DIRECTIONS, Line, parse_line, side, wire_text
+from nocwatch.trace.files import Traces
+from nocwatch.trace.lines import DIRECTIONS, Line, side, wire_text
 
 SILENCE_NS_MAX = 2 * DAY_NS
 """The longest silence that is lived through second by second; of a longer one its end. What waits comes due all the same."""
-LINE_BYTES_MAX = 16 * 1024 * 1024
-"""A message of a station is a few KiB; a longer line is another kind of file."""
+WAITING_MAX = 64
+"""Calls of one side without an answer that are remembered; OCPP allows one."""
 
 
-def read_traces(files: Sequence[Path], gate: Gate, until_ns: int | None = None) -> Iterator[Sighting]:
+def read_traces(
+    files: Sequence[Path] | Traces, gate: Gate, until_ns: int | None = None
+) -> Iterator[Sighting]:
     """The sightings of several traces, merged by time.
 
     Args:
-        files: JSON Lines; in each the order of lines is the order of events.
+        files: of traces; or what was looked through already.
         gate: hashes tokens and removes secrets, as in the live watch.
         until_ns: ticks go on to this moment after the last line.
 
     Raises:
         NocwatchError: file:line and what is wrong with it; a file that cannot be read.
     """
-    return sightings(_merged(files), gate, until_ns)
+    return sightings(files if isinstance(files, Traces) else Traces(files), gate, until_ns)
 
 
-def told_lines(files: Sequence[Path], gate: Gate) -> Iterator[tuple[Line, Frame | Link]]:
+def told_lines(files: Sequence[Path] | Traces, gate: Gate) -> Iterator[tuple[Line, Frame | Link]]:
     """Each line of several traces with what it says, merged by time; without the ticks and what a reader adds by itself.
 
     Raises:
         NocwatchError: file:line and what is wrong with it; a file that cannot be read.
     """
     teller = _Teller(gate)
-    for line in _merged(files):
+    for line in files if isinstance(files, Traces) else Traces(files):
         for sighting in teller.tell(line, line.at_ns):
             if isinstance(sighting, Frame) or (isinstance(sighting, Link) and sighting.event == line.link):
                 yield line, sighting
-
-
-def _merged(files: Sequence[Path]) -> Iterator[Line]:
-    return heapq.merge(*(_lines(file) for file in files), key=lambda line: line.at_ns)
-
-
-def _lines(file: Path) -> Iterator[Line]:
-    try:
-        with file.open("rb") as source:
-            for number, text in enumerate(source, 1):
-                if len(text) > LINE_BYTES_MAX:
-                    raise NocwatchError(
-                        f"{file}:{number}: this line is longer than {LINE_BYTES_MAX >> 20} MiB"
-                    )
-                if text.strip():
-                    try:
-                        yield parse_line(text)
-                    except ValueError as error:
-                        raise NocwatchError(f"{file}:{number}: {error}") from None
-    except OSError as error:
-        raise NocwatchError(f"{file}: cannot be read: {error.strerror}") from error
 
 
 def sightings(lines: Iterable[Line], gate: Gate, until_ns: int | None = None) -> Iterator[Sighting]:
@@ -135,16 +118,17 @@ class _Teller:
         )  # fmt: skip
 
     def _message_id(self, line: Line, connection: int, direction: Direction) -> str:
+        said = line.message_id if line.message_id is not None else _id_of(line.raw)
         if line.message_type == "CALL":
-            message_id = line.message_id or f"line-{self._record + 1}"
-            waiting = self._waiting.setdefault((connection, direction), deque(maxlen=64))
-            if line.message_id is None:
-                waiting.append(message_id)
+            message_id = f"line-{self._record + 1}" if said is None else said
+            self._waiting.setdefault((connection, direction), deque(maxlen=WAITING_MAX)).append(message_id)
             return message_id
-        if line.message_id is not None:
-            return line.message_id
         called = self._waiting.get((connection, direction.other))
-        return called.popleft() if called else "-1"
+        if said is None:
+            return called.popleft() if called else "-1"
+        if called and said in called:
+            called.remove(said)
+        return said
 
     def _connected(self, line: Line, at_ns: int) -> tuple[int, list[Sighting]]:
         station = line.charge_point_id or "unknown"
@@ -193,3 +177,13 @@ class _Teller:
             lane=0, sequence=self._next(), received_at_ns=at_ns, connection=connection, station=line.charge_point_id or "",
             event=LinkEvent.CLOSED, code=line.code, by=line.by, reason=reason, upstream=line.upstream or "main",
         )  # fmt: skip
+
+
+def _id_of(raw: str | None) -> str | None:
+    """The message's own id, where its text stands alone in the line."""
+    try:
+        parts = msgspec.json.decode(raw or "")
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+        return None
+    named = isinstance(parts, list) and len(parts) > 1 and isinstance(parts[1], str)
+    return str(parts[1]) if named else None
