@@ -1,8 +1,9 @@
 """What waits in memory to be written: bounded by bytes, cheap to add to, honest about what it had to drop.
 
 It does no I/O and knows of blocks only how large they may be. What always holds: records leave in the order in which they were added; where
-observations were dropped, a GAP record stands in their place before the next one; a new segment begins exactly between
-two additions, so that the ``live`` records at its head say who was connected at that moment.
+observations were dropped, a GAP record stands where the loss begins, before whatever is taken next, and one where it
+ends, before the next chunk: two, however many link events and ticks the reserve let through between them; a new segment
+begins exactly between two additions, so that the ``live`` records at its head say who was connected at that moment.
 
 Locking: additions and ``take`` may come from different threads. The lock is held for list operations only.
 """
@@ -76,6 +77,7 @@ class Buffer:
         self._bound = size_max
         self._lost_records = 0
         self._lost_bytes = 0
+        self._in_hole = False  # a GAP says that a loss has begun, and no chunk has been taken since
         self._lock = Lock()
         self._open = Batch()
         self._closed: deque[Batch] = deque()
@@ -87,8 +89,13 @@ class Buffer:
             if self.cost + len(data) + RECORD_COST > bound or len(data) > RECORD_DATA_MAX:
                 self._drop(at_ns, 1, len(data))
                 return
-            if self._lost_records:
-                self._mark_gap(at_ns)
+            if important:
+                # What is lost from here on is of the same hole: told once, before the chunk that ends it.
+                if self._lost_records and not self._in_hole:
+                    self._mark_gap(at_ns)
+                    self._in_hole = True
+            elif self._lost_records or self._in_hole:
+                self._end_hole(at_ns)
             self.last_ns = at_ns
             self._append(at_ns, kind, connection << 1 | direction, data)
 
@@ -141,8 +148,7 @@ class Buffer:
         """
         with self._lock:
             dropped = self._lost_records > 0
-            if dropped:
-                self._mark_gap(self.last_ns)
+            self._end_hole(self.last_ns)
             self.reason = "slow_disk"
             return dropped
 
@@ -178,6 +184,11 @@ class Buffer:
         self._counters["journal_dropped_records"] += records
         self._counters["journal_dropped_bytes"] += size
         self._counters["journal_dropped_timestamp_seconds"] = at_ns // SECOND_NS
+
+    def _end_hole(self, at_ns: int) -> None:
+        self._in_hole = False
+        if self._lost_records:
+            self._mark_gap(at_ns)
 
     def _mark_gap(self, at_ns: int) -> None:
         gap = Gap(records=self._lost_records, bytes=self._lost_bytes, reason=self.reason)
