@@ -11,7 +11,15 @@ import pytest
 import trio
 from pydantic import ValidationError
 from tests.support.certificates import Authority, fingerprint, locked
-from tests.support.relaying import ANSWER, REQUEST, connect, listening_csms, read_head
+from tests.support.relaying import (
+    ANSWER,
+    PATIENCE_S,
+    REQUEST,
+    connect,
+    listening_csms,
+    read_exactly,
+    read_head,
+)
 from tests.support.secured import (
     answer_of,
     has_been_dialled,
@@ -23,6 +31,7 @@ from tests.support.secured import (
 )
 
 from nocwatch.errors import NocwatchError
+from nocwatch.proxy import sockets
 from nocwatch.proxy.tls import server_context
 from nocwatch.proxy.tls_settings import ListenerTls
 
@@ -304,3 +313,24 @@ def test_files_of_no_use_are_one_clear_line(authority: Authority, tmp_path: Path
         server_context(ListenerTls.model_validate(tls), "relay.listen 127.0.0.1:9443")
     assert "\n" not in str(raised.value)
     assert str(raised.value).startswith("relay.listen 127.0.0.1:9443: ")
+
+
+async def test_what_came_in_one_packet_with_the_first_record_does_not_wait_for_the_next_packet(
+    authority: Authority,
+) -> None:
+    """A station that empties its queue sends many records at once; one read of TLS gives one of them."""
+    async with listening_csms() as csms, tls_relay(csms, authority) as (relay, _):
+        plain = (await connect(relay)).socket
+        raw = socket.socket(fileno=plain.detach())
+        station = await sockets.secure(raw, authority.client_context(), "relay.example")
+        with trio.fail_after(PATIENCE_S):
+            await sockets.send_all(station, REQUEST)
+            behind, _ = await csms.welcome()
+            assert (await sockets.receive(station)).startswith(b"HTTP/1.1 101")
+            for _ in range(3):  # the link is at rest, then awake, then at rest again
+                for number in range(50):  # nobody else runs meanwhile
+                    station.send(b"%02d" % number * 50)
+                assert await read_exactly(behind, 5000) == b"".join(b"%02d" % each * 50 for each in range(50))
+                await behind.send_all(b"thanks")
+                assert await sockets.receive(station) == b"thanks"
+        station.close()

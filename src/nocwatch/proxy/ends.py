@@ -61,27 +61,25 @@ class End:
         eof: it has ended its sending.
         stopped: it is not read until the peer is writable again.
         queued: it used up its turn, and stands in the queue for the next.
-        plain: no TLS.
-        calm: plain, and none of the above: the hot loop need look no further.
-        is_drained: whether a read that gave something has emptied the socket; of a TLS end only.
+        calm: none of the above: the hot loop need look no further.
+        tls: the socket where it speaks TLS, which alone knows whether a read has emptied it; else None.
     """
 
     __slots__ = (
         "calm",
         "eof",
         "fd",
-        "is_drained",
         "key",
         "link",
         "out",
         "peer",
-        "plain",
         "queued",
         "recv",
         "send",
         "side",
         "sock",
         "stopped",
+        "tls",
     )
 
     peer: End | None
@@ -97,11 +95,8 @@ class End:
         self.eof = self.stopped = self.queued = False
         self.recv: Callable[[int], bytes] = sock.recv
         self.send: Callable[[bytes], int] = sock.send
-        self.plain = self.calm = True
-        self.is_drained: Callable[[], bool] | None = None
-        if isinstance(sock, Secured):
-            self.plain = self.calm = False
-            self.is_drained = sock.is_drained
+        self.calm = True
+        self.tls = sock if isinstance(sock, Secured) else None
 
     def read_first(self, glued: bytes) -> None:
         """What came with the head is what this end reads next, before all that its socket still has."""
@@ -114,7 +109,7 @@ class End:
         self.recv = receive_glued
 
     def settle(self) -> None:
-        self.calm = self.plain and self.out is None and not (self.eof or self.stopped or self.queued)
+        self.calm = self.out is None and not (self.eof or self.stopped or self.queued)
 
 
 def reason_of(error: BaseException) -> str:

@@ -111,10 +111,10 @@ class Links:
         for each in (end, peer):
             del self.ends[each.fd]
             self._counters.held_bytes -= len(each.out or b"")
-            each.peer = each.out = None
+            each.peer = each.out = each.tls = None
             each.eof, each.calm = True, False
             # Bound methods of the socket: without them it goes at once, not with the next garbage collection.
-            del each.recv, each.send, each.is_drained
+            del each.recv, each.send
             try:
                 if each is reset:
                     sockets.reset(each.sock)

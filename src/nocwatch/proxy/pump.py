@@ -10,8 +10,8 @@ Always holds:
 
 The epoll is edge-triggered, and each descriptor is registered once for everything. So whoever stops before the socket
 says "would block" must come back by itself: by ``_again`` (quota), or when the receiver is writable (back-pressure). A
-plain read that is shorter than asked has emptied the socket; a TLS read says nothing of the kind, so there the reading
-goes on until TLS wants more.
+plain read that is shorter than asked has emptied the socket; a TLS read says nothing of the kind, there the socket knows by
+itself whether there is ``more``.
 """
 
 from __future__ import annotations
@@ -185,7 +185,7 @@ class Pump:
                         reads[side] += 1
                         if sent != count:
                             self._stall(end, peer, data[sent:])  # type: ignore[arg-type]
-                        elif count == size:
+                        elif count == size or ((tls := end.tls) is not None and tls.more):
                             self._queue(end)
                         continue
                     self._left(end)
@@ -216,7 +216,7 @@ class Pump:
                     self._fault(end, error)
 
     def _attend(self, end: End, event: int) -> None:
-        """Everything but the plain case: a writable receiver, an error, an end, TLS."""
+        """Everything but the plain case: a writable receiver, an error, an end."""
         if event & _ERR and (end.eof or end.stopped):
             # It will not be read, so the error would stay unseen: what it sent and nobody took is lost with it.
             number = end.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
@@ -224,7 +224,7 @@ class Pump:
             return
         if end.out is not None:
             self._flush(end)
-        if event != _OUT or not end.plain:
+        if event != _OUT or end.tls is not None:
             self._carry(end, ends=bool(event & ~_CALM))
 
     def _carry(self, end: End, *, ends: bool = True) -> None:
@@ -248,7 +248,7 @@ class Pump:
                 self._left(end)
                 return
             self._pass_on(end, peer, data)
-            if not ends and end.is_drained is not None and end.is_drained():
+            if not ends and end.tls is not None and not end.tls.more:
                 return
         if end.peer is not None and not end.stopped:
             self._queue(end)

@@ -25,11 +25,19 @@ WORDS_MAX = 16 << 10
 """Of TLS's own words that a peer has not taken (answers to its KeyUpdates), before nothing more is read of it: otherwise one that
 asks and never listens would fill our memory."""
 
+_recv, _send = socket.SocketType.recv, socket.SocketType.send
+"""The kernel's, called twice a message: ``super()`` would be made anew each time."""
+
 _WANTS = (ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 class Secured(socket.socket):
-    """One end of a TLS connection, after ``handshake``."""
+    """One end of a TLS connection, after ``handshake``.
+
+    Attributes:
+        more: whether a ``recv`` may give something although the kernel tells of nothing new: it had more than was read, or some of
+            what was read has not been given out.
+    """
 
     __slots__ = (
         "_decrypt",
@@ -40,8 +48,8 @@ class Secured(socket.socket):
         "_owed",
         "_pending",
         "_rest",
-        "_short",
         "_words",
+        "more",
     )
 
     def __init__(self, sock: socket.socket, context: ssl.SSLContext, server_hostname: str | None) -> None:
@@ -65,7 +73,7 @@ class Secured(socket.socket):
         self._pending = self._object.pending
         self._rest = b""
         self._owed = self._words = 0
-        self._short = False
+        self.more = True
 
     async def handshake(self) -> None:
         """TLS's own.
@@ -95,32 +103,31 @@ class Secured(socket.socket):
         With flags the socket itself is asked, for what is still encrypted.
         """
         if flags:
-            return super().recv(size, flags)
+            return _recv(self, size, flags)
         if self._words > WORDS_MAX:
             self._push()
+        incoming = self._incoming
         try:
-            if self._incoming.pending or self._pending():
+            if self.more and (incoming.pending or self._pending()):
                 try:
                     return self._decrypt(size)
                 except _WANTS:
                     pass  # a record that is not whole yet
-            while data := super().recv(READ_SIZE):
-                self._short = len(data) < READ_SIZE
-                self._incoming.write(data)
+            self.more = False
+            while data := _recv(self, READ_SIZE):
+                incoming.write(data)
                 try:
-                    return self._decrypt(size)
+                    clear = self._decrypt(size)
                 except _WANTS:
                     continue
+                self.more = len(data) == READ_SIZE or incoming.pending > 0 or self._pending() > 0
+                return clear
         except ssl.SSLZeroReturnError:
             return b""
         finally:
             if self._outgoing.pending:
                 self._try_to_say()
         return b""
-
-    def is_drained(self) -> bool:
-        """Whether the last read took all that the kernel had, and all of it has been given out: another would block."""
-        return self._short and not self._incoming.pending and not self._pending()
 
     def send(self, data: Any, flags: int = 0) -> int:
         """How many clear bytes are on their way: all that one call encrypted."""
@@ -132,7 +139,7 @@ class Secured(socket.socket):
         count = self._encrypt(data)
         encrypted = self._outgoing.read()
         try:
-            sent = super().send(encrypted, flags)
+            sent = _send(self, encrypted, flags)
         except BlockingIOError:
             sent = 0
         if sent != len(encrypted):
@@ -157,7 +164,7 @@ class Secured(socket.socket):
 
     def _push(self) -> None:
         """Sends what waits, all of it or BlockingIOError."""
-        sent = super().send(self._rest)
+        sent = _send(self, self._rest)
         self._rest = self._rest[sent:]
         if self._rest:
             raise BlockingIOError
@@ -184,6 +191,6 @@ class Secured(socket.socket):
     async def _hear(self) -> bytes:
         while True:
             try:
-                return super().recv(READ_SIZE)
+                return _recv(self, READ_SIZE)
             except BlockingIOError:
                 await trio.lowlevel.wait_readable(self)
