@@ -18,6 +18,7 @@ from tests.support.simulation import (
 from nocwatch.sim.answers16 import ANSWERS_16
 from nocwatch.sim.answers201 import ANSWERS_201
 from nocwatch.sim.csms import SimCsms
+from nocwatch.sim.dialling import by_url
 from nocwatch.sim.hardware import CATALOGUE, Profile
 from nocwatch.sim.ledger import CsmsStation
 from nocwatch.sim.station import SimStation
@@ -106,7 +107,7 @@ async def test_csms_answers_the_smallest_call_of_each_action_properly(version, a
 )
 async def test_station_answers_the_smallest_call_of_each_action_properly(version, action):
     profile = Profile("CP1", version, CATALOGUE["hpc150"], "3.4.1", "VO000000001")
-    station = SimStation(profile, "ws://127.0.0.1:1/")
+    station = SimStation(profile, by_url("ws://127.0.0.1:1/"))
     payload = smallest(schema(version, action, answer=False))
     answer = station.dialect.handle(action, payload)
     assert answer.error is None

@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from nocwatch.clock import now_ns
 from nocwatch.sim.clockwork import milliseconds
 from nocwatch.sim.ledger import CsmsStation, CsmsTransaction
 from nocwatch.sim.tokens import APP_PREFIX, status_of
@@ -20,19 +19,19 @@ Function = Callable[["SimCsms", CsmsStation, Payload], Payload]
 
 
 def boot(csms: SimCsms, station: CsmsStation, payload: Payload) -> Payload:
-    """The same in both versions."""
+    """The same in all versions."""
     del payload
     station.boots += 1
     return {
-        "currentTime": milliseconds(now_ns()),
+        "currentTime": milliseconds(csms.pace.wall_ns()),
         "interval": int(csms.settings.heartbeat_interval),
         "status": "Accepted",
     }
 
 
 def heartbeat(csms: SimCsms, station: CsmsStation, payload: Payload) -> Payload:
-    del csms, station, payload
-    return {"currentTime": milliseconds(now_ns())}
+    del station, payload
+    return {"currentTime": milliseconds(csms.pace.wall_ns())}
 
 
 def nothing(csms: SimCsms, station: CsmsStation, payload: Payload) -> Payload:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from nocwatch.clock import now_ns
 from nocwatch.moments import HOUR_NS, SECOND_NS
+from nocwatch.sim.pace import Pace
 
 
 class StationClock:
@@ -17,17 +17,18 @@ class StationClock:
 
     LOCAL_AHEAD_NS = 2 * HOUR_NS
 
-    def __init__(self, wrong: str = "") -> None:
+    def __init__(self, pace: Pace, wrong: str = "") -> None:
         self.wrong = wrong
-        self._powered_at_ns = now_ns()
+        self._pace = pace
+        self._powered_at_ns = pace.wall_ns()
 
     def now_ns(self) -> int:
         """Real receive-comparable time, for the simulator's own truth."""
-        return now_ns()
+        return self._pace.wall_ns()
 
     def text(self, at_ns: int | None = None) -> str:
         """RFC 3339 with milliseconds, as this station would write that moment."""
-        at_ns = now_ns() if at_ns is None else at_ns
+        at_ns = self.now_ns() if at_ns is None else at_ns
         if self.wrong == "1970":
             at_ns -= self._powered_at_ns
         elif self.wrong == "local":

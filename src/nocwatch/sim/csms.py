@@ -13,7 +13,7 @@ import itertools
 import random
 import ssl
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import unquote
 
@@ -27,7 +27,7 @@ from nocwatch.sim.answers201 import ANSWERS_201
 from nocwatch.sim.ledger import CsmsStation, Ledger
 from nocwatch.sim.pace import Pace
 from nocwatch.sim.settings import CsmsFault, CsmsSettings
-from nocwatch.sim.wire import Answer, Payload, Peer, not_implemented
+from nocwatch.sim.wire import Answer, Payload, Peer, Socket, not_implemented
 
 OBSERVED_MAX = 100_000
 """Messages remembered for tests: minutes of a small fleet; older ones go."""
@@ -89,9 +89,11 @@ class SimCsms:
         answers: version → action → function; tests replace entries.
     """
 
-    def __init__(self, settings: CsmsSettings | None = None, *, remember: bool = True) -> None:
+    def __init__(
+        self, settings: CsmsSettings | None = None, *, remember: bool = True, pace: Pace | None = None
+    ) -> None:
         self.settings = settings or CsmsSettings()
-        self.pace = Pace(self.settings.speed)
+        self.pace = pace or Pace(self.settings.speed)
         self.stations: dict[str, CsmsStation] = {}
         self.ledger = Ledger(random.Random(f"{self.settings.seed}/csms"))
         self.observed: deque[Observed] = deque(maxlen=OBSERVED_MAX)
@@ -190,15 +192,20 @@ class SimCsms:
 
     async def _handshake(self, request: WebSocketRequest) -> None:
         identity = unquote(request.path.split("?")[0].rstrip("/").rsplit("/", 1)[-1])
-        status = self._refusal(identity, request)
+        status = self.refusal(identity, request.headers)
         if status is not None:
-            self.counters["refused"] += 1
             extra = [(b"WWW-Authenticate", b'Basic realm="csms"')] if status == 401 else []
             await request.reject(status, extra_headers=extra, body=b"refused\n")
             return
-        offered = request.proposed_subprotocols
-        subprotocol = next((name for name in SUBPROTOCOLS if name in offered), None)
-        websocket = await request.accept(subprotocol=subprotocol)
+        subprotocol = self.choice(request.proposed_subprotocols)
+        await self.converse(identity, subprotocol, await request.accept(subprotocol=subprotocol))
+
+    def choice(self, offered: Sequence[str]) -> str | None:
+        """The subprotocol for a station that offers these."""
+        return next((name for name in SUBPROTOCOLS if name in offered), None)
+
+    async def converse(self, identity: str, subprotocol: str | None, websocket: Socket) -> None:
+        """One connection from its handshake to its end."""
         self.counters["connections"] += 1
         station = self.stations.setdefault(identity, CsmsStation(identity))
         if subprotocol:
@@ -241,16 +248,17 @@ class SimCsms:
             if scope.cancelled_caught:
                 await peer.close(1001, "no pong")
 
-    def _refusal(self, identity: str, request: WebSocketRequest) -> int | None:
+    def refusal(self, identity: str, headers: Sequence[tuple[bytes, bytes]]) -> int | None:
+        """The HTTP status with which this handshake is refused; None where it is not."""
         fault = self._fault(identity, HANDSHAKE)
-        if fault and fault.refuse:
-            return int(fault.refuse)
+        status = int(fault.refuse) if fault and fault.refuse else None
         password = self.settings.passwords.get(identity)
-        if password is None:
-            return None
-        wanted = b"Basic " + base64.b64encode(f"{identity}:{password}".encode())
-        given = next((value for name, value in request.headers if name.lower() == b"authorization"), b"")
-        return None if given == wanted else 401
+        if status is None and password is not None:
+            wanted = b"Basic " + base64.b64encode(f"{identity}:{password}".encode())
+            given = next((value for name, value in headers if name.lower() == b"authorization"), b"")
+            status = None if given == wanted else 401
+        self.counters["refused"] += status is not None
+        return status
 
     # Messages
 

@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 import trio
 
+from nocwatch.sim.dialling import Dialer, by_url
 from nocwatch.sim.drivers import draw_plan, visit_rng, weighted, within
 from nocwatch.sim.hardware import Profile, build
 from nocwatch.sim.incidents import Step
@@ -49,23 +50,24 @@ class Fleet:
 
     def __init__(
         self,
-        url: str,
+        where: str | Dialer,
         scenario: Scenario,
         *,
         count: int | None = None,
         seed: int = 0,
         speed: float = 1.0,
+        pace: Pace | None = None,
         on_truth: Callable[[Truth], None] | None = None,
         saw: Callable[[str, bool, str], None] | None = None,
-        ssl_context: ssl.SSLContext | None = None,
     ) -> None:
         self.scenario = scenario
         self.seed = seed
-        self.pace = Pace(speed)
+        self.pace = pace or Pace(speed)
         self.truths: deque[Truth] = deque(maxlen=TRUTHS_MAX)
         self.crashes = 0
         self._on_truth = on_truth
-        self._url, self._saw, self._ssl_context = url, saw, ssl_context
+        self._dial = by_url(where) if isinstance(where, str) else where
+        self._saw = saw
         self._specs = _specs(scenario, count, seed)
         self._lives = {spec.id: spec.life for spec in self._specs}
         self.stations = {spec.id: self._station(spec, index) for index, spec in enumerate(self._specs)}
@@ -99,12 +101,11 @@ class Fleet:
 
         station = SimStation(
             profile,
-            self._url,
+            self._dial,
             seed=self.seed,
             pace=self.pace,
             on_truth=self._tell,
             saw=saw if self._saw else None,
-            ssl_context=self._ssl_context,
             call_timeout_s=max(CALL_S_MIN, self.pace.real(30.0)),
         )
         station.no_show = no_show
@@ -257,7 +258,6 @@ async def run_stations(
         ValueError: the URL is none, or the speed is not above 0.
     """
     loaded = load(scenario) if isinstance(scenario, str) else scenario
-    fleet = Fleet(
-        url, loaded, count=count, seed=seed, speed=speed, on_truth=on_truth, ssl_context=ssl_context
-    )
+    where = by_url(url, ssl_context)
+    fleet = Fleet(where, loaded, count=count, seed=seed, speed=speed, on_truth=on_truth)
     await fleet.run(task_status=task_status)

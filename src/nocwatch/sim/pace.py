@@ -1,23 +1,32 @@
 """How fast simulated life goes, and small things that tasks wait for.
 
 Behaviour is written in unscaled seconds; ``speed`` divides every wait and multiplies every energy. Timestamps on the wire
-stay real time.
+stay real time, unless another wall clock is given (``inmemory``).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import trio
+
+from nocwatch.clock import now_ns
 
 
 class Pace:
-    """Turns unscaled seconds into waits."""
+    """Turns unscaled seconds into waits.
 
-    __slots__ = ("speed",)
+    Attributes:
+        wall_ns: what a clock on the wall shows: nanoseconds since 1970, UTC.
+    """
 
-    def __init__(self, speed: float = 1.0) -> None:
+    __slots__ = ("speed", "wall_ns")
+
+    def __init__(self, speed: float = 1.0, wall_ns: Callable[[], int] = now_ns) -> None:
         if not speed > 0:
             raise ValueError(f"speed must be above 0, not {speed}")
         self.speed = speed
+        self.wall_ns = wall_ns
 
     async def sleep(self, seconds: float) -> None:
         await trio.sleep(max(0.0, seconds) / self.speed)

@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable
 
 import trio
 
-from nocwatch.clock import now_ns
 from nocwatch.moments import DAY_NS, SECOND_NS
 from nocwatch.sessions import StartSource
 from nocwatch.sim.clockwork import milliseconds
@@ -121,7 +120,7 @@ async def _retried_stop(station: SimStation, wire: Wire, rng: random.Random) -> 
 
 async def _stop_without_start(station: SimStation, wire: Wire, rng: random.Random) -> None:
     connector = station.connectors[wire.connector - 1]
-    at_ns = now_ns()
+    at_ns = station.clock.now_ns()
     tx = Transaction(
         connector=connector,
         token=draw_card(rng, station.profile, wire.connector),
@@ -154,7 +153,7 @@ async def _backlog_flood(station: SimStation, wire: Wire, rng: random.Random) ->
     """Old samples, one a minute up to now, all at once."""
     del rng
     for n in range(wire.times, 0, -1):
-        payload = _meter_values(station, wire, milliseconds(now_ns() - n * 60 * SECOND_NS))
+        payload = _meter_values(station, wire, milliseconds(station.clock.now_ns() - n * 60 * SECOND_NS))
         station.enqueue([Message("MeterValues", fixed(payload), attempts_max=1)])
     await trio.lowlevel.checkpoint()
 
@@ -180,7 +179,7 @@ async def _old_status(station: SimStation, wire: Wire, rng: random.Random) -> No
     """A status of two days ago."""
     del rng
     message = station.dialect.status(station.connectors[wire.connector - 1])
-    payload = {**message.build(), "timestamp": milliseconds(now_ns() - 2 * DAY_NS)}
+    payload = {**message.build(), "timestamp": milliseconds(station.clock.now_ns() - 2 * DAY_NS)}
     station.enqueue([Message(message.action, lambda: payload, durable=False)])
     await trio.lowlevel.checkpoint()
 

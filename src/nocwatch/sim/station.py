@@ -9,7 +9,6 @@ is told to ``on_truth``.
 from __future__ import annotations
 
 import random
-import ssl
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -19,6 +18,7 @@ from nocwatch.sim.clockwork import StationClock
 from nocwatch.sim.commands import Commands
 from nocwatch.sim.dialect16 import Dialect16
 from nocwatch.sim.dialect201 import Dialect201
+from nocwatch.sim.dialling import Dialer
 from nocwatch.sim.hardware import Profile
 from nocwatch.sim.pace import Pace
 from nocwatch.sim.parts import Connector, Interrupt, Message, RemoteStart, Transaction
@@ -46,20 +46,19 @@ class SimStation:
     def __init__(
         self,
         profile: Profile,
-        url: str,
+        dial: Dialer,
         *,
         seed: int = 0,
         pace: Pace | None = None,
         on_truth: Callable[[Truth], None] | None = None,
         saw: Saw | None = None,
-        ssl_context: ssl.SSLContext | None = None,
         call_timeout_s: float = 30.0,
     ) -> None:
         self.profile = profile
         self.pace = pace or Pace()
         self.seed = seed
         self.rng = random.Random(f"{seed}/{profile.identity}")
-        self.clock = StationClock(_wrong_clock(profile.quirks))
+        self.clock = StationClock(self.pace, _wrong_clock(profile.quirks))
         self.dialect: Dialect16 | Dialect201 = (Dialect16 if profile.version == "1.6" else Dialect201)(self)
         self.connectors = [self._connector(n) for n in range(len(profile.hardware.sockets))]
         self.says_local = self.rng.random() < 0.6
@@ -75,13 +74,12 @@ class SimStation:
         self.no_show: Callable[[SimStation, Connector, RemoteStart], Awaitable[None]] | None = None
         self.uplink = Uplink(
             profile,
-            url,
+            dial,
             rng=random.Random(f"{seed}/{profile.identity}/ids"),
             pace=self.pace,
             handle=self._called,
             greet=self._greet,
             saw=saw,
-            ssl_context=ssl_context,
             call_timeout_s=call_timeout_s,
         )
         self._on_truth = on_truth

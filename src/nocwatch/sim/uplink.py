@@ -10,24 +10,23 @@ from __future__ import annotations
 
 import base64
 import random
-import ssl
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeAlias
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import structlog
 import trio
-from trio_websocket import ConnectionClosed, ConnectionRejected, HandshakeError, wrap_client_stream
+from trio_websocket import ConnectionClosed, ConnectionRejected, HandshakeError
 
+from nocwatch.sim.dialling import Dialer, Offer, Rejected
 from nocwatch.sim.hardware import Profile
 from nocwatch.sim.pace import Lamp, Pace
 from nocwatch.sim.parts import Message
-from nocwatch.sim.wire import CallFailed, Handler, LinkLost, Payload, Peer, Saw
+from nocwatch.sim.wire import CallFailed, Handler, LinkLost, Payload, Peer, Saw, Socket
 
 QUEUE_MAX = 5000
 """Messages kept while offline: a day of samples of one transaction at 20 s; beyond it the oldest samples go first."""
-HANDSHAKE_S_MAX = 20.0
 BACKOFF_S_MAX = 60.0
 """Longest wait between two dials, before jitter."""
 
@@ -47,17 +46,16 @@ class Uplink:
         counters: ``dials``, ``connections``, ``rejected`` by HTTP status, ``dropped`` messages, ``given_up`` messages.
     """
 
-    def __init__(  # noqa: PLR0913 - each is another collaborator
+    def __init__(
         self,
         profile: Profile,
-        url: str,
+        dial: Dialer,
         *,
         rng: random.Random,
         pace: Pace,
         handle: Handler,
         greet: Greeter,
         saw: Saw | None = None,
-        ssl_context: ssl.SSLContext | None = None,
         call_timeout_s: float = 30.0,
     ) -> None:
         self.profile = profile
@@ -67,12 +65,9 @@ class Uplink:
         self.counters = {"dials": 0, "connections": 0, "rejected": 0, "dropped": 0, "given_up": 0}
         self._rng, self._pace, self._handle, self._greet, self._saw = rng, pace, handle, greet, saw
         self._call_timeout_s = call_timeout_s
-        parts = urlsplit(url)
-        if parts.scheme not in ("ws", "wss") or not parts.hostname:
-            raise ValueError(f"{url!r} is no WebSocket URL; write ws://host:port/path")
-        self._host, self._port = parts.hostname, parts.port or (443 if parts.scheme == "wss" else 80)
-        self._resource = parts.path.rstrip("/") + (profile.path or "/" + quote(profile.identity, safe=""))
-        self._tls = (ssl_context or ssl.create_default_context()) if parts.scheme == "wss" else None
+        self._dial = dial
+        self._path = profile.path or "/" + quote(profile.identity, safe="")
+        self._offer: Offer | None = None
         self._queue: deque[Message] = deque()
         self._filled = Lamp()
         self._jitter = random.Random(f"jitter {profile.identity}")
@@ -127,8 +122,10 @@ class Uplink:
                 wait_s = min(BACKOFF_S_MAX, 2.0**failures) * self._jitter.uniform(0.5, 1.0)
                 await self._pace.sleep(wait_s)
 
-    def cut(self) -> None:
-        """Ends the connection without a word, as a pulled cable with a reset does."""
+    def cut(self, *, lost: bool = False) -> None:
+        """Ends the connection without a word: the station drops it, or the network is ``lost``."""
+        if self._offer is not None:
+            self._offer.lost = lost
         if self._scope:
             self._scope.cancel()
 
@@ -155,15 +152,14 @@ class Uplink:
         """One connection from dial to end; False where it never got to its greeting's end."""
         mine: list[Peer] = []
         self.counters["dials"] += 1
+        subprotocols = ("ocpp1.6",) if probe else self.profile.offered
+        offer = Offer(self.profile.identity, self._path, tuple(subprotocols), self.headers())
         try:
             with trio.CancelScope() as self._scope:
-                stream = await self._dial()
-                try:
-                    await self._converse(stream, mine, probe=probe)
-                finally:
-                    with trio.CancelScope(shield=True):
-                        await trio.aclose_forcefully(stream)
-        except* ConnectionRejected as rejected:
+                self._offer = offer
+                async with self._dial(offer) as websocket:
+                    await self._converse(websocket, mine, probe=probe)
+        except* (Rejected, ConnectionRejected) as rejected:
             self.counters["rejected"] += 1
             status = [getattr(each, "status_code", None) for each in rejected.exceptions]
             log.info("refused", station=self.profile.identity, status=status[0])
@@ -180,15 +176,6 @@ class Uplink:
             self._lost()
         return bool(mine)
 
-    async def _dial(self) -> trio.SocketStream | trio.SSLStream[trio.SocketStream]:
-        with trio.fail_after(HANDSHAKE_S_MAX):
-            stream = await trio.open_tcp_stream(self._host, self._port)
-            if self._tls is None:
-                return stream
-            secure = trio.SSLStream(stream, self._tls, server_hostname=self._host, https_compatible=True)
-            await secure.do_handshake()
-            return secure
-
     def headers(self) -> list[tuple[bytes, bytes]]:
         """Basic authentication where the station has a password (security profile 1 and 2)."""
         if self.profile.password is None:
@@ -196,27 +183,12 @@ class Uplink:
         secret = base64.b64encode(f"{self.profile.identity}:{self.profile.password}".encode())
         return [(b"Authorization", b"Basic " + secret)]
 
-    async def _converse(
-        self,
-        stream: trio.SocketStream | trio.SSLStream[trio.SocketStream],
-        greeted: list[Peer],
-        *,
-        probe: bool,
-    ) -> None:
+    async def _converse(self, websocket: Socket, greeted: list[Peer], *, probe: bool) -> None:
+        self.counters["connections"] += 1
+        peer = Peer(
+            websocket, self._handle, make_id=self.make_id, timeout_s=self._call_timeout_s, saw=self._saw
+        )
         async with trio.open_nursery() as nursery:
-            with trio.fail_after(HANDSHAKE_S_MAX):
-                websocket = await wrap_client_stream(
-                    nursery,
-                    stream,
-                    f"{self._host}:{self._port}",
-                    self._resource,
-                    subprotocols=["ocpp1.6"] if probe else list(self.profile.offered),
-                    extra_headers=self.headers(),
-                )
-            self.counters["connections"] += 1
-            peer = Peer(
-                websocket, self._handle, make_id=self.make_id, timeout_s=self._call_timeout_s, saw=self._saw
-            )
 
             async def receive() -> None:
                 await peer.run()

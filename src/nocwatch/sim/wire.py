@@ -1,4 +1,4 @@
-"""One end of an OCPP-J connection over trio-websocket: calls, answers, and what a faulty peer would send instead.
+"""One end of an OCPP-J connection over any WebSocket: calls, answers, and what a faulty peer would send instead.
 
 Used by stations and CSMS alike. Not the tap: it reads its own messages only, and does not validate them. One call is
 outstanding at a time in each direction; whatever the handler does wrong is answered with InternalError and never ends the
@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import msgspec
 import structlog
 import trio
-from trio_websocket import ConnectionClosed, WebSocketConnection
+from trio_websocket import ConnectionClosed
 
 Payload: TypeAlias = dict[str, Any]
 
@@ -24,6 +24,18 @@ CLOSE_S_MAX = 3.0
 """Time for the peer's Close frame before the socket is simply shut."""
 
 log = structlog.get_logger(__name__)
+
+
+class Socket(Protocol):
+    """What a ``Peer`` needs of a WebSocket: trio-websocket's methods. All but ``aclose`` raise ConnectionClosed where it is over."""
+
+    async def get_message(self) -> str | bytes: ...
+
+    async def send_message(self, message: str, /) -> None: ...
+
+    async def ping(self) -> None: ...
+
+    async def aclose(self, code: int = 1000, reason: str | None = None) -> None: ...
 
 
 class CallFailed(Exception):  # noqa: N818 - named for what happened, as are those below it
@@ -101,7 +113,7 @@ class Peer:
 
     def __init__(
         self,
-        websocket: WebSocketConnection,
+        websocket: Socket,
         handle: Handler,
         *,
         make_id: Callable[[], str],
