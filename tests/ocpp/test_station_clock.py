@@ -43,11 +43,31 @@ def fresh() -> Talk:
 )
 def test_three_messages_from_the_future_at_a_quarter_hour_make_a_zone(ahead_s, text):
     talk = fresh()
-    statuses = [says_status(talk, ahead_s) for _ in range(4)]
-    assert [status.when_from for status in statuses] == [TimeFrom.STATION, TimeFrom.STATION, TimeFrom.CORRECTED, TimeFrom.CORRECTED]  # fmt: skip
-    assert abs(statuses[-1].when_ns - statuses[-1].at_ns) < 60 * SECOND_NS
+    says_status(talk, ahead_s)
+    says_status(talk, ahead_s)
+    assert local(talk) == []
+    shifts = [says_status(talk, ahead_s).clock_shift_s for _ in range(2)]
+    assert [shift % 900 for shift in shifts] == [0, 0]
     assert len(local(talk)) == 1
     assert text in local(talk)[0]
+
+
+@pytest.mark.parametrize("ahead_s", [61, 7200, 7500, 23 * 3600])
+def test_a_clock_that_is_ahead_is_put_right_from_its_first_message_on(ahead_s):
+    """Nothing is reported before it happens."""
+    talk = fresh()
+    for _ in range(4):
+        status = says_status(talk, ahead_s)
+        assert status.when_from is TimeFrom.CORRECTED
+        assert abs(status.when_ns - status.at_ns) < 60 * SECOND_NS
+
+
+def test_older_data_of_a_clock_that_is_ahead_stays_as_much_older():
+    """Samples of an hour in one message: the youngest shows the lead, and the distances between them hold."""
+    talk = fresh()
+    says_status(talk, 7500)
+    older = says_status(talk, 7500 - 3600)
+    assert abs(older.at_ns - older.when_ns - 3600 * SECOND_NS) < 60 * SECOND_NS
 
 
 def test_west_of_greenwich_takes_longer_for_it_looks_like_a_backlog():
@@ -70,7 +90,10 @@ def test_west_of_greenwich_takes_longer_for_it_looks_like_a_backlog():
 )
 def test_what_is_no_zone(leads):
     talk = fresh()
-    assert [says_status(talk, lead).clock_shift_s for lead in leads] == [0] * len(leads)
+    for lead in leads:
+        status = says_status(talk, lead)
+        assert status.clock_shift_s == (lead if 60 < lead < 86_400 else 0)
+        assert abs(status.when_ns - status.at_ns) < 60 * SECOND_NS
     assert local(talk) == []
 
 
@@ -112,9 +135,27 @@ def test_the_clock_outlives_the_connection_and_daylight_saving_ends():
     again = Talk("ocpp1.6", habits)
     again.now_ns = first.now_ns
     assert says_status(again, 7200).clock_shift_s == 7200
-    shifts = [says_status(again, 3600, wait_s=1800).clock_shift_s for _ in range(10)]
-    assert shifts[-1] == 3600
+    shifts = [says_status(again, 3600, wait_s=300).clock_shift_s for _ in range(4)]
+    assert shifts == [7200, 7200, 3600, 3600]
     assert "1:00 h ahead" in local(again)[-1]
+
+
+def test_daylight_saving_begins_and_no_message_is_from_the_future():
+    talk = fresh()
+    for _ in range(4):
+        says_status(talk, 3600)
+    statuses = [says_status(talk, 7200) for _ in range(4)]
+    assert all(abs(each.when_ns - each.at_ns) < 60 * SECOND_NS for each in statuses)
+    assert "2:00 h ahead" in local(talk)[-1]
+
+
+def test_an_hours_backlog_is_no_end_of_daylight_saving():
+    talk = fresh()
+    for _ in range(4):
+        says_status(talk, 7200)
+    for _ in range(60):
+        assert says_status(talk, 3600, wait_s=1).clock_shift_s == 7200
+    assert len(local(talk)) == 1
 
 
 def test_a_clock_that_was_never_set_counts_by_receive_time():

@@ -1,7 +1,7 @@
 """Stations' time stamps: read in whatever form they come, and believed only where they can be true.
 
-Receive time is the main clock; an event's own time counts where it is plausible. A clock that goes by local time and says
-UTC is recognised (``StationClock``), and its time stamps are put right.
+Receive time is the main clock; an event's own time counts where it is plausible. Nothing is older than its report: a clock
+that is ahead is put right from its first message on, and one that goes by local time is recognised (``StationClock``).
 """
 
 from __future__ import annotations
@@ -31,7 +31,11 @@ LAGS = 6
 LAG_SPAN_NS = 600 * SECOND_NS
 """Of receive time, that they take at least: a backlog is sent in seconds."""
 STALE_NS = 2 * HOUR_NS
-"""A lead not seen for so long counts no more: daylight saving has ended."""
+"""A lead not seen for so long counts no more."""
+DAYLIGHT_S = (1800, 3600)
+"""What daylight saving takes off when it ends (half an hour on Lord Howe): a clock that falls back by this much is believed soon."""
+FALLBACK_SPAN_NS = 600 * SECOND_NS
+"""Of receive time, that messages at the new lag take at least: a backlog of an hour ago is sent in seconds."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TEXT_MAX = 64
@@ -100,14 +104,17 @@ def _loosely(text: str) -> datetime | None:
 
 
 class StationClock(msgspec.Struct):
-    """A station's clock that is wrong by whole quarter hours: local time labelled Z [steve#136], until the first boot or for ever.
+    """A station's clock that is ahead, or wrong by whole quarter hours: local time labelled Z [steve#136], until the first boot or for ever.
 
     A station cannot know the future, so its largest lead over receive time is that of its live messages; what lies behind it
-    is older data. Several leads near the same quarter hour, and none near zero, make a clock that goes by another zone.
+    is older data. That lead is taken off at once. Several leads near the same quarter hour, and none near zero, make a clock
+    that goes by another zone: only that is told.
 
     Attributes:
-        ahead_s: what its time stamps are ahead of the truth (west of Greenwich less than 0); 0 as long as nothing is known.
+        ahead_s: what its time stamps are ahead of the truth (west of Greenwich less than 0); 0 as long as nothing is certain.
         seen_s: the largest lead of late, rounded; ``count`` how often, from ``first_ns`` to ``last_ns``.
+        lead_s: the largest lead beyond ``ahead_s`` of late, last seen at ``lead_ns``: it holds until there is certainty.
+        fell_s: a lead that daylight saving may have left behind; ``fell_count`` how often, since ``fell_ns``.
         news: it has just been found out, or has changed.
     """
 
@@ -116,34 +123,77 @@ class StationClock(msgspec.Struct):
     count: int = 0
     first_ns: int = 0
     last_ns: int = 0
+    lead_s: int = 0
+    lead_ns: int = 0
+    fell_s: int = 0
+    fell_count: int = 0
+    fell_ns: int = 0
+    fell_last_ns: int = 0
     news: bool = False
 
     def shift_s(self, event_ns: int, received_ns: int) -> int:
         """Seconds to take off this time stamp."""
         lead_ns = event_ns - received_ns
         if -NEAR_NS <= lead_ns <= NEAR_NS:
-            self.ahead_s = self.count = 0  # it is right, or was set meanwhile
+            self.ahead_s = self.count = self.lead_s = self.fell_count = 0  # it is right, or was set meanwhile
             return 0
         quarter_s = round(lead_ns / QUARTER_NS) * QUARTER_S
         if abs(lead_ns - quarter_s * SECOND_NS) <= NEAR_NS and quarter_s and abs(quarter_s) <= ZONE_S_MAX:
             self._seen(quarter_s, received_ns)
+        return self._known_s(lead_ns, received_ns)
+
+    def _known_s(self, lead_ns: int, received_ns: int) -> int:
         ahead_s = self.ahead_s
-        return ahead_s if event_ns - ahead_s * SECOND_NS <= received_ns + NEAR_NS else 0
+        if lead_ns - ahead_s * SECOND_NS > NEAR_NS:
+            lead_s = -(-lead_ns // SECOND_NS)
+            stale = received_ns - self.lead_ns > STALE_NS
+            self.lead_s = lead_s if stale else max(lead_s, self.lead_s)
+            self.lead_ns = received_ns
+            return self.lead_s
+        if not ahead_s and self.lead_s and received_ns - self.lead_ns <= STALE_NS:
+            return self.lead_s
+        return ahead_s
 
     def _seen(self, quarter_s: int, at_ns: int) -> None:
         if not self.count or quarter_s > self.seen_s or at_ns - self.last_ns > STALE_NS:
             self.seen_s, self.count, self.first_ns, self.last_ns = quarter_s, 1, at_ns, at_ns
+            self.fell_count = 0
             return
-        if quarter_s < self.seen_s or at_ns - self.last_ns < SECOND_NS:
-            return  # older data, or another time stamp of the same message
+        if quarter_s < self.seen_s:
+            self._fell(quarter_s, at_ns)
+            return
+        if at_ns - self.last_ns < SECOND_NS:
+            return  # another time stamp of the same message
         self.count += 1
         self.last_ns = at_ns
+        self.fell_count = 0
         if quarter_s > 0:
             certain = self.count >= LEADS
         else:
             # Behind may also be a backlog: it takes longer to be sure, and a quarter of an hour is a meter's interval.
             certain = self.count >= LAGS and at_ns - self.first_ns >= LAG_SPAN_NS and quarter_s < -QUARTER_S
-        if certain and self.ahead_s != quarter_s:
+        if certain:
+            self._settle(quarter_s)
+
+    def _fell(self, quarter_s: int, at_ns: int) -> None:
+        """A smaller lead than before: older data, or daylight saving has ended."""
+        if not self.ahead_s or self.ahead_s - quarter_s not in DAYLIGHT_S:
+            return
+        if quarter_s != self.fell_s or not self.fell_count or at_ns - self.fell_last_ns > STALE_NS:
+            self.fell_s, self.fell_count, self.fell_ns, self.fell_last_ns = quarter_s, 1, at_ns, at_ns
+            return
+        if at_ns - self.fell_last_ns < SECOND_NS:
+            return
+        self.fell_count += 1
+        self.fell_last_ns = at_ns
+        if self.fell_count >= LEADS and at_ns - self.fell_ns >= FALLBACK_SPAN_NS:
+            self.seen_s, self.count, self.first_ns, self.last_ns = quarter_s, LEADS, self.fell_ns, at_ns
+            self.fell_count = 0
+            self._settle(quarter_s)
+
+    def _settle(self, quarter_s: int) -> None:
+        self.lead_s = 0
+        if self.ahead_s != quarter_s:
             self.ahead_s, self.news = quarter_s, True
 
     def words(self) -> str:

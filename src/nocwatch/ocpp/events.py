@@ -31,9 +31,10 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         at_ns: when the relay received the frame: the main clock.
         event_at_ns: the station's own time stamp where it gave a plausible one, else None.
+        said_us: the time stamp as it stands, in microseconds (year 1 has no room in nanoseconds): what a retry is known by.
         implausible_time: the station gave a time stamp that cannot be (before 2010, or a day in the future).
         frame: ref of the frame (for an answer: of the answer).
-        clock_shift_s: what was taken off the station's time stamp, because its clock goes by local time and says UTC.
+        clock_shift_s: what was taken off the station's time stamp, because its clock is ahead, or goes by local time and says UTC.
         offline: the station itself says that it was offline then (2.x ``offline: true``).
     """
 
@@ -42,6 +43,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     at_ns: int
     frame: str
     event_at_ns: int | None = None
+    said_us: int | None = None
     implausible_time: bool = False
     clock_shift_s: int = 0
     offline: bool = False

@@ -151,11 +151,14 @@ class Hearing:
         event_ns = clocks.parse(value) if isinstance(value, str) else None
         if event_ns is None:
             self.fault(field, "no time stamp")
-        elif clocks.plausible(event_ns, self.at_ns):
-            if self.clock is not None and (shift_s := self.clock.shift_s(event_ns, self.at_ns)):
-                return {**self.stamp, "event_at_ns": event_ns - shift_s * SECOND_NS, "clock_shift_s": shift_s}
-            return {**self.stamp, "event_at_ns": event_ns}
-        return {**self.stamp, "implausible_time": True}
+            return {**self.stamp, "implausible_time": True}
+        said_us = event_ns // 1000
+        if not clocks.plausible(event_ns, self.at_ns):
+            return {**self.stamp, "said_us": said_us, "implausible_time": True}
+        if self.clock is not None and (shift_s := self.clock.shift_s(event_ns, self.at_ns)):
+            event_ns -= shift_s * SECOND_NS
+            return {**self.stamp, "said_us": said_us, "event_at_ns": event_ns, "clock_shift_s": shift_s}
+        return {**self.stamp, "said_us": said_us, "event_at_ns": event_ns}
 
 
 def _number(value: object) -> float | None:
