@@ -6,6 +6,8 @@ from enum import StrEnum
 
 import msgspec
 
+from nocwatch.plans import Booking, Limit
+
 
 class ConnectorStatus(StrEnum):
     """What a connector is doing: 1.6's words, with 2.x's Occupied; the language of console, Grafana and alerts."""
@@ -36,6 +38,7 @@ class Connector(msgspec.Struct, frozen=True, kw_only=True):
         since_ns: since when ``status`` holds.
         error_code: of the last StatusNotification, ``NoError`` where all is well.
         session: id of the session under way.
+        limits: what its charging profiles allow, by time: of that session, or for whoever comes next.
     """
 
     evse: int | None
@@ -47,6 +50,7 @@ class Connector(msgspec.Struct, frozen=True, kw_only=True):
     vendor_error: str = ""
     session: str | None = None
     power_w: float | None = None
+    limits: tuple[Limit, ...] = ()
 
 
 class Station(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +63,8 @@ class Station(msgspec.Struct, frozen=True, kw_only=True):
         connections: numbers of its live connections, the newest last.
         connectors: by EVSE and number, without the controller.
         controller: connector 0 of 1.6, EVSE 0 of 2.x: the station itself; None until it spoke for itself.
+        reservations: those that stand.
+        grid_alarm: what is wrong with the grid as the station says (2.1), empty while nothing is.
         configuration: settings as read or set that bear on sessions, by 1.6's key or 2.x's Component.Variable.
     """
 
@@ -80,3 +86,5 @@ class Station(msgspec.Struct, frozen=True, kw_only=True):
     connectors: tuple[Connector, ...] = ()
     controller: Connector | None = None
     configuration: dict[str, str] = {}
+    reservations: tuple[Booking, ...] = ()
+    grid_alarm: str = ""

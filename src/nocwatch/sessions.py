@@ -11,6 +11,7 @@ from enum import StrEnum
 import msgspec
 
 from nocwatch.flags import Blame, Evidence
+from nocwatch.plans import Booking, Costs, Plan
 
 
 class Outcome(StrEnum):
@@ -118,6 +119,10 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
         reason: a code for every outcome but success and ongoing.
         blame_evidence: why that blame, as sentences with frames.
         late: the start or the stop came as a replay of offline data.
+        plan: limits over time, profiles, the vehicle's needs, priority; None where nobody planned anything.
+        costs: what CSMS, station and payment terminal said that it costs; None where nobody did.
+        reservation: that led to it.
+        resumed: it went on after a boot, or was taken up again (2.1 TxResumed).
         revision: rises with each change: of two copies the higher holds.
         revised_because: what made the verdict change after the session had ended; empty where it never did.
         version: of OCPP: ``1.6``, ``2.0.1``, ``2.1``.
@@ -152,6 +157,10 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     steps: tuple[SessionStep, ...] = ()
     issues: tuple[Evidence, ...] = ()
     late: bool = False
+    plan: Plan | None = None
+    costs: Costs | None = None
+    reservation: Booking | None = None
+    resumed: bool = False
     revision: int = 0
     revised_because: str = ""
 

@@ -14,7 +14,7 @@ import msgspec
 
 from nocwatch.frames import Direction
 from nocwatch.network import ConnectorStatus
-from nocwatch.ocpp.planning import Battery, ChargingProfile, Reservation, Schedule, TransactionLimit
+from nocwatch.ocpp.planning import Battery, ChargingProfile, Choice, Reservation, Schedule, TransactionLimit
 
 
 class TimeFrom(StrEnum):
@@ -512,7 +512,8 @@ class Command(StrEnum):
 class Commanded(Event, frozen=True, kw_only=True):
     """The CSMS asked for something. ``text`` has what matters beyond the fields (reset type, a profile as it was sent).
 
-    ``reservation`` is of reserve and cancel, ``profile`` of set-profile and remote start.
+    ``reservation`` is of reserve and cancel, ``profile`` of set-profile and remote start,
+    ``clearing`` of clear-profile.
     """
 
     command: Command
@@ -525,6 +526,7 @@ class Commanded(Event, frozen=True, kw_only=True):
     text: str = ""
     reservation: Reservation | None = None
     profile: ChargingProfile | None = None
+    clearing: Choice | None = None
 
 
 class CommandAnswered(Event, frozen=True, kw_only=True):
@@ -542,6 +544,7 @@ class CommandAnswered(Event, frozen=True, kw_only=True):
     text: str = ""
     reservation: Reservation | None = None
     profile: ChargingProfile | None = None
+    clearing: Choice | None = None
 
 
 OcppEvent: TypeAlias = (

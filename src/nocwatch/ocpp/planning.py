@@ -75,6 +75,14 @@ class ChargingProfile(msgspec.Struct, frozen=True):
         return any(schedule.allows_nothing for schedule in self.schedules)
 
 
+class Choice(msgspec.Struct, frozen=True):
+    """Which profiles are meant to be cleared; what is None narrows nothing."""
+
+    id: int | None = None
+    purpose: str = ""
+    stack_level: int | None = None
+
+
 class TransactionLimit(msgspec.Struct, frozen=True):
     """Where a transaction is to end by itself (2.1); None where that is not limited. ``cost`` is in the CSMS's currency."""
 
@@ -128,6 +136,16 @@ def profile(
         recurrency=hearing.text(payload, "recurrencyKind"),
         valid_from_ns=moment(hearing, payload, "validFrom"),
         valid_to_ns=moment(hearing, payload, "validTo"),
+    )
+
+
+def choice(hearing: Hearing, payload: Payload, number: str) -> Choice:
+    """Of a ClearChargingProfile: ``number`` is the field with the profile's id; the criteria have the same names in all versions."""
+    criteria = hearing.object(payload, "chargingProfileCriteria") or payload
+    return Choice(
+        id=hearing.integer(payload, number),
+        purpose=hearing.text(criteria, "chargingProfilePurpose"),
+        stack_level=hearing.integer(criteria, "stackLevel"),
     )
 
 

@@ -64,7 +64,11 @@ def _set_profile(hearing: Hearing, payload: Payload) -> dict[str, Any]:
 
 
 def _clear_profile(hearing: Hearing, payload: Payload) -> dict[str, Any]:
-    return {"connector": hearing.integer(payload, "connectorId"), "text": as_json(payload)}
+    return {
+        "connector": hearing.integer(payload, "connectorId"),
+        "text": as_json(payload),
+        "clearing": planning.choice(hearing, payload, "id"),
+    }
 
 
 def _update_firmware(hearing: Hearing, payload: Payload) -> dict[str, Any]:

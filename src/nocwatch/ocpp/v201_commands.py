@@ -86,7 +86,11 @@ def _set_profile(hearing: Hearing, payload: Payload) -> dict[str, Any]:
 
 def _clear_profile(hearing: Hearing, payload: Payload) -> dict[str, Any]:
     criteria = hearing.object(payload, "chargingProfileCriteria")
-    return {"evse": hearing.integer(criteria, "evseId"), "text": as_json(payload)}
+    return {
+        "evse": hearing.integer(criteria, "evseId"),
+        "text": as_json(payload),
+        "clearing": planning.choice(hearing, payload, "chargingProfileId"),
+    }
 
 
 def _update_firmware(hearing: Hearing, payload: Payload) -> dict[str, Any]:

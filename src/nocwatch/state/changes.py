@@ -10,6 +10,7 @@ from typing import TypeAlias
 import msgspec
 
 from nocwatch.network import Connector, Station
+from nocwatch.plans import Booking, BookingState
 from nocwatch.sessions import Session
 
 
@@ -134,6 +135,13 @@ class SessionMetered(Change, frozen=True, kw_only=True):
     implausible: str = ""
 
 
+class ReservationChanged(Change, frozen=True, kw_only=True):
+    """A reservation was made, refused, used, cancelled, missed, or its time passed."""
+
+    before: BookingState | None
+    now: Booking
+
+
 AnyChange: TypeAlias = (
     LinkOpened
     | LinkRefused
@@ -144,6 +152,7 @@ AnyChange: TypeAlias = (
     | ConnectorChanged
     | SessionChanged
     | SessionMetered
+    | ReservationChanged
 )
 
 FLEET_CHANGES: tuple[type[Change], ...] = (

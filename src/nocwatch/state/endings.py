@@ -50,7 +50,7 @@ def on_ended(tracker: Tracker, event: TransactionEnded) -> None:
 
 def _stop(tracker: Tracker, session: SessionState, event: TransactionEnded, because: str) -> None:
     session.end_frames.append(event.frame)
-    session.stop_frame, session.end_event_at_ns = event.frame, event.event_at_ns
+    session.stop_frame, session.end_said_us = event.frame, event.said_us
     session.stop_heard_ns = event.at_ns
     session.stop_reason, session.stop_token, session.end_trigger = event.reason, event.token, event.trigger
     session.late = session.late or tracker.late
@@ -137,11 +137,8 @@ def _guess(tracker: Tracker, event: TransactionEnded) -> SessionState | None:
         if not session.began:
             continue
         if session.ending is Ending.STOP:
-            again = session.end_event_at_ns == event.event_at_ns and session.meter_stop_wh in (
-                event.meter_wh,
-                None,
-            )
-            if call in session.end_calls or (again and event.event_at_ns is not None):
+            again = session.end_said_us == event.said_us and session.meter_stop_wh in (event.meter_wh, None)
+            if call in session.end_calls or (again and event.said_us is not None):
                 return session
             continue
         if session.started_at_ns > event.when_ns:
@@ -227,7 +224,7 @@ def on_end_answered(tracker: Tracker, event: EndAnswered) -> None:
 
 def resumed(tracker: Tracker, session: SessionState, at_ns: int, frame: str) -> None:
     """The transaction goes on after a boot."""
-    session.interrupted = False
+    session.interrupted, session.resumed = False, True
     step(session, tracker.settings, at_ns, "resumed", "The transaction goes on after the boot", (frame,))
     tracker.touch(session)
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 import msgspec
 
 from nocwatch.flags import Blame, Evidence
+from nocwatch.plans import Plan
 from nocwatch.sessions import Outcome, Reason
 from nocwatch.state.meter import Meter
 
@@ -83,7 +84,7 @@ class Hole(msgspec.Struct, kw_only=True):
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that the CSMS ordered and the station accepted: ``reset`` or ``limit_zero``."""
+    """Something that the CSMS ordered and the station accepted: ``reset``."""
 
     name: str
     at_ns: int
@@ -96,6 +97,7 @@ class Facts(msgspec.Struct, kw_only=True):
     Attributes:
         began: a transaction began (its start was seen, or something that belongs to it).
         start_seen: its StartTransaction or Started was seen.
+        asked_at_ns: 2.x, cable first: when the transaction was authorised, or started by the CSMS.
         start_status: of the token, as the CSMS answered the start, empty where it did not say.
         stop_unsaid: 1.6 gave no stop reason: Local [OCPP 1.6 §4.10].
         stop_heard_ns: when the first stop was received, whatever time it names.
@@ -103,6 +105,7 @@ class Facts(msgspec.Struct, kw_only=True):
         charged: the status Charging was seen.
         suspended: who held the energy back last: ``ev`` or ``evse``.
         status_at_remote: what the connector reported when a remote start came.
+        plan: limits, needs and priority, None where nobody planned anything.
     """
 
     version: str = ""
@@ -111,6 +114,7 @@ class Facts(msgspec.Struct, kw_only=True):
     start_seen: bool = False
     started_at_ns: int
     stopped_at_ns: int | None = None
+    asked_at_ns: int | None = None
     start_answered_at_ns: int | None = None
     start_answer_frame: str = ""
     start_status: str = ""
@@ -136,6 +140,7 @@ class Facts(msgspec.Struct, kw_only=True):
     charged: bool = False
     suspended: str = ""
     status_at_remote: str = ""
+    plan: Plan | None = None
 
 
 class Verdict(msgspec.Struct, frozen=True):

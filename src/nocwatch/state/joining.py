@@ -7,6 +7,7 @@ opened again.
 from __future__ import annotations
 
 from nocwatch.ocpp.events import TransactionBegan
+from nocwatch.state import outlook
 from nocwatch.state.facts import Ending
 from nocwatch.state.session import ACTS_MAX, SessionState, near, step
 from nocwatch.state.tracker import Tracker
@@ -73,6 +74,7 @@ def absorb(tracker: Tracker, session: SessionState, token: str | None, remote_st
         if _same_remote_start(other, remote_start_id) or (token is not None and other.token == token):
             session.authorizations.extend(other.authorizations[: ACTS_MAX - len(session.authorizations)])
             session.remote = session.remote or other.remote
+            outlook.follow(tracker, other, session)
             step(other, tracker.settings, tracker.now_ns, "joined", f"Led to session {session.id}")
             tracker.close(other, Ending.ATTEMPT, tracker.now_ns)
             return

@@ -5,7 +5,10 @@ from __future__ import annotations
 import msgspec
 
 from nocwatch.network import Connector, ConnectorStatus, Station
+from nocwatch.ocpp.events import TransactionBegan
+from nocwatch.plans import Booking, Limit
 from nocwatch.state.facts import Authorization, Hole, Order
+from nocwatch.state.limits import Installed
 from nocwatch.state.session import SessionState
 
 NUMBER_MAX = 0xFFFF
@@ -29,6 +32,7 @@ class ConnectorState(msgspec.Struct, kw_only=True):
         charging_state: of the transaction on it (2.x); it refines ``Occupied``.
         taken_at_ns: when it was last seen to be left Available: a vehicle was plugged in, or a driver came.
         session: id of the session under way; ``unreleased`` of one that stopped while the vehicle stays plugged.
+        standing: limits while nobody charges there; ``limits`` those that hold for whoever is there now.
         told: as last given off.
     """
 
@@ -45,6 +49,8 @@ class ConnectorState(msgspec.Struct, kw_only=True):
     session: str | None = None
     unreleased: str | None = None
     power_w: float | None = None
+    standing: tuple[Limit, ...] = ()
+    limits: tuple[Limit, ...] = ()
     told: Connector | None = None
 
 
@@ -58,6 +64,13 @@ class Loose(msgspec.Struct, kw_only=True):
     own: bool
 
 
+class Overtaken(msgspec.Struct, kw_only=True):
+    """A start of 1.6 that waits for its number, because a stop came before it. ``late``: it was a replay."""
+
+    began: TransactionBegan
+    late: bool
+
+
 class StationState(msgspec.Struct, kw_only=True):
     """One station.
 
@@ -67,6 +80,9 @@ class StationState(msgspec.Struct, kw_only=True):
         lag_ns: least time from a live time stamp to its reception: the error of the station's clock.
         boot_pending: the last boot was not accepted yet: the next one is the same.
         triggered_boot_at_ns: the CSMS asked for a BootNotification; it is no restart.
+        profiles: charging profiles, those in force and the last that are not; ``bookings`` reservations alike.
+        grid_alarm: what is wrong with the grid as the station says (2.1); empty while nothing is.
+        swap_frame: the last battery swap that was counted.
     """
 
     id: str
@@ -91,8 +107,13 @@ class StationState(msgspec.Struct, kw_only=True):
     sessions: dict[str, SessionState] = {}
     under_way: list[str] = []
     loose: list[Loose] = []
+    overtaken: list[Overtaken] = []
     holes: list[Hole] = []
     orders: list[Order] = []
+    profiles: list[Installed] = []
+    bookings: list[Booking] = []
+    grid_alarm: str = ""
+    swap_frame: str = ""
     lag_ns: int | None = None
     told: Station | None = None
 

@@ -260,7 +260,7 @@ def on_configuration(tracker: Tracker, event: ConfigurationSeen) -> None:
 
 
 def on_ordered(tracker: Tracker, event: CommandAnswered) -> None:
-    """Resets, triggers and limits that the station accepted: they explain what comes after them."""
+    """Resets and triggers that the station accepted: they explain what comes after them."""
     state = tracker.state
     if event.status not in ("Accepted", "Scheduled"):
         return
@@ -268,8 +268,6 @@ def on_ordered(tracker: Tracker, event: CommandAnswered) -> None:
         state.triggered_boot_at_ns = event.at_ns
     elif event.command is Command.RESET:
         state.orders.append(Order(name="reset", at_ns=event.asked_at_ns, frame=event.frame))
-    elif event.command is Command.SET_PROFILE and allows_nothing(event.text):
-        state.orders.append(Order(name="limit_zero", at_ns=event.asked_at_ns, frame=event.frame))
     elif event.command is Command.REMOTE_STOP:
         for session in tracker.under_way():
             if session.transaction is not None and session.transaction == event.transaction:
@@ -283,12 +281,6 @@ def on_ordered(tracker: Tracker, event: CommandAnswered) -> None:
                 )
                 tracker.touch(session)
     del state.orders[:-ORDERS_MAX]
-
-
-def allows_nothing(text: str) -> bool:
-    """Whether a profile's text has a limit of 0."""
-    compact = text.replace(" ", "")
-    return any(end in compact for end in ('"limit":0,', '"limit":0}', '"limit":0.0,', '"limit":0.0}'))
 
 
 def number(text: str) -> float | None:

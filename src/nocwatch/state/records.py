@@ -8,6 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from nocwatch.network import Connector, ConnectorStatus, Station
+from nocwatch.plans import BookingState
 from nocwatch.sessions import LastReading, Outcome, Session
 from nocwatch.state import meter
 from nocwatch.state.facts import Verdict
@@ -76,6 +77,7 @@ def connector_record(connector: ConnectorState) -> Connector:
         vendor_error=connector.vendor_error,
         session=connector.session,
         power_w=connector.power_w,
+        limits=connector.limits,
     )
 
 
@@ -100,6 +102,10 @@ def station_record(state: StationState) -> Station:
         connectors=tuple(connector_record(state.connectors[key]) for key in sorted(state.connectors)),
         controller=None if state.controller is None else connector_record(state.controller),
         configuration=dict(state.configuration),
+        reservations=tuple(each for each in state.bookings if each.state is BookingState.STANDING)
+        if state.bookings
+        else (),
+        grid_alarm=state.grid_alarm,
     )
 
 

@@ -10,6 +10,7 @@ import msgspec
 
 from nocwatch.flags import Evidence, derived_id
 from nocwatch.moments import SECOND_NS
+from nocwatch.plans import Booking, Costs, Plan
 from nocwatch.sessions import Milestone, Session, SessionStep
 from nocwatch.state import meter
 from nocwatch.state.facts import Facts, Hole, Order, Verdict
@@ -31,7 +32,7 @@ class SessionState(Facts, kw_only=True):
         created_at_ns: its first act; what the id is derived from.
         calls: ``connection/message id`` of the calls that began it, retries included.
         begin_frames: frames of those calls; ``end_frames`` of the stops.
-        began_event_at_ns: the station's time stamp of the start, to know a retry by.
+        began_said_us: the station's time stamp of the start as it stood, to know a retry by; ``end_said_us`` of the stop.
         closed_at_ns: pipeline time of its end, None while it goes on.
         last_heard_ns: pipeline time of the last sign of the transaction.
         end_calls: as ``calls``, of the stops; ``complete_at_ns`` when a stop was answered.
@@ -39,6 +40,7 @@ class SessionState(Facts, kw_only=True):
         sequence_high, sequence_missing: 2.x seqNo: the highest seen, and those below it that were not.
         sequence_excused: missing ones that were Updated messages of an offline time (E04.FR.07, FR.08).
         reading_frame: frame of the last register reading that counted.
+        resumed: it went on after a boot, or was taken up again (2.1 TxResumed).
         verdict: as last judged; ``told`` is the record as last given off, ``told_verdict`` its verdict at its first end.
     """
 
@@ -51,7 +53,7 @@ class SessionState(Facts, kw_only=True):
     calls: list[str] = msgspec.field(default_factory=list)
     begin_frames: list[str] = msgspec.field(default_factory=list)
     end_frames: list[str] = msgspec.field(default_factory=list)
-    began_event_at_ns: int | None = None
+    began_said_us: int | None = None
     closed_at_ns: int | None = None
     last_heard_ns: int = 0
     sequence_low: int | None = None
@@ -59,7 +61,7 @@ class SessionState(Facts, kw_only=True):
     sequence_excused: list[int] = msgspec.field(default_factory=list)
     complete_at_ns: int | None = None
     end_calls: list[str] = msgspec.field(default_factory=list)
-    end_event_at_ns: int | None = None
+    end_said_us: int | None = None
     other_transactions: list[int | str] = msgspec.field(default_factory=list)
     reading_frame: str = ""
     power_w: float | None = None
@@ -71,6 +73,9 @@ class SessionState(Facts, kw_only=True):
     steps_dropped: int = 0
     issues: list[Evidence] = msgspec.field(default_factory=list)
     late: bool = False
+    costs: Costs | None = None
+    reservation: Booking | None = None
+    resumed: bool = False
     verdict: Verdict = Verdict()
     told: Session | None = None
     told_verdict: Verdict | None = None
@@ -163,6 +168,10 @@ def record(state: SessionState, now_ns: int, settings: StateSettings) -> Session
         steps=_timeline(state.steps),
         issues=tuple(state.issues) + verdict.issues,
         late=state.late,
+        plan=_plan(state),
+        costs=state.costs,
+        reservation=state.reservation,
+        resumed=state.resumed,
         revision=0 if state.told is None else state.told.revision + 1,
         revised_because=state.revised_because,
     )
@@ -201,6 +210,15 @@ def gate_of(untimed: bool, settings: StateSettings) -> Gate:
 
 def near(first_ns: int, second_ns: int, seconds: float) -> bool:
     return abs(first_ns - second_ns) <= seconds * SECOND_NS
+
+
+def _plan(state: SessionState) -> Plan | None:
+    """The plan as it was: what was to come after the end never came."""
+    plan, stopped_ns = state.plan, state.stopped_at_ns
+    if plan is None or stopped_ns is None:
+        return plan
+    limits = tuple(each for each in plan.limits if each.from_ns <= stopped_ns)
+    return plan if len(limits) == len(plan.limits) else msgspec.structs.replace(plan, limits=limits)
 
 
 def _timeline(steps: list[SessionStep]) -> tuple[SessionStep, ...]:

@@ -84,6 +84,16 @@ class StateSettings(BaseModel):
     closed_for: Duration = Field(
         default=604_800.0, description="How long they are remembered: stations keep a queue for days."
     )
+    profiles_max: int = Field(
+        default=32,
+        ge=1,
+        description="Charging profiles of a station that are remembered; stations have room for some ten (ChargingProfileMaxStackLevel).",
+    )
+    bookings_max: int = Field(
+        default=32,
+        ge=1,
+        description="Reservations of a station that are remembered, one a connector and those that have ended; the oldest of these give way first.",
+    )
     steps_max: int = Field(
         default=200,
         ge=16,

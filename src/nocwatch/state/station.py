@@ -6,8 +6,28 @@ from collections.abc import Callable
 from typing import Any
 
 from nocwatch.ocpp import events
-from nocwatch.ocpp.events import CallRefused, CallUnanswered, Event
-from nocwatch.state import attempts, endings, metered, presence, remote_starts, statuses, transactions
+from nocwatch.ocpp.events import (
+    CallRefused,
+    CallUnanswered,
+    Command,
+    CommandAnswered,
+    Commanded,
+    Event,
+)
+from nocwatch.state import (
+    attempts,
+    bookings,
+    costs,
+    endings,
+    metered,
+    outlook,
+    presence,
+    profiles,
+    remote_starts,
+    statuses,
+    transactions,
+    wishes,
+)
 from nocwatch.state.changes import AnyChange
 from nocwatch.state.tracker import Tracker
 
@@ -34,16 +54,50 @@ def due(tracker: Tracker, kind: str, subject: str) -> list[AnyChange]:
 
 def _refused(tracker: Tracker, event: CallRefused) -> None:
     transactions.on_refused(tracker, event)
+    if event.action in _PLANS:
+        profiles.on_refused(tracker, event)
+        bookings.on_failed(tracker, event)
 
 
 def _unanswered(tracker: Tracker, event: CallUnanswered) -> None:
     attempts.on_unanswered(tracker, event)
+    if event.action in _PLANS:
+        profiles.on_unanswered(tracker, event)
+        bookings.on_failed(tracker, event)
+
+
+def _commanded(tracker: Tracker, event: Commanded) -> None:
+    remote_starts.on_commanded(tracker, event)
+    if event.profile is not None:
+        profiles.on_asked(tracker, event)
+    elif event.command is Command.RESERVE:
+        bookings.on_asked(tracker, event)
+
+
+def _command_answered(tracker: Tracker, event: CommandAnswered) -> None:
+    remote_starts.on_command_answered(tracker, event)
+    if event.profile is not None:
+        profiles.on_answered(tracker, event)
+    elif (handler := _ANSWERS.get(event.command)) is not None:
+        handler(tracker, event)
+
+
+_PLANS = frozenset({"SetChargingProfile", "ReserveNow", *remote_starts.REMOTE_STARTS})
+_ANSWERS: dict[Command, Callable[[Tracker, CommandAnswered], None]] = {
+    Command.CLEAR_PROFILE: profiles.on_cleared,
+    Command.RESERVE: bookings.on_answered,
+    Command.CANCEL_RESERVATION: bookings.on_cancelled,
+    Command.PRIORITY: wishes.on_priority_answered,
+}
 
 
 _MOMENTS: dict[str, Callable[[Tracker, str], None]] = {
     "free": endings.on_free,
     "attempt": attempts.on_patience_ended,
     "loose": attempts.on_loose_ended,
+    "overtaken": transactions.on_overtaken_ended,
+    outlook.TIMER: outlook.on_horizon,
+    bookings.TIMER: bookings.on_expired,
 }
 
 _HANDLERS: dict[type[Event], Callable[[Tracker, Any], None]] = {
@@ -55,8 +109,8 @@ _HANDLERS: dict[type[Event], Callable[[Tracker, Any], None]] = {
     events.ComponentReported: statuses.on_component,
     events.AuthorizeAsked: attempts.on_authorize_asked,
     events.AuthorizeAnswered: attempts.on_authorize_answered,
-    events.Commanded: remote_starts.on_commanded,
-    events.CommandAnswered: remote_starts.on_command_answered,
+    events.Commanded: _commanded,
+    events.CommandAnswered: _command_answered,
     events.CallUnanswered: _unanswered,
     events.CallRefused: _refused,
     events.TransactionBegan: transactions.on_began,
@@ -65,5 +119,15 @@ _HANDLERS: dict[type[Event], Callable[[Tracker, Any], None]] = {
     events.TransactionEnded: endings.on_ended,
     events.EndAnswered: endings.on_end_answered,
     events.Metered: metered.on_metered,
+    events.TransactionNoted: wishes.on_noted,
+    events.CostReported: costs.on_cost,
+    events.Settled: costs.on_settled,
+    events.ReservationUpdated: bookings.on_updated,
+    events.ChargingNeeds: wishes.on_needs,
+    events.ChargingPlanned: wishes.on_planned,
+    events.LimitNoted: profiles.on_limit,
+    events.PriorityNoted: wishes.on_priority,
+    events.GridAlarmed: wishes.on_grid_alarm,
+    events.BatterySwapped: wishes.on_swapped,
 }
-"""What is not here (Heartbeat, Misspoke, SecurityReported, FirmwareReported) changes nothing but when the station was last seen."""
+"""What is not here (Heartbeat, Misspoke, SecurityReported, FirmwareReported, QueueReported, WebPaymentStarted) changes nothing but when the station was last seen."""

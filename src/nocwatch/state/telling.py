@@ -44,6 +44,8 @@ def connector_changed(
 ) -> ConnectorChanged | None:
     """The connector, with the latest of its sessions under way; None where nothing of it is new."""
     connector.session = under_way[-1].id if under_way else None
+    planned = under_way[-1].plan if under_way and under_way[-1].began else None
+    connector.limits = connector.standing if planned is None else planned.limits
     shown = shown_status(state, connector)
     if shown is not connector.shown:
         connector.shown = shown

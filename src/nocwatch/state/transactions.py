@@ -13,10 +13,11 @@ from nocwatch.ocpp.events import (
     TransactionUpdated,
 )
 from nocwatch.sessions import Milestone
-from nocwatch.state import attempts, joining, meter
+from nocwatch.state import attempts, bookings, joining, meter, outlook, overtaken
 from nocwatch.state.endings import NO_START, heard_after_end, resumed, supersede
 from nocwatch.state.facts import CsmsError
 from nocwatch.state.lookup import adopt, by_transaction, call_name, keep
+from nocwatch.state.memory import Overtaken
 from nocwatch.state.register import no_reading
 from nocwatch.state.session import ACTS_MAX, SessionState, near, sequence, step, token_of, unstep
 from nocwatch.state.statuses import charging_state
@@ -35,6 +36,12 @@ def on_began(tracker: Tracker, event: TransactionBegan) -> None:
         _retried(tracker, known, event)
         return
     session = known or joining.take_over(tracker, event)
+    if session is None and overtaken.waits(tracker, event):
+        return
+    _began(tracker, session, event)
+
+
+def _began(tracker: Tracker, session: SessionState | None, event: TransactionBegan) -> None:
     if session is None:
         name = event.transaction if event.transaction is not None else event.message_id
         session = tracker.new_session(event.at_ns, "start", name, event.frame)
@@ -44,7 +51,7 @@ def on_began(tracker: Tracker, event: TransactionBegan) -> None:
 
 def _begin(tracker: Tracker, session: SessionState, event: TransactionBegan) -> None:
     session.began = session.start_seen = True
-    session.started_at_ns, session.began_event_at_ns = event.when_ns, event.event_at_ns
+    session.started_at_ns, session.began_said_us = event.when_ns, event.said_us
     if session.stopped_at_ns is not None:
         # The start came after the stop: queues overtake each other.
         session.started_at_ns = min(session.started_at_ns, session.stopped_at_ns)
@@ -88,7 +95,30 @@ def _begin(tracker: Tracker, session: SessionState, event: TransactionBegan) -> 
         step(session, tracker.settings, event.when_ns, Milestone.STARTING.value, text, (event.frame,))
     step(session, tracker.settings, event.when_ns, "started", text, (event.frame,))
     charging_state(tracker, session, event.charging_state, event.when_ns, event.frame)
+    bookings.used(tracker, session, event)
+    outlook.began(tracker, session)
     tracker.touch(session, "the start came late")
+
+
+def on_start_failed(tracker: Tracker, call_frame: str) -> None:
+    """A start that waited for its number gets none: its call was refused, or was not answered."""
+    if (waiting := overtaken.take_frame(tracker, call_frame)) is not None:
+        _late_begin(tracker, waiting, None)
+
+
+def on_overtaken_ended(tracker: Tracker, call: str) -> None:
+    """Nothing more was heard of the call of a start that waited for its number."""
+    if (waiting := overtaken.take(tracker, call)) is not None:
+        _late_begin(tracker, waiting, None)
+
+
+def _late_begin(tracker: Tracker, waiting: Overtaken, session: SessionState | None) -> None:
+    event, tracker.late = waiting.began, waiting.late
+    known = _known_start(tracker, event)
+    if known is not None and known.start_seen:
+        _retried(tracker, known, event)
+    else:
+        _began(tracker, session, event)
 
 
 def _known_start(tracker: Tracker, event: TransactionBegan) -> SessionState | None:
@@ -103,11 +133,13 @@ def _known_start(tracker: Tracker, event: TransactionBegan) -> SessionState | No
         ):
             continue
         meter_wh = None if event.meter_wh is None or no_reading(event.meter_wh) else event.meter_wh
-        if session.meter.start_wh != meter_wh or session.began_event_at_ns != event.event_at_ns:
+        if session.meter.start_wh != meter_wh or session.began_said_us != event.said_us:
             continue
         if event.event_at_ns is not None or call_name(event) in session.calls:
             return session
-        if session.start_answered_at_ns is None and near(session.started_at_ns, event.at_ns, RETRY_WITHIN_S):
+        # A clock that was never set says the same again after each boot: then it is a retry only for a while.
+        unheard = session.start_answered_at_ns is None or (event.said_us is not None and session.open)
+        if unheard and near(session.started_at_ns, event.at_ns, RETRY_WITHIN_S):
             return session
     return None
 
@@ -127,6 +159,8 @@ def _retried(tracker: Tracker, session: SessionState, event: TransactionBegan) -
 
 def on_answered(tracker: Tracker, event: TransactionAnswered) -> None:
     call = call_name(event)
+    if (waiting := overtaken.take(tracker, call)) is not None:
+        _late_begin(tracker, waiting, overtaken.stop_of(tracker, event.transaction))
     session = next((each for each in tracker.newest_first() if call in each.calls), None)
     if session is None and isinstance(event.transaction, str):
         session = by_transaction(tracker, event.transaction)
@@ -139,7 +173,9 @@ def on_answered(tracker: Tracker, event: TransactionAnswered) -> None:
     if session.start_answered_at_ns is None:
         session.start_answered_at_ns, session.start_answer_frame = event.at_ns, event.frame
     if event.status:
-        session.start_status, session.start_answer_frame = event.status, event.frame
+        # What was accepted once is withdrawn afterwards, not refused: a retry is often answered ConcurrentTx.
+        if session.start_status != "Accepted":
+            session.start_status, session.start_answer_frame = event.status, event.frame
         name = "accepted" if event.status == "Accepted" else "refused"
         named = f" as {event.transaction}" if isinstance(event.transaction, int) else ""
         step(
@@ -155,6 +191,7 @@ def on_answered(tracker: Tracker, event: TransactionAnswered) -> None:
 
 def on_refused(tracker: Tracker, event: CallRefused) -> None:
     """The CSMS answered a start, an update or a stop with an error."""
+    on_start_failed(tracker, event.call_frame)
     if event.action in ("StartTransaction", "StopTransaction", "TransactionEvent", "MeterValues"):
         for session in tracker.newest_first():
             begin = event.call_frame in session.begin_frames
@@ -239,8 +276,11 @@ _TRIGGERS = {
 
 
 def _triggered(tracker: Tracker, session: SessionState, event: TransactionUpdated) -> None:
+    if event.trigger in ("Authorized", "RemoteStart") and session.asked_at_ns is None:
+        session.asked_at_ns = event.when_ns
     if (known := _TRIGGERS.get(event.trigger)) is not None:
         step(session, tracker.settings, event.when_ns, known[0], known[1], (event.frame,))
+        session.resumed = session.resumed or event.trigger == "TxResumed"
         tracker.touch(session)
     if session.interrupted and not tracker.late:
         resumed(tracker, session, event.when_ns, event.frame)

@@ -11,6 +11,7 @@ import msgspec
 from nocwatch.flags import Blame, Evidence
 from nocwatch.moments import SECOND_NS
 from nocwatch.sessions import Outcome, Reason
+from nocwatch.state.allowance import forbidden
 from nocwatch.state.causes import (
     ACCEPTED,
     by_authorisation,
@@ -99,7 +100,7 @@ def _transaction(facts: Facts, holes: list[Hole], orders: list[Order], settings:
         or by_csms(facts, enough=enough)
         or by_loss(facts, holes, enough=enough)
         or by_authorisation(facts, settings, enough=enough)
-        or _by_ending(facts, orders, settings, enough=enough)
+        or _by_ending(facts, settings, enough=enough)
     )
 
 
@@ -111,25 +112,42 @@ def _cancelled(facts: Facts, holes: list[Hole], settings: StateSettings) -> Verd
         return Verdict(Outcome.CANCELLED, Reason.NO_PLUG_TIMEOUT, Blame.DRIVER, (stop_evidence(facts, text),))
     if hole_at_end(facts, holes) is not None or slow_authorisation(facts, settings) is not None:
         return None
+    if facts.stop_reason in _DRIVERS_STOPS and _nobody_asked(facts):
+        text = f"The vehicle was there for {duration_text(facts)}, and nobody asked for energy."
+        return Verdict(Outcome.CANCELLED, Reason.ENDED_BY_DRIVER, Blame.DRIVER, (stop_evidence(facts, text),))
     if facts.stop_reason in _DRIVERS_STOPS and not _long(facts, settings):
         text = f"Stopped ({facts.stop_reason or 'Local'}) {duration_text(facts)} after the start, with {energy_text(facts)}."
-        return Verdict(Outcome.CANCELLED, Reason.ENDED_BY_DRIVER, Blame.DRIVER, (stop_evidence(facts, text),))
+        stopped = stop_evidence(facts, text)
+        if (found := forbidden(facts)) is not None:
+            # Who gives up because nothing may flow has not changed their mind.
+            return Verdict(Outcome.CANCELLED, Reason.ENDED_BY_DRIVER, found[0], (stopped, found[1]))
+        return Verdict(Outcome.CANCELLED, Reason.ENDED_BY_DRIVER, Blame.DRIVER, (stopped,))
     return None
 
 
 def _long(facts: Facts, settings: StateSettings) -> bool:
     """Whether it lasted so long that a driver who got no energy had given it its chance."""
-    stopped_at_ns = facts.stopped_at_ns or facts.started_at_ns
-    return stopped_at_ns - facts.started_at_ns > settings.cancelled_within * SECOND_NS
+    acts = [each.asked_at_ns for each in facts.authorizations[:1]]
+    acts += [facts.remote.asked_at_ns] if facts.remote is not None else []
+    acts += [facts.asked_at_ns] if facts.asked_at_ns is not None else []
+    since_ns = max(facts.started_at_ns, min(acts, default=0))
+    return (facts.stopped_at_ns or since_ns) - since_ns > settings.cancelled_within * SECOND_NS
 
 
-def _by_ending(facts: Facts, orders: list[Order], settings: StateSettings, *, enough: bool) -> Verdict:
+def _nobody_asked(facts: Facts) -> bool:
+    """2.x: a transaction may begin with the vehicle or the cable (TxStartPoint), and nothing more come of it."""
+    acts = facts.token is not None or facts.authorizations or facts.remote is not None
+    asked = facts.asked_at_ns is not None or facts.remote_start_id is not None
+    return not (acts or asked or facts.charged or facts.suspended or facts.version.startswith("1"))
+
+
+def _by_ending(facts: Facts, settings: StateSettings, *, enough: bool) -> Verdict:
     if facts.ending is Ending.LOST_STOP:
         at_ns = facts.stopped_at_ns or facts.started_at_ns
         text = "The connector was free again, and no stop of the transaction came."
         return Verdict(Outcome.FAILED, Reason.LOST_STOP, Blame.CHARGER, (Evidence(text=text, at_ns=at_ns),))
     if not enough and facts.start_seen and facts.stop_reason in VALID_STOPS and _long(facts, settings):
-        return _zero_energy(facts, orders)
+        return _zero_energy(facts)
     if not facts.start_seen:
         return failed(facts, Reason.UNKNOWN, Blame.UNKNOWN, "The start of the transaction was never seen.")
     return failed(
@@ -140,24 +158,16 @@ def _by_ending(facts: Facts, orders: list[Order], settings: StateSettings, *, en
     )
 
 
-def _zero_energy(facts: Facts, orders: list[Order]) -> Verdict:
+def _zero_energy(facts: Facts) -> Verdict:
     evidence = [
         stop_evidence(
             facts, f"{energy_text(facts)} in the {duration_text(facts)} from the start to the stop."
         )
     ]
-    limits = [
-        each for each in orders if each.name == "limit_zero" and each.at_ns <= (facts.stopped_at_ns or 0)
-    ]
-    if facts.suspended == "evse" and limits:
-        evidence.append(
-            Evidence(
-                text="A charging profile of the CSMS allows no current.",
-                at_ns=limits[-1].at_ns,
-                frames=refs(limits[-1].frame),
-            )
-        )
-        blame = Blame.CSMS
+    found = forbidden(facts, 0.0) if facts.suspended == "evse" else forbidden(facts)
+    if found is not None:
+        blame, because = found
+        evidence.append(because)
     elif facts.suspended == "ev":
         evidence.append(Evidence(text="The vehicle was offered energy and took none (SuspendedEV)."))
         blame = Blame.VEHICLE
