@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -411,3 +412,17 @@ def test_whatever_profiles_say_the_answer_is_bounded_and_in_order(
     assert len(found) <= STEPS_MAX
     assert [each.from_ns for each in found] == sorted({each.from_ns for each in found})
     assert all(each.from_ns >= from_ns for each in found)
+
+
+def test_a_load_manager_that_moves_the_limit_all_night_leaves_its_course_behind() -> None:
+    play = Play().begin()
+    transaction = play.start()
+    for number in range(720):
+        play.wait(40)
+        set_profile(play, profile_of((0, 0 if 300 <= number < 310 else 8 + number % 7)))
+    found = steps(play)
+    assert len(found) == STEPS_MAX
+    moments = [at for at, _, _ in found]
+    assert max(after - before for before, after in itertools.pairwise(moments)) < 1800
+    assert 0 in [limit for _, limit, _ in found], "what barred the charge is kept before all else"
+    play.stop(transaction, 1000)

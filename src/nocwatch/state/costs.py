@@ -1,7 +1,7 @@
 """What a transaction was said to cost: running totals, the final one, and what a payment terminal settled.
 
 Nothing is reckoned here; the estimate is ``money``'s. What always holds: an amount that is read twice is kept once, the last one
-that was said always stays, and of many the course stays: every other one goes.
+that was said always stays, and of many the course stays.
 """
 
 from __future__ import annotations
@@ -42,14 +42,15 @@ def on_cost(tracker: Tracker, event: CostReported) -> None:
         failure=event.failure[:WORD_MAX],
         frame=event.frame,
     )
-    if any(_same(each, note) for each in costs.notes):
+    if any(_same(each, note) for each in costs.notes) or note.at_ns < max(
+        (each.at_ns for each in costs.notes), default=0
+    ):
         return
     notes, dropped = [*costs.notes, note], costs.dropped
     if len(notes) > NOTES_MAX:
-        thinned = [each for index, each in enumerate(notes[:-1]) if each.final or index % 2 == 0]
-        thinned = [*thinned[-NOTES_MAX + 1 :], note]
-        dropped += len(notes) - len(thinned)
-        notes = thinned
+        # The one that stands closest between its neighbours says least about the course.
+        del notes[min(range(1, len(notes) - 1), key=lambda at: (notes[at].final, _room_ns(notes, at)))]
+        dropped += 1
     session.costs = msgspec.structs.replace(costs, notes=tuple(notes), dropped=dropped)
     if event.final or event.failure:
         said = (
@@ -86,6 +87,10 @@ def on_settled(tracker: Tracker, event: Settled) -> None:
         (event.frame,),
     )
     tracker.touch(session)
+
+
+def _room_ns(notes: list[CostNote], at: int) -> int:
+    return notes[at + 1].at_ns - notes[at - 1].at_ns
 
 
 def _same(known: CostNote, note: CostNote) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from nocwatch.moments import SECOND_NS
 from nocwatch.network import ConnectorStatus
-from nocwatch.ocpp.events import EndAnswered, TransactionEnded
+from nocwatch.ocpp.events import EndAnswered, QueueReported, TransactionEnded
 from nocwatch.sessions import Milestone
 from nocwatch.state import joining, meter
 from nocwatch.state.facts import Ending
@@ -211,6 +211,18 @@ def on_free(tracker: Tracker, session_id: str) -> None:
         tracker.wait("free", session_id, quiet_until_ns)
         return
     _lose(tracker, session, tracker.now_ns, "The connector is free, and no stop came", "")
+
+
+def on_queue(tracker: Tracker, event: QueueReported) -> None:
+    """2.x: the station was asked whether it still has messages, of one transaction or of any."""
+    for session in tracker.under_way():
+        if not session.began or event.transaction not in (None, session.transaction):
+            continue
+        if event.messages_in_queue:
+            session.last_heard_ns = tracker.now_ns  # the stop may be among them: its ten minutes begin anew
+        elif event.transaction is not None and event.ongoing is False:
+            text = "The station says that the transaction is over, and has no more messages of it"
+            _lose(tracker, session, tracker.now_ns, text, event.frame)
 
 
 def on_end_answered(tracker: Tracker, event: EndAnswered) -> None:

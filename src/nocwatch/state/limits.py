@@ -153,7 +153,12 @@ def joined(before: tuple[Limit, ...], after: tuple[Limit, ...], at_ns: int) -> t
         rest.insert(0, Limit(from_ns=at_ns))
     if past and rest and _alike(past[-1], rest[0]):
         rest = rest[1:]
-    return tuple([*past, *rest][-STEPS_MAX:])
+    # A load manager sends a limit each ten seconds: the course stays, and what nobody could charge under.
+    rest = rest[: max(STEPS_MAX - len(past), STEPS_MAX // 2)]
+    while len(past) + len(rest) > STEPS_MAX:
+        spare = range(1, len(past) - 1)
+        del past[min(spare, key=lambda at: (past[at].nothing, past[at + 1].from_ns - past[at - 1].from_ns))]
+    return (*past, *rest)
 
 
 def chosen(schedules: tuple[Schedule, ...], base_ns: int, frame: str) -> tuple[Limit, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from nocwatch.plans import Plan, ProfileNote
-from nocwatch.state.limits import HORIZON_NS, TRANSACTION, Installed, Situation, joined, limits
+from nocwatch.state.limits import HORIZON_NS, STEPS_MAX, TRANSACTION, Installed, Situation, joined, limits
 from nocwatch.state.memory import ConnectorState
 from nocwatch.state.session import SessionState
 from nocwatch.state.tracker import Tracker
@@ -101,8 +101,13 @@ def _stand(tracker: Tracker, connector: ConnectorState, at_ns: int) -> None:
 
 
 def _look_again(tracker: Tracker) -> None:
-    recur = any(each.in_force and each.profile.kind == "Recurring" for each in tracker.state.profiles)
-    if recur:
+    goes_on = any(
+        each.profile.kind == "Recurring"
+        or any(len(schedule.periods) > STEPS_MAX // 2 for schedule in each.profile.schedules)
+        for each in tracker.state.profiles
+        if each.in_force
+    )
+    if goes_on:
         tracker.wait(TIMER, "", tracker.now_ns + HORIZON_NS // 2)
 
 

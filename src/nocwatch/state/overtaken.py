@@ -49,7 +49,8 @@ def take_frame(tracker: Tracker, frame: str) -> Overtaken | None:
 def stop_of(tracker: Tracker, transaction: int | str | None) -> SessionState | None:
     """The stop without a start of that number."""
     return next(
-        (each for each in tracker.newest_first() if _startless(each) and each.transaction == transaction), None
+        (each for each in tracker.newest_first() if _startless(each) and each.transaction == transaction),
+        None,
     )
 
 

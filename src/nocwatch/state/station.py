@@ -61,6 +61,7 @@ def _refused(tracker: Tracker, event: CallRefused) -> None:
 
 def _unanswered(tracker: Tracker, event: CallUnanswered) -> None:
     attempts.on_unanswered(tracker, event)
+    transactions.on_start_failed(tracker, event.frame)
     if event.action in _PLANS:
         profiles.on_unanswered(tracker, event)
         bookings.on_failed(tracker, event)
@@ -118,6 +119,7 @@ _HANDLERS: dict[type[Event], Callable[[Tracker, Any], None]] = {
     events.TransactionUpdated: transactions.on_updated,
     events.TransactionEnded: endings.on_ended,
     events.EndAnswered: endings.on_end_answered,
+    events.QueueReported: endings.on_queue,
     events.Metered: metered.on_metered,
     events.TransactionNoted: wishes.on_noted,
     events.CostReported: costs.on_cost,
@@ -130,4 +132,4 @@ _HANDLERS: dict[type[Event], Callable[[Tracker, Any], None]] = {
     events.GridAlarmed: wishes.on_grid_alarm,
     events.BatterySwapped: wishes.on_swapped,
 }
-"""What is not here (Heartbeat, Misspoke, SecurityReported, FirmwareReported, QueueReported, WebPaymentStarted) changes nothing but when the station was last seen."""
+"""What is not here (Heartbeat, Misspoke, SecurityReported, FirmwareReported, WebPaymentStarted) changes nothing but when the station was last seen."""
