@@ -55,6 +55,7 @@ class Play:
         self.events: list[OcppEvent] = []
         self.changes: list[AnyChange] = []
         self._feed = feed or self.fleet.feed
+        self.last_call = ""
         self._ids = 0
         self._transactions = 4710
         self._sequence: dict[str, int] = {}
@@ -145,7 +146,7 @@ class Play:
         message_id: str | None = None,
     ) -> str:
         """A CALL; returns its message id."""
-        message_id = message_id or f"m{self._number()}"
+        self.last_call = message_id = message_id or f"m{self._number()}"
         self.text(json.dumps([2, message_id, action, payload]), by)
         return message_id
 
