@@ -44,6 +44,7 @@ class Blame(StrEnum):
     NETWORK = "network"
     VEHICLE = "vehicle"
     DRIVER = "driver"
+    NOCWATCH = "nocwatch"
     UNKNOWN = "unknown"
 
 

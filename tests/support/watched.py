@@ -37,6 +37,8 @@ class Watched:
         self.flags: list[Flag] = []
         self.sightings: list[Sighting] = []
         self.plays: dict[str, Play] = {}
+        self.relay: dict[str, int] = {}
+        """What each tick counts, of the relay."""
 
     def play(self, station: str, version: str = "1.6") -> Play:
         play = Play(station, version, fleet=self.fleet, feed=self.feed, clock=self.clock)
@@ -66,14 +68,15 @@ class Watched:
         self.tick()
 
     def tick(self) -> None:
-        self.feed(Tick(lane=0, sequence=len(self.sightings) << 16, received_at_ns=self.now_ns))
+        number = len(self.sightings) << 16
+        self.feed(Tick(lane=0, sequence=number, received_at_ns=self.now_ns, counters=dict(self.relay)))
 
-    def upstream(self, name: str, *, up: bool) -> None:
+    def upstream(self, name: str, *, up: bool, reason: str = "") -> None:
         event = LinkEvent.UPSTREAM_UP if up else LinkEvent.UPSTREAM_DOWN
         self.feed(
             Link(
                 lane=0, sequence=len(self.sightings) << 16, received_at_ns=self.now_ns, connection=0, station="",
-                event=event, upstream=name,
+                event=event, upstream=name, reason=reason,
             )
         )  # fmt: skip
 

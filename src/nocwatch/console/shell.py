@@ -190,6 +190,7 @@ _BLAMES = {
     Blame.NETWORK: "network",
     Blame.VEHICLE: "vehicle",
     Blame.DRIVER: "driver",
+    Blame.NOCWATCH: "nocwatch",
     Blame.UNKNOWN: "",
 }
 """In a list: what is not known stays empty."""

@@ -9,12 +9,15 @@ from typing import Any, ClassVar
 
 from nocwatch.detectors import wording
 from nocwatch.detectors.base import Context, Detector, Hears, Stage
+from nocwatch.detectors.station_offline.advice import advise
+from nocwatch.detectors.station_offline.diagnosis import OURS
 from nocwatch.detectors.station_offline.groups import Groups
 from nocwatch.detectors.station_offline.presence import Presence, StationOfflineSettings, to_ns
 from nocwatch.flags import Blame, Category, Evidence, Severity
 from nocwatch.moments import SECOND_NS
 from nocwatch.network import Station
-from nocwatch.state.changes import LinkClosed, LinkOpened, LinkRefused, UpstreamChanged
+from nocwatch.refusal_reasons import ANSWER
+from nocwatch.state.changes import LinkClosed, LinkOpened, LinkRefused, RelayTold, UpstreamChanged
 from nocwatch.state.evidence import how_closed
 
 
@@ -28,19 +31,23 @@ class StationOffline(Detector[StationOfflineSettings, Presence]):
     or where the relay cannot reach an upstream, there is one flag about the site or the upstream, and the flags of its stations hang
     below it and page nobody. An upstream's flag is critical at once, and is raised too where no station ever got through. It clears when the group is back and has had `after` to settle; what is still missing then
     stands for itself. Stations in maintenance are quiet and do not count in a group.
+
+    The flag of a group says whose it is to mend, from what the relay has seen: dials that fail (the CSMS, its name, its certificate); stations that
+    it turns away, and for what (the CSMS's own no; the listener's certificate; caps, lists and routes of nocwatch's own); links that it ended itself,
+    by a restart; links that the CSMS ended; or nobody who dials, which is the network. It is told again when that changes.
     """
 
     name = "station_offline"
     stage = Stage.FLEET
     category = Category.CONNECTIVITY
     severity = Severity.WARNING
-    hears: ClassVar[Hears] = (LinkOpened, LinkClosed, LinkRefused, UpstreamChanged)
+    hears: ClassVar[Hears] = (LinkOpened, LinkClosed, LinkRefused, UpstreamChanged, RelayTold)
     Settings = StationOfflineSettings
     State = Presence
     title = "Station offline"
     advice = (
         "The flag says whether its neighbours are online and how the link ended. If they are, it is this station: its power and its modem; ask the "
-        "site to switch it off and on. If handshakes are refused, the CSMS does not want it: compare identity and password there."
+        "site to switch it off and on. If handshakes are refused, the flag says by whom and why."
     )
     numbers: ClassVar[dict[str, str]] = {"offline_s": "without a socket, s", "stations": "stations concerned"}
 
@@ -56,6 +63,8 @@ class StationOffline(Detector[StationOfflineSettings, Presence]):
                 self._lost(event, context)
         elif isinstance(event, LinkRefused):
             self._refused(event, context)
+        elif isinstance(event, RelayTold):
+            self._groups.relay(event, context)
         else:
             self._groups.upstream(event, context)
 
@@ -82,7 +91,7 @@ class StationOffline(Detector[StationOfflineSettings, Presence]):
             self._groups.join(event.station, event.upstream, 0, context)
         if since:
             context.calm(f"station {event.station}")
-            state.told, state.refusals = False, 0
+            state.told, state.refusals, state.refused_reason = False, 0, ""
             context.clear_flag(
                 event.station, f"it has a socket again, after {wording.span(context.now_ns - since)}"
             )
@@ -112,6 +121,7 @@ class StationOffline(Detector[StationOfflineSettings, Presence]):
         if state.offline_since_ns:
             state.refusals += 1
             state.http_status, state.refused_frames = event.http_status, event.frames
+            state.refused_reason = event.reason
 
     def _watch(self, station: str, context: Context[Presence]) -> None:
         state = context.state(f"station {station}")
@@ -130,15 +140,15 @@ class StationOffline(Detector[StationOfflineSettings, Presence]):
             text = f"The last connection was {ended} at {wording.moment(state.offline_since_ns)}."
             evidence.append(Evidence(text=text, at_ns=state.offline_since_ns, frames=state.frames))
         if state.refusals:
-            text = f"It tries to connect: refused {wording.count(state.refusals, 'time')} since, the last time with HTTP status {state.http_status}."
+            last = f"HTTP status {state.http_status}" if state.http_status else "no answer"
+            why = f" ({state.refused_reason})" if _by_relay(state) else ""
+            text = f"It tries to connect: refused {wording.count(state.refusals, 'time')} since, the last time with {last}{why}."
             evidence.append(Evidence(text=text, at_ns=context.now_ns, frames=state.refused_frames))
-        blame = (
-            Blame.CSMS
-            if state.refusals
-            else Blame.CHARGER
-            if state.by == "station" and state.code
-            else Blame.UNKNOWN
-        )
+        blame = Blame.UNKNOWN
+        if state.refusals:
+            blame = advise(state.refused_reason)[1] if _by_relay(state) else Blame.CSMS
+        elif state.by == "station" and state.code:
+            blame = Blame.CHARGER
         below = self._groups.above(state, context)
         context.raise_flag(
             station,
@@ -166,7 +176,7 @@ class StationOffline(Detector[StationOfflineSettings, Presence]):
                 "away when the others are back, check its power and its modem."
             )
         if state.refusals:
-            return _refused(state.http_status)
+            return _refused(state)
         online, others = self._groups.neighbours(state, context)
         if others and not online:
             where = f"None of the {wording.count(others, 'other station')} of its site is online either: power or uplink of the site comes first. "
@@ -177,21 +187,23 @@ class StationOffline(Detector[StationOfflineSettings, Presence]):
         return f"{where}{_how(state)}"
 
 
-def _refused(http_status: int) -> str:
+def _by_relay(state: Presence) -> bool:
+    """Whether it was not the CSMS's own answer that it heard."""
+    return state.refused_reason not in ("", ANSWER)
+
+
+def _refused(state: Presence) -> str:
+    well, http_status = "Its power and its modem are well: it knocks", state.http_status
+    if _by_relay(state):
+        return f"{well}, and nocwatch's relay has no link for it ({state.refused_reason}). {advise(state.refused_reason)[2]}"
     if http_status in (401, 403):
         return (
-            f"Its power and its modem are well: it knocks, and the CSMS answers HTTP {http_status}. Compare its password (or its certificate) and "
-            "its identity in the CSMS; nobody needs to go there."
+            f"{well}, and the CSMS answers HTTP {http_status}. Compare its password (or its certificate) and its identity in the CSMS; nobody needs "
+            "to go there."
         )
     if http_status == 404:
-        return (
-            "Its power and its modem are well: it knocks, and the CSMS answers HTTP 404. It does not know this identity, or the path in the station's "
-            "address is wrong: compare both."
-        )
-    return (
-        f"Its power and its modem are well: it knocks, and is turned away (HTTP {http_status or 'without an answer'}). Ask the CSMS team, and look "
-        "at the System page for why the relay refuses it."
-    )
+        return f"{well}, and the CSMS answers HTTP 404. It does not know this identity, or the path in the station's address is wrong: compare both."
+    return f"{well}, and the CSMS turns it away (HTTP {http_status or 'without an answer'}). Ask the team that runs it."
 
 
 def _how(state: Presence) -> str:
@@ -202,4 +214,9 @@ def _how(state: Presence) -> str:
         )
     if state.by == "csms":
         return "The CSMS ended its connection and it has not come back: look into the CSMS's log for this identity, then at its modem."
+    if state.by == "relay" and state.reason in OURS:
+        return (
+            "nocwatch's relay ended its connection, by a restart, and it has not come back: give it some minutes, then check that it can reach the "
+            "address that it dials, and ask the site to switch it off and on."
+        )
     return "It fell silent: check its power and its modem, and ask the site to switch it off and on."

@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from nocwatch.detectors import wording
 from nocwatch.detectors.base import Context
+from nocwatch.detectors.station_offline.diagnosis import Diagnosis
 from nocwatch.detectors.station_offline.presence import (
     Presence,
     StationOfflineSettings,
@@ -20,17 +21,13 @@ from nocwatch.detectors.station_offline.presence import (
     stands,
     to_ns,
 )
-from nocwatch.flags import Blame, Evidence, Severity
+from nocwatch.detectors.station_offline.seen import RELAY, diagnosed, hear, refusal_of
+from nocwatch.flags import Evidence, Severity
 from nocwatch.moments import SECOND_NS
-from nocwatch.state.changes import UpstreamChanged
+from nocwatch.state.changes import RelayTold, UpstreamChanged
 
 LISTED_MAX = 12
 """Stations that a flag about many names one by one; the rest is a number."""
-
-_ADVICE = {
-    "site": "One cause for all: power or uplink of the site. Call the site, then its network provider; no need to look at single stations.",
-    "upstream": "The CSMS or the way to it is gone. Check from this machine that its address answers, and tell the team that runs it.",
-}
 
 
 class Groups:
@@ -68,13 +65,25 @@ class Groups:
         key = f"upstream {event.upstream}"
         group = context.state(key)
         if event.up:
-            group.down_since_ns = 0
+            group.down_since_ns, group.down_reason = 0, ""
             if stands(key, group, context):
                 group.settle_at_ns = context.now_ns + to_ns(self.settings.after)
             self._rest(key, group, context)
         elif not group.down_since_ns:
             group.down_since_ns, group.frames = context.now_ns, event.frames
+            group.down_reason, group.settle_at_ns = event.reason, 0
             context.wake(key, context.now_ns + to_ns(self.settings.after))
+
+    def relay(self, event: RelayTold, context: Context[Presence]) -> None:
+        """Whom it turned away, and that it began: what explains a group may change by it."""
+        relay = hear(event, context)
+        for key in relay.standing:
+            group = context.peek(key)
+            if group is None or not group.gone or not stands(key, group, context):
+                continue
+            kind, _, name = key.partition(" ")
+            if diagnosed(kind, name, group, self._gone(group), context).cause != group.cause:
+                self._tell(kind, name, group, context)
 
     def coming_back(self, state: Presence, context: Context[Presence]) -> None:
         """The first station of a gone group is back: give the others time, so that nobody is paged for the last ones."""
@@ -141,6 +150,8 @@ class Groups:
         wave = self._wave(kind, group, context)
         if wave is None:
             return False
+        relay = context.state(RELAY)
+        relay.standing = [each for each in relay.standing if each != key] + [key]
         onsets = [group.members[station] for station in wave]
         group.onset_ns = min([*onsets, group.down_since_ns] if group.down_since_ns else onsets)
         self._tell(kind, name, group, context)
@@ -192,40 +203,67 @@ class Groups:
 
     def _tell(self, kind: str, name: str, group: Presence, context: Context[Presence]) -> None:
         key = f"{kind} {name}"
-        gone = sorted(
-            (since, station) for station, since in group.members.items() if since and self._with(group, since)
-        )
+        gone = sorted((group.members[station], station) for station in self._gone(group))
         gone_ns = context.now_ns - group.onset_ns
-        listed = ", ".join(
-            f"{station} ({wording.moment(since)[11:]})" for since, station in gone[:LISTED_MAX]
-        )
-        more = f" and {len(gone) - LISTED_MAX} more" if len(gone) > LISTED_MAX else ""
-        evidence = [Evidence(text=f"Without a socket: {listed}{more}.", at_ns=group.onset_ns)] if gone else []
-        if group.down_since_ns:
-            text = f"The relay cannot reach upstream {name} since {wording.moment(group.down_since_ns)}."
-            evidence.insert(0, Evidence(text=text, at_ns=group.down_since_ns, frames=group.frames))
-        if context.raised(key):
-            evidence = []
+        diagnosis = diagnosed(kind, name, group, self._gone(group), context)
+        evidence = self._evidence(kind, name, gone, group, diagnosis, context)
+        group.cause = diagnosis.cause
         title = next((context.place(station).site_name for _, station in gone), "") if kind == "site" else ""
         parent = f"upstream {self._upstream_of(gone, context)}" if kind == "site" else ""
         # Nobody can charge by card or app anywhere behind an upstream that is gone: that does not wait to become critical.
         critical = kind == "upstream" or gone_ns >= to_ns(self.settings.critical_after)
+        figures = f"{wording.count(len(gone), 'station')} of {len(group.members)} without a socket for {wording.span(gone_ns)}"
+        if kind == "site":
+            summary = f"Site {title or name} is gone: {figures}{diagnosis.clause}."
+        elif not gone:
+            summary = f"Upstream {name} cannot be reached: no station has got through to it for {wording.span(gone_ns)}."
+        elif group.down_since_ns:
+            summary = f"Upstream {name} cannot be reached: {figures}."
+        else:
+            summary = f"Upstream {name} has lost its stations: {figures}{diagnosis.clause}."
         context.raise_flag(
             key,
-            f"{kind.capitalize()} {title or name} is gone: {wording.count(len(gone), 'station')} of {len(group.members)} "
-            f"without a socket for {wording.span(gone_ns)}."
-            if gone
-            else f"Upstream {name} cannot be reached: no station has got through to it for {wording.span(gone_ns)}.",
+            summary,
             station=None,
             subject=name,
             onset_ns=group.onset_ns,
-            evidence=tuple(evidence),
+            evidence=evidence,
             severity=Severity.CRITICAL if critical else Severity.WARNING,
-            blame=Blame.CSMS if group.down_since_ns else Blame.NETWORK,
-            advice=_ADVICE[kind],
+            blame=diagnosis.blame,
+            advice=diagnosis.advice,
             below=parent if parent and context.raised(parent) else "",
             numbers={"offline_s": gone_ns / SECOND_NS, "stations": len(gone)},
         )
+
+    def _evidence(
+        self,
+        kind: str,
+        name: str,
+        gone: list[tuple[int, str]],
+        group: Presence,
+        diagnosis: Diagnosis,
+        context: Context[Presence],
+    ) -> tuple[Evidence, ...]:
+        """All of it at first; of a flag that stands only what explains it now, where that is news."""
+        told = context.raised(f"{kind} {name}")
+        if told and diagnosis.cause == group.cause:
+            return ()
+        evidence = []
+        if group.down_since_ns:
+            text = f"The relay cannot reach upstream {name} since {wording.moment(group.down_since_ns)}."
+            evidence.append(Evidence(text=text, at_ns=group.down_since_ns, frames=group.frames))
+        if gone and not told:
+            listed = ", ".join(
+                f"{station} ({wording.moment(since)[11:]})" for since, station in gone[:LISTED_MAX]
+            )
+            more = f" and {len(gone) - LISTED_MAX} more" if len(gone) > LISTED_MAX else ""
+            evidence.append(Evidence(text=f"Without a socket: {listed}{more}.", at_ns=group.onset_ns))
+        states = [context.state(f"station {station}") for _, station in gone]
+        shown = next((each.refused_frames for each in states if refusal_of(each) in diagnosis.cause), ())
+        for text in diagnosis.evidence:
+            evidence.append(Evidence(text=text, at_ns=context.now_ns, frames=shown))
+            shown = ()
+        return tuple(evidence)
 
     def _upstream_of(self, gone: list[tuple[int, str]], context: Context[Presence]) -> str:
         state = context.peek(f"station {gone[0][1]}") if gone else None
@@ -236,6 +274,9 @@ class Groups:
         back = f"{len(group.members) - group.gone} of {len(group.members)} stations are back{still}"
         context.clear_flag(key, back if group.members else "it can be reached again")
         group.onset_ns = group.settle_at_ns = 0
+        group.cause = ""
+        if key in (relay := context.state(RELAY)).standing:
+            relay.standing = [each for each in relay.standing if each != key]
         self._rest(key, group, context)
 
     def _rest(self, key: str, group: Presence, context: Context[Presence]) -> None:
@@ -249,6 +290,9 @@ class Groups:
             context.wake(key, min(ahead))
         else:
             context.calm(key)
+
+    def _gone(self, group: Presence) -> list[str]:
+        return [station for station, since in group.members.items() if since and self._with(group, since)]
 
     def _with(self, group: Presence, since_ns: int) -> bool:
         return since_ns >= group.onset_ns - to_ns(self.settings.together)

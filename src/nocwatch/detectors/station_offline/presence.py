@@ -39,8 +39,12 @@ class StationOfflineSettings(Settings):
         return self
 
 
+REFUSED_MINUTES_MAX = 60
+"""Minutes for which refusals are remembered: a group is told after three, and told again while its cause changes."""
+
+
 class Presence(msgspec.Struct):
-    """Of a station (key: ``station <id>``) or of a group (key: ``site <id>``, ``upstream <name>``).
+    """Of a station (key: ``station <id>``), of a group (key: ``site <id>``, ``upstream <name>``), or of the relay (``relay``).
 
     Attributes:
         offline_since_ns: of a station without a socket; 0 while it has one.
@@ -49,6 +53,11 @@ class Presence(msgspec.Struct):
         down_since_ns: of an upstream that the relay cannot reach.
         onset_ns: of a group that is gone: when that began.
         settle_at_ns: when a group that is coming back is looked at again.
+        refused_reason: of a station, why it was turned away the last time; ``down_reason``: of an upstream, why it is not reached.
+        cause: of a group that is gone, the cause that was told.
+        refused: of the relay: minute → reason → how many it turned away.
+        started_at_ns: when the relay began.
+        standing: keys of the groups that are gone, kept with the relay.
     """
 
     offline_since_ns: int = 0
@@ -67,6 +76,12 @@ class Presence(msgspec.Struct):
     down_since_ns: int = 0
     onset_ns: int = 0
     settle_at_ns: int = 0
+    refused_reason: str = ""
+    down_reason: str = ""
+    cause: str = ""
+    refused: dict[int, dict[str, int]] = {}
+    started_at_ns: int = 0
+    standing: list[str] = []
 
 
 def groups_of(state: Presence) -> list[str]:
