@@ -273,9 +273,22 @@ def test_a_store_of_the_first_form_is_brought_up_and_its_sessions_are_counted(tm
     old = sqlite3.connect(tmp_path / "x.db")
     for table in ("days", "start_times", "answer_times", "eras"):
         old.execute(f"DROP TABLE {table}")
-    old.execute("DROP INDEX states_down")
+    for index in ("states_down", "sessions_reservation", "sessions_limited"):
+        old.execute(f"DROP INDEX {index}")
     for table, columns in (
-        ("sessions", ("attempts", "delivered", "valid_stops", "start_ns")),
+        (
+            "sessions",
+            (
+                "attempts",
+                "delivered",
+                "valid_stops",
+                "start_ns",
+                "cost",
+                "currency",
+                "reservation",
+                "limited",
+            ),
+        ),
         ("hours", ("attempts", "delivered", "valid_stops")),
     ):
         for column in columns:

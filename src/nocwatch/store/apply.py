@@ -17,6 +17,7 @@ from nocwatch.alerts.alert import Alert, AlertState, Notice
 from nocwatch.flags import Flag, FlagState
 from nocwatch.kpis.counting import counted
 from nocwatch.network import Station
+from nocwatch.plans import in_a_word
 from nocwatch.sessions import Session
 from nocwatch.store import notes, summing
 from nocwatch.store.batch import Batch, Row, or_none
@@ -146,13 +147,15 @@ def put_session(writer: sqlite3.Connection, session: Session, sums: Sums) -> Non
         session.token,
         session.late,
         session.revision,
+        *planned(session),
         session.id,
     )
     if known is None:
         number = writer.execute(
             "INSERT INTO sessions (station, evse, connector, transaction_id, upstream, started_at_ns, stopped_at_ns, "
             "changed_at_ns, energy_wh, outcome, attempts, delivered, valid_stops, start_ns, reason, blame, start_source, token, "
-            "late, revision, id) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            "late, revision, cost, currency, reservation, limited, id) "
+            "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
             row,
         ).lastrowid
     else:
@@ -160,7 +163,7 @@ def put_session(writer: sqlite3.Connection, session: Session, sums: Sums) -> Non
         writer.execute(
             "UPDATE sessions SET station=?, evse=?, connector=?, transaction_id=?, upstream=?, started_at_ns=?, "
             "stopped_at_ns=?, changed_at_ns=?, energy_wh=?, outcome=?, attempts=?, delivered=?, valid_stops=?, start_ns=?, "
-            "reason=?, blame=?, start_source=?, token=?, late=?, revision=? WHERE id=?",
+            "reason=?, blame=?, start_source=?, token=?, late=?, revision=?, cost=?, currency=?, reservation=?, limited=? WHERE id=?",
             row,
         )
         sums.session(SessionPart(*known[2:]), -1)
@@ -169,6 +172,25 @@ def put_session(writer: sqlite3.Connection, session: Session, sums: Sums) -> Non
         (number, ENCODER.encode(session)),
     )
     sums.session(part, 1)
+
+
+COST_MILLIONTHS_MAX = 2**63 - 1
+"""What the column holds: nine billions; a cost beyond that is no cost."""
+
+
+def planned(session: Session) -> tuple[int | None, str | None, int | None, str]:
+    """Cost as reported, its currency, the reservation's id, and the plan in a word: what sessions are searched by."""
+    reported = session.costs.reported if session.costs is not None else None
+    cost = None if reported is None or reported.amount is None else round(reported.amount * 1_000_000)
+    if cost is not None and abs(cost) > COST_MILLIONTHS_MAX:
+        cost = None
+    limits = session.plan.limits if session.plan is not None else ()
+    return (
+        cost,
+        None if cost is None or reported is None else reported.currency,
+        None if session.reservation is None else session.reservation.id,
+        in_a_word(limits).value,
+    )
 
 
 FLAG_OPEN_RANK = 10

@@ -177,7 +177,17 @@ CREATE INDEX states_down ON states (station, evse, connector, from_ns)
     WHERE status IN ('Offline', 'Faulted', 'Unavailable', 'No data');
 """
 
-MIGRATIONS: tuple[str, ...] = (FIRST_LIGHT, KEY_FIGURES)
+PLANS = """
+-- What a session was said to cost (millionths of the currency), which reservation led to it, and its plan in a word.
+ALTER TABLE sessions ADD COLUMN cost INTEGER;
+ALTER TABLE sessions ADD COLUMN currency TEXT;
+ALTER TABLE sessions ADD COLUMN reservation INTEGER;
+ALTER TABLE sessions ADD COLUMN limited TEXT NOT NULL DEFAULT '';
+CREATE INDEX sessions_reservation ON sessions (reservation) WHERE reservation IS NOT NULL;
+CREATE INDEX sessions_limited ON sessions (limited, started_at_ns, id) WHERE limited <> '';
+"""
+
+MIGRATIONS: tuple[str, ...] = (FIRST_LIGHT, KEY_FIGURES, PLANS)
 
 
 def migrate(writer: sqlite3.Connection, path: str) -> None:

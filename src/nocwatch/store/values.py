@@ -13,6 +13,7 @@ from nocwatch.alerts.alert import AlertState, Notice
 from nocwatch.flags import Category, FlagState, Severity
 from nocwatch.frames import Direction
 from nocwatch.network import ConnectorStatus
+from nocwatch.plans import Limited
 from nocwatch.sessions import Outcome, Reason, StartSource
 
 ItemT = TypeVar("ItemT")
@@ -33,7 +34,9 @@ class SessionFilter(msgspec.Struct, frozen=True, kw_only=True):
         from_ns: started at or after; ``until_ns`` started before.
         overlapping: from and until are about the whole session instead: under way at some time between them.
         ended: only those that are over (True), or under way (False).
-        text: a part of the station's identity, or the beginning of a session id, transaction or token hash.
+        limited: by charging profiles: ``limited`` at all, ``nothing`` where they allowed nothing at some time.
+        costed: with a cost that was reported (True), or without.
+        text: a part of the station's identity, or the beginning of a session id, transaction or token hash; a reservation's number.
         order: ``newest`` or ``oldest`` start first.
     """
 
@@ -46,6 +49,9 @@ class SessionFilter(msgspec.Struct, frozen=True, kw_only=True):
     start_source: StartSource | None = None
     token: str | None = None
     upstream: str | None = None
+    reservation: int | None = None
+    limited: Limited | None = None
+    costed: bool | None = None
     from_ns: int | None = None
     until_ns: int | None = None
     overlapping: bool = False

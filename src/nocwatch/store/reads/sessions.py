@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from nocwatch.plans import Limited
 from nocwatch.sessions import Outcome, Reason, Session
 from nocwatch.store.batch import or_none
 from nocwatch.store.reads.paging import Where, escaped, key_of, limited, page
@@ -23,6 +24,9 @@ TEXT_SESSIONS_MAX = 1000
 TEXT_STATIONS_MAX = 64
 """A search text that fits few stations is answered from their index; one that fits many is tested row by row, and a
 page fills up soon."""
+
+NUMBER_DIGITS_MAX = 18
+"""Of a reservation's number in a search text: what a column holds."""
 
 
 def find(reader: sqlite3.Connection, wanted: SessionFilter, after: str | None, limit: int) -> Page[Session]:
@@ -53,6 +57,7 @@ def statement(
     where.equal("token", wanted.token)
     where.equal("upstream", wanted.upstream)
     where.equal("late", wanted.late)
+    _planned(where, wanted)
     if wanted.ended is not None:
         where.add(f"{outcome} {'<>' if wanted.ended else '='} 'ongoing'")
     if wanted.from_ns is not None:
@@ -76,6 +81,18 @@ def statement(
     return sql, [*where.values, limit]
 
 
+def _planned(where: Where, wanted: SessionFilter) -> None:
+    where.equal("reservation", wanted.reservation)
+    if wanted.limited is Limited.SOME:
+        where.add("limited <> ''")  # what allowed nothing limited, too
+    elif wanted.limited is Limited.NOTHING:
+        where.add("limited = 'nothing' AND limited <> ''")  # said twice: so SQLite knows that its index fits
+    elif wanted.limited is Limited.NOT:
+        where.add("limited = ''")
+    if wanted.costed is not None:
+        where.add(f"cost IS {'NOT ' if wanted.costed else ''}NULL")
+
+
 def _text(reader: sqlite3.Connection, where: Where, text: str) -> None:
     numbers = [
         number
@@ -85,6 +102,9 @@ def _text(reader: sqlite3.Connection, where: Where, text: str) -> None:
             (text, text + "\U0010ffff", TEXT_SESSIONS_MAX),
         )
     ]
+    if text.isascii() and text.isdecimal() and len(text) <= NUMBER_DIGITS_MAX:
+        asked = "SELECT number FROM sessions WHERE reservation = ? LIMIT ?"
+        numbers += [number for (number,) in reader.execute(asked, (int(text), TEXT_SESSIONS_MAX))]
     stations = [
         station
         for (station,) in reader.execute(
