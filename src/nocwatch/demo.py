@@ -52,7 +52,9 @@ async def serve(
     parts = [
         Part("csms", ("sim", "csms", "--listen", csms, *pace)),
         Part("relay", ("relay", *shared), vital=True),
-        Part("watch", ("watch", *shared)),
+        Part(
+            "watch", ("watch", *shared), vital=True
+        ),  # nobody charges here: whoever began it wants to see it
         Part("stations", ("sim", "stations", "--url", f"ws://{relay}", "--count", str(stations), *pace)),
     ]
 

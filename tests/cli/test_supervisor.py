@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import stat
 import sys
 from collections.abc import Iterator
@@ -190,3 +191,24 @@ def test_an_end_is_told_in_words() -> None:
         "SIGKILL",
         "signal 35",
     ]
+
+
+async def test_a_port_of_the_console_that_another_holds_keeps_the_watch_waiting_and_never_the_relay(
+    deployment: Deployment,
+) -> None:
+    """Not now (1), and no mistake (2): the watch has its port as soon as the other lets go."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        deployment.ports["console"] = other.getsockname()[1]
+        watch = deployment.start("watch", "watch", *deployment.options())
+        assert await trio.to_thread.run_sync(watch.wait) == 1
+        assert "console.listen" in deployment.log("watch")
+        deployment.start("run", "run", *deployment.options())
+        await until(
+            lambda: "another program listens there" in deployment.log("run"),
+            lambda: deployment.log("run"),
+            120,
+        )
+        await until(lambda: answers(deployment.status("/healthz")), lambda: deployment.log("run"), 120)
+        (relay,) = children(deployment, "relay")
+    await until(lambda: "console on http" in deployment.log("run"), lambda: deployment.log("run"), 120)
+    assert children(deployment, "relay") == [relay]

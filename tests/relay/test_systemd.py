@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import trio
 from tests.support.deployment import Deployment, until
-from tests.support.relaying import PATIENCE_S
+from tests.support.relaying import PATIENCE_S, REQUEST
 
 from nocwatch import notify
 from nocwatch.errors import NocwatchError
@@ -46,11 +46,17 @@ class Systemd:
         self._socket.settimeout(PATIENCE_S)
 
     def start(
-        self, *settings: str, given: list[tuple[str, socket.socket]] | None = None, watchdog_s: float = 0
+        self,
+        *settings: str,
+        given: list[tuple[str, socket.socket]] | None = None,
+        watchdog_s: float = 0,
+        configuration: Path | None = None,
     ) -> None:
         """As ``exec`` of a unit does: descriptors from 3 on, and LISTEN_PID of the very process."""
         sockets = given or []
         options = [*self.deployment.options(), *(part for each in settings for part in ("--set", each))]
+        if configuration is not None:
+            options += ["--config", str(configuration)]
         command = [sys.executable, "-m", "nocwatch", "relay", *options]
         told = {"NOTIFY_SOCKET": str(self.deployment.folder / "notify")}
         if watchdog_s:
@@ -234,6 +240,66 @@ async def test_who_was_told_of_the_end_hears_of_no_beginning_after_it(systemd: S
     systemd.tell("the test has read all")
     await systemd.hears("the test has read all")
     assert "READY=1" not in systemd.heard
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_a_reload_that_never_ends_keeps_no_relay_from_ending_and_is_not_told_behind_it(
+    systemd: Systemd, workers: int
+) -> None:
+    """SIGHUP while the configuration lies on a disk that does not answer, then SIGTERM."""
+    configuration = systemd.deployment.folder / "nocwatch.yaml"
+    configuration.write_text("{}\n")
+    systemd.start(f"relay.workers={workers}", configuration=configuration)
+    assert systemd.process is not None
+    await systemd.hears("READY=1")
+    os.mkfifo(systemd.deployment.folder / "fifo")
+    (systemd.deployment.folder / "fifo").replace(configuration)
+    systemd.process.send_signal(signal.SIGHUP)
+    await systemd.hears("RELOADING=1")
+    systemd.heard.clear()
+    systemd.process.terminate()
+    await systemd.hears("STOPPING=1")
+    with trio.fail_after(PATIENCE_S):
+        assert await trio.to_thread.run_sync(systemd.process.wait, abandon_on_cancel=True) == 0
+    systemd.tell("the test has read all")
+    await systemd.hears("the test has read all")
+    assert "READY=1" not in systemd.heard
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_a_reload_that_ends_within_the_grace_of_the_links_is_not_told_behind_the_end(
+    systemd: Systemd, workers: int
+) -> None:
+    configuration = systemd.deployment.folder / "nocwatch.yaml"
+    configuration.write_text("{}\n")
+    await systemd.deployment.csms()
+    systemd.start(f"relay.workers={workers}", "relay.grace=5m", configuration=configuration)
+    assert systemd.process is not None
+    await systemd.hears("READY=1")
+    with socket.create_connection(("127.0.0.1", systemd.deployment.ports["relay"])) as station:
+        station.sendall(REQUEST)
+        station.settimeout(PATIENCE_S)
+        assert (await trio.to_thread.run_sync(station.recv, 12)) == b"HTTP/1.1 101"
+        fifo = systemd.deployment.folder / "fifo"
+        os.mkfifo(fifo)
+        fifo.replace(configuration)
+        systemd.process.send_signal(signal.SIGHUP)
+        await systemd.hears("RELOADING=1")
+        systemd.heard.clear()
+        systemd.process.terminate()
+        await systemd.hears("STOPPING=1")
+        configuration.write_text("{}\n")  # the disk is back: the reload goes on
+        await until(lambda: "configuration taken over" in systemd.deployment.log("relay"), "it is over")
+        systemd.process.send_signal(signal.SIGHUP)
+        await until(
+            lambda: "nothing is reloaded" in systemd.deployment.log("relay"), "the next one is not begun"
+        )
+    with trio.fail_after(PATIENCE_S):
+        assert await trio.to_thread.run_sync(systemd.process.wait, abandon_on_cancel=True) == 0
+    systemd.tell("the test has read all")
+    await systemd.hears("the test has read all")
+    assert "READY=1" not in systemd.heard
+    assert "RELOADING=1" not in systemd.heard
 
 
 async def ended(deployment: Deployment, *settings: str) -> int:

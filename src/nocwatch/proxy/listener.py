@@ -10,7 +10,7 @@ from collections.abc import Callable
 import structlog
 import trio
 
-from nocwatch.errors import NocwatchError
+from nocwatch.errors import NocwatchError, NotNowError
 from nocwatch.proxy import tls
 from nocwatch.proxy.counters import Counters
 from nocwatch.proxy.settings import Limits, ListenerSettings, split_address
@@ -32,6 +32,7 @@ room for more links: to be told so."""
 PAUSE_S = 0.1
 """Rest after an accept that failed for want of descriptors or memory: the connection stays in the backlog."""
 
+_NOT_ALLOWED = frozenset({errno.EACCES, errno.EPERM})
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
@@ -49,7 +50,8 @@ class Listener:
         """Binds, unless it is given a socket that listens already.
 
         Raises:
-            NocwatchError: the address is taken or not ours, or a certificate cannot be read.
+            NotNowError: the address is taken, or not ours yet.
+            NocwatchError: it is not allowed, or a certificate cannot be read.
         """
         self.settings = settings
         self.trust = Trust.of(settings)
@@ -130,13 +132,18 @@ class Listener:
 def bind(address: str, key: str, *, shared: bool = False) -> socket.socket:
     """A listening, non-blocking socket.
 
+    What cannot be had is most often only "not now": an address that the machine does not have yet, a port that the former
+    process still holds, a name that nobody resolves yet. Each passes without anybody touching the configuration, so whoever
+    started the process shall try again. What is not allowed stays so however often it is asked for.
+
     Args:
         address: host:port.
         key: of the configuration, for the message.
         shared: others that are bound in the same way may have the address too; the kernel deals stations out to them.
 
     Raises:
-        NocwatchError: the address is taken, not ours, or not allowed.
+        NotNowError: the address is taken, or not ours yet.
+        NocwatchError: it is not allowed.
     """
     host, port = split_address(address)
     sock: socket.socket | None = None
@@ -160,7 +167,8 @@ def bind(address: str, key: str, *, shared: bool = False) -> socket.socket:
                 "'relay.listen=[{address: \"HOST:PORT\"}]'" if key == "relay.listen" else f"{key}=HOST:PORT"
             )
             why = f"another program listens there; end it, or take another address: --set {other}"
-        raise NocwatchError(f"{key}: cannot listen on {address}: {why}") from None
+        error_type = NocwatchError if error.errno in _NOT_ALLOWED else NotNowError
+        raise error_type(f"{key}: cannot listen on {address}: {why}") from None
     return sock
 
 

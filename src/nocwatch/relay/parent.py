@@ -21,9 +21,9 @@ from nocwatch import notify
 from nocwatch.errors import NocwatchError, NotNowError
 from nocwatch.journal.settings import JournalSettings
 from nocwatch.proxy import listener as listening
+from nocwatch.proxy.listener import bind
 from nocwatch.proxy.settings import RelaySettings
 from nocwatch.proxy.status import Answers, serve_status
-from nocwatch.relay.binding import bind
 from nocwatch.relay.channel import Begin, Channel, Message, Report, Stop, Take
 from nocwatch.relay.inherited import Given
 from nocwatch.relay.lanes import Lane, figures, readiness
@@ -139,6 +139,7 @@ class Parent:
     def stop(self) -> None:
         """Accept nothing more, give the links their grace, then end."""
         self.draining = True
+        self._reloading.end()
         self._ending.set()
         self._up.set()
         self._places.close()
@@ -158,7 +159,9 @@ class Parent:
 
     async def _take_over(self, settings: RelaySettings) -> None:
         # Tried here first, so that one worker cannot have taken what another could not.
-        fresh = await trio.to_thread.run_sync(prepare, self.settings, settings, lambda *_: None)
+        fresh = await trio.to_thread.run_sync(
+            prepare, self.settings, settings, lambda *_: None, abandon_on_cancel=True
+        )
         self.settings = fresh.settings
         told = [lane for lane in self._lanes if lane.channel is not None]
         for lane in told:

@@ -11,8 +11,8 @@ import socket
 from collections.abc import Sequence
 
 from nocwatch.proxy import listener as listening
+from nocwatch.proxy.listener import bind
 from nocwatch.proxy.settings import ListenerSettings
-from nocwatch.relay.binding import bind
 
 
 class Places:

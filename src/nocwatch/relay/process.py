@@ -24,14 +24,13 @@ from nocwatch.proxy.admission import Lists
 from nocwatch.proxy.counters import Counters
 from nocwatch.proxy.dial import Upstream
 from nocwatch.proxy.failure import Failure
-from nocwatch.proxy.listener import Listener
+from nocwatch.proxy.listener import Listener, bind
 from nocwatch.proxy.numbers import beginning, connection_numbers
 from nocwatch.proxy.pairing import Pairing
 from nocwatch.proxy.pump import Pump
 from nocwatch.proxy.recorder import Guard, LinkInfo
-from nocwatch.proxy.settings import ListenerSettings, RelaySettings
+from nocwatch.proxy.settings import RelaySettings
 from nocwatch.proxy.status import Answers, serve_status
-from nocwatch.relay.binding import bind
 from nocwatch.relay.descriptors import links_possible
 from nocwatch.relay.recorder import JournalRecorder, WriterFactory
 from nocwatch.relay.reload import Reloading, Reread, carry_over, prepare
@@ -98,7 +97,7 @@ class Relay:
         given = [*sockets, *[None] * (len(settings.listen) - len(sockets))]
         try:
             for each, sock in zip(settings.listen, given, strict=True):
-                self._listeners.append(_listener(each, sock))
+                self._listeners.append(Listener(each, sock))
             if self._status is None and settings.status is not None:
                 self._status = bind(settings.status, "relay.status")
             upstreams = [
@@ -178,6 +177,7 @@ class Relay:
     def stop(self) -> None:
         """Accept nothing more, give the links their grace, then end. What SIGTERM does."""
         self.draining = True
+        self._reloading.end()
         self._stop.cancel()
 
     def hurry(self) -> None:
@@ -194,7 +194,9 @@ class Relay:
         Raises:
             NocwatchError: something of it cannot be used; nothing has changed.
         """
-        fresh = await trio.to_thread.run_sync(prepare, self.settings, settings, self._upstream_changed)
+        fresh = await trio.to_thread.run_sync(
+            prepare, self.settings, settings, self._upstream_changed, abandon_on_cancel=True
+        )
         self._pairing.admission.change(fresh.lists)
         self._pairing.upstreams = carry_over(self._pairing.upstreams, fresh.upstreams)
         for listener, new, context in zip(
@@ -331,12 +333,3 @@ class Relay:
         if self._status is not None:
             self._status.close()
         self._pump.close()
-
-
-def _listener(settings: ListenerSettings, given: socket.socket | None) -> Listener:
-    sock = given or bind(settings.address, "relay.listen")
-    try:
-        return Listener(settings, sock)
-    except BaseException:
-        sock.close()
-        raise

@@ -44,7 +44,12 @@ class Reloading:
         self._mistake = ""
         self._waiting: list[str] = []
         self._turn = trio.Lock()
+        self._over = False
         self.counters = {"reloads": 0, "reload_failures": 0}
+
+    def end(self) -> None:
+        """The end has begun. Nobody who is told of it may hear of a beginning after it; what is being read is forgotten."""
+        self._over = True
 
     async def reload(self, take: Callable[[RelaySettings], Awaitable[None]], status: str) -> None:
         """Reads the configuration and has it taken over. Never raises for what is wrong in it.
@@ -54,6 +59,9 @@ class Reloading:
             status: for systemd, once it is over.
         """
         async with self._turn:
+            if self._over:
+                _log.info("SIGHUP: shutting down; nothing is reloaded")
+                return
             notify.reloading()
             try:
                 await self._reload(take)
@@ -67,13 +75,15 @@ class Reloading:
                     NocwatchError(f"a fault of nocwatch's own ({kind} in {at.name}, line {at.lineno})")
                 )
             finally:
-                notify.ready(status)
+                if not self._over:
+                    notify.ready(status)
 
     async def _reload(self, take: Callable[[RelaySettings], Awaitable[None]]) -> None:
         if self._reread is None:
             _log.warning("SIGHUP: this relay was not told where its configuration is; nothing is reloaded")
             return
-        settings, journal = await trio.to_thread.run_sync(self._reread)
+        # Abandoned at the end: a file on a dead network disk may never answer.
+        settings, journal = await trio.to_thread.run_sync(self._reread, abandon_on_cancel=True)
         await take(settings)
         self.counters["reloads"] += 1
         self._mistake = ""

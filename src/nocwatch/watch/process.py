@@ -47,7 +47,8 @@ class Watch:
 
         Raises:
             ConfigurationError: rules or registry cannot be used.
-            NocwatchError: a port, the store or a folder cannot be used.
+            NotNowError: an address is taken, or not ours yet.
+            NocwatchError: the store or a folder cannot be used.
         """
         self._configuration = configuration
         self._gate = Gate(privacy_key(Path(configuration.privacy.key_file), make=True))
