@@ -52,6 +52,8 @@ _NAMES = {
     )
 }  # fmt: skip
 """Names that decide something, from how they are written in lower case: some stations have their own way with capitals."""
+PLACES = {OUTLET: 0, "Inlet": 1}
+"""Where a value is measured: which place is preferred; any other comes after these."""
 _TO_CELSIUS = {"K": (1.0, -273.15), "Fahrenheit": (5 / 9, -160 / 9)}
 
 _ODD_NUMBER = re.compile(
@@ -101,7 +103,7 @@ def metered(
 def register_wh(events: Sequence[Metered], context: str) -> float | None:
     """The overall energy register of a moment: of the samples in ``context``, else of the first or (at the end) last.
 
-    Outlet before Inlet; overall, else the sum of three phases, never both [16 §7.31].
+    Outlet before Inlet before any other place; overall, else the sum of three phases, never both [16 §7.31].
     """
     moments = [event.samples for event in events]
     if context == END:
@@ -115,9 +117,15 @@ def register_wh(events: Sequence[Metered], context: str) -> float | None:
 
 
 def _overall(samples: list[Sample]) -> float | None:
-    outlet = [sample for sample in samples if sample.location == OUTLET] or samples
+    if not samples:
+        return None
+    place = min(
+        (sample.location for sample in samples), key=lambda location: PLACES.get(location, len(PLACES))
+    )
     phases: dict[str, float] = {}
-    for sample in outlet:
+    for sample in samples:
+        if sample.location != place:
+            continue
         if not sample.phase:
             return sample.value
         phases[sample.phase[:2]] = sample.value

@@ -56,12 +56,13 @@ def _stop(tracker: Tracker, session: SessionState, event: TransactionEnded, beca
     session.late = session.late or tracker.late
     session.evse = session.evse if session.evse is not None else event.evse
     session.connector = session.connector if session.connector is not None else event.connector
-    if event.meter_wh is not None and event.meter_wh != -1:
-        session.meter_stop_wh = event.meter_wh
-    if why := meter.end(session.meter, event.meter_wh, event.when_ns, tracker.gate(session, event)):
+    meter_wh = meter.in_wh(session.meter, event.meter_wh)
+    if meter_wh is not None and meter_wh != -1:
+        session.meter_stop_wh = meter_wh
+    if why := meter.end(session.meter, meter_wh, event.when_ns, tracker.gate(session, event)):
         issue(
             session,
-            f"The register at the stop ({event.meter_wh:.0f} Wh) does not count: {why}.",
+            f"The register at the stop ({meter_wh:.0f} Wh) does not count: {why}.",
             event.when_ns,
             event.frame,
         )
@@ -94,18 +95,17 @@ def _stopped_again(tracker: Tracker, session: SessionState, event: TransactionEn
     if event.frame in session.end_frames:
         return
     keep(session.end_frames, event.frame)
-    same = event.meter_wh is None or event.meter_wh in (-1, session.meter_stop_wh)
-    if same:
+    meter_wh = meter.in_wh(session.meter, event.meter_wh)
+    if meter_wh is None or meter_wh in (-1, session.meter_stop_wh):
         step(
             session, tracker.settings, event.at_ns, "stop_retried", "The stop was sent again", (event.frame,)
         )
         tracker.touch(session)
         return
-    assert event.meter_wh is not None
-    why = meter.end(session.meter, event.meter_wh, event.when_ns, tracker.gate(session, event))
-    said = f"a second stop came with {event.meter_wh:.0f} Wh instead of {session.meter_stop_wh or 0:.0f} Wh"
-    if not why and session.meter.stop_wh == event.meter_wh:
-        session.meter_stop_wh = event.meter_wh
+    why = meter.end(session.meter, meter_wh, event.when_ns, tracker.gate(session, event))
+    said = f"a second stop came with {meter_wh:.0f} Wh instead of {session.meter_stop_wh or 0:.0f} Wh"
+    if not why and session.meter.stop_wh == meter_wh:
+        session.meter_stop_wh = meter_wh
     issue(session, f"{said[0].upper()}{said[1:]}.", event.at_ns, event.frame)
     tracker.touch(session, said)
 

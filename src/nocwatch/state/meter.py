@@ -17,6 +17,10 @@ REGISTERS_MAX = 6
 """Registers of a session: two places, overall or phases; a station that names more is inventing them."""
 
 
+KILO_W_MAX = 400_000.0
+"""Power within which samples must follow a start of a thousandth before that is taken for kWh: every charger but the strongest."""
+
+
 class Track(msgspec.Struct):
     """One register of the session. ``shared``: it is the one that the start was read from."""
 
@@ -30,11 +34,16 @@ class Meter(msgspec.Struct):
 
     Attributes:
         start_wh: as said, None where not said or no reading. ``stop_wh`` alike.
+        start_said: the same as it was written, which is another where ``kilo``: start and stop are in kWh, the samples show it.
+        doubt: why the register at the stop does not count; empty where it does.
         untimed: some of its readings have no usable time stamp, so the time between them says little.
         interval_wh: sum of interval values, for a station that sends no register.
     """
 
     start_wh: float | None = None
+    start_said: float | None = None
+    kilo: bool = False
+    doubt: str = ""
     start_at_ns: int = 0
     stop_wh: float | None = None
     stop_at_ns: int = 0
@@ -56,6 +65,7 @@ def begin(meter: Meter, value: float | None, at_ns: int) -> None:
     """The register at the start."""
     if meter.start_wh is None and value is not None and not registers.no_reading(value):
         meter.start_wh, meter.start_at_ns = value, at_ns
+        meter.start_said = value
 
 
 def sample(meter: Meter, readings: Readings, at_ns: int, gate: Gate) -> str:
@@ -72,8 +82,9 @@ def sample(meter: Meter, readings: Readings, at_ns: int, gate: Gate) -> str:
         begin(meter, value, at_ns)
     track = meter.tracks.get(readings.register_key)
     if track is None:
-        if len(meter.tracks) >= REGISTERS_MAX:
-            return "too_many_registers"
+        if why := _too_late_or_many(meter, at_ns):
+            return why
+        _find_kilo(meter, value, at_ns)
         track = meter.tracks[readings.register_key] = _track(meter, value, at_ns, gate)
     if track.closed:
         return "after_stop" if at_ns > meter.stop_at_ns else "out_of_order"
@@ -87,14 +98,22 @@ def sample(meter: Meter, readings: Readings, at_ns: int, gate: Gate) -> str:
     return why
 
 
+def _too_late_or_many(meter: Meter, at_ns: int) -> str:
+    """Why a register that was not seen before does not count; empty where it does."""
+    if meter.stop_wh is not None and not meter.doubt and at_ns > meter.stop_at_ns:
+        return "after_stop"
+    return "too_many_registers" if len(meter.tracks) >= REGISTERS_MAX else ""
+
+
 def end(meter: Meter, value: float | None, at_ns: int, gate: Gate) -> str:
-    """The register at the stop; of several the highest that can be. Says why it is kept out, empty where it counts.
+    """The register at the stop, in Wh; of several the highest that can be. Says why it is kept out, empty where it counts.
 
     A register only rises: of two stops the lower one was read before the end.
     """
     if value is None:
         return ""
     if why := registers.no_reading(value):
+        meter.doubt = meter.doubt if meter.stop_wh is not None else why
         return why
     if meter.stop_wh == value:
         return ""
@@ -102,15 +121,29 @@ def end(meter: Meter, value: float | None, at_ns: int, gate: Gate) -> str:
     if known_can and (value < (meter.stop_wh or 0.0) or not _can_end(meter, value, at_ns, gate)):
         return "other_stop"
     meter.stop_wh, meter.stop_at_ns = value, at_ns
+    meter.doubt = _end(meter, value, at_ns, gate)
+    return meter.doubt
+
+
+def _end(meter: Meter, value: float, at_ns: int, gate: Gate) -> str:
     track = meter.best
     if track is None:
         return "" if _can_end(meter, value, at_ns, gate) else "fell"
     why = registers.read(track.register, value, max(at_ns, track.register.last_at_ns), gate)
     if not track.shared and why in ("jumped", "fell") and _can_end(meter, value, at_ns, gate):
         why = ""  # the samples count from the start of the session, the stop is of the meter's own register
+    why = "" if why == "wrapped" else why
     # Closing values after a stop that counts add nothing; where it does not, they may still tell.
-    track.closed = not why or why == "wrapped"
+    track.closed = not why
     return why
+
+
+def in_wh(meter: Meter, value: float | None) -> float | None:
+    """The register at the stop as it was said, in Wh."""
+    if value is None or not meter.kilo or registers.no_reading(value):
+        return value
+    last = last_reading(meter)
+    return _of_kwh(value, 0.0 if last is None else last[0])
 
 
 def began_anew(meter: Meter) -> bool:
@@ -159,6 +192,23 @@ def last_reading(meter: Meter) -> tuple[float, int] | None:
 def _rank(key: str) -> tuple[int, bool]:
     place, _, phases = key.partition("/")
     return (("Outlet", "Inlet").index(place) if place in ("Outlet", "Inlet") else 2), bool(phases)
+
+
+def _find_kilo(meter: Meter, value: float, at_ns: int) -> None:
+    """A start in kWh beside samples whose unit is right: a thousand times the start is where the samples begin."""
+    said = meter.start_wh
+    if meter.kilo or said is None or said < 1 or meter.stop_wh is not None:
+        return
+    gate = Gate(KILO_W_MAX, 2 * registers.SLACK_WH)
+    span_ns = at_ns - meter.start_at_ns
+    if not gate.fits(said, value, span_ns) and gate.fits(said * 1000, value, span_ns):
+        meter.kilo, meter.start_wh = True, _of_kwh(said, value)
+
+
+def _of_kwh(value: float, near_wh: float) -> float:
+    """In Wh; of whole kWh the rest is known where a sample is less than one away."""
+    value_wh = round(value * 1000, 3)
+    return near_wh if value == int(value) and value_wh <= near_wh < value_wh + 1000 else value_wh
 
 
 def _follows_start(meter: Meter, value: float, at_ns: int, gate: Gate) -> bool:

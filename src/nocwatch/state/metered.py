@@ -18,6 +18,7 @@ from nocwatch.state.statuses import charging
 from nocwatch.state.tracker import Tracker, usable
 
 REGISTER_FELL = "The energy register ran backwards on the way: the energy is doubtful."
+IN_KWH = "The registers at start and stop are in kWh: the samples are a thousand times as high."
 _COUNTS = ("", "wrapped")
 BEFORE_START_NS = 60 * SECOND_NS
 """Samples this much older than the start are of another time: stations flood their backlog at the first connect."""
@@ -40,6 +41,8 @@ def on_metered(tracker: Tracker, event: Metered) -> None:
                 power = meter.power_w(session.meter)
         if meter.began_anew(session.meter):
             issue(session, REGISTER_FELL, when_ns, event.frame)
+        if session.meter.kilo:
+            issue(session, IN_KWH, when_ns, event.frame)
         energy = meter.energy_wh(session.meter, gate)
         _goes_on(tracker, session, event, when_ns)
         if session.open:

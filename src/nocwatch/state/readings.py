@@ -9,8 +9,8 @@ from __future__ import annotations
 import msgspec
 
 from nocwatch.ocpp.events import Sample
+from nocwatch.ocpp.metering import PLACES
 
-_PLACES = {"Outlet": 0, "Inlet": 1}
 _PHASES = {"L1": "L1", "L2": "L2", "L3": "L3", "L1-N": "L1", "L2-N": "L2", "L3-N": "L3"}
 
 
@@ -64,8 +64,8 @@ def choose(samples: tuple[Sample, ...]) -> Readings:
 def _best_place(group: list[Sample]) -> list[Sample]:
     if len(group) == 1:
         return group
-    best = min(_PLACES.get(sample.location, 2) for sample in group)
-    chosen = [sample for sample in group if _PLACES.get(sample.location, 2) == best]
+    best = min(PLACES.get(sample.location, len(PLACES)) for sample in group)
+    chosen = [sample for sample in group if PLACES.get(sample.location, len(PLACES)) == best]
     return [sample for sample in chosen if sample.location == chosen[0].location]
 
 

@@ -133,5 +133,5 @@ def add_last_steps(session: SessionState, settings: StateSettings) -> None:
         step(session, settings, session.stopped_at_ns, "failed", str(reason) if reason else "")
         return
     unstep(session, "failed")
-    if session.complete_at_ns is not None and not session.sequence_missing:
+    if session.complete_at_ns is not None and not session.sequence_missing and not session.meter.doubt:
         step(session, settings, session.complete_at_ns, "completed", "The stop was answered", ())

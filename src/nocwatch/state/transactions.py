@@ -133,7 +133,7 @@ def _known_start(tracker: Tracker, event: TransactionBegan) -> SessionState | No
         ):
             continue
         meter_wh = None if event.meter_wh is None or no_reading(event.meter_wh) else event.meter_wh
-        if session.meter.start_wh != meter_wh or session.began_said_us != event.said_us:
+        if session.meter.start_said != meter_wh or session.began_said_us != event.said_us:
             continue
         if event.event_at_ns is not None or call_name(event) in session.calls:
             return session

@@ -1,0 +1,194 @@
+"""Rules of outcome, reason and blame: what became of a transaction, why, and whose fault it looks like. A row a rule."""
+
+from __future__ import annotations
+
+from tests.support.script import Rule, Seen, table
+
+CHARGED = "Preparing 1; start 1 TAG 1000 id=17; Charging 1; +5m; meter 1 3500 tx=17; +5m; meter 1 6000 tx=17"
+BEGUN = "Preparing 1; start 1 TAG 1000 id=17; +20"
+CHARGED_2 = (
+    "Occupied 1; Started T1 CablePluggedIn evse=1 state=EVConnected wh=1000; +5; Updated T1 Authorized token=TAG status=Accepted state=Charging;"
+    "+5m; Updated T1 MeterValuePeriodic wh=3500; +5m; Updated T1 MeterValuePeriodic wh=6000"
+)
+NO_CURRENT = (
+    'order SetChargingProfile {"connectorId":1,"csChargingProfiles":{"chargingProfileId":1,"stackLevel":0,"chargingProfilePurpose":"TxProfile",'
+    '"chargingProfileKind":"Relative","chargingSchedule":{"chargingRateUnit":"A","chargingSchedulePeriod":[{"startPeriod":0,"limit":0.0}]}}} -> {"status":"Accepted"}'
+)
+
+
+def stops(*reasons: str, outcome: str, reason: str | None = None, blame: str | None = None) -> list[Rule]:
+    """1.6: charged, and then stopped for each of these reasons."""
+    return [
+        Rule(f"1.6: stopped with {each}", f"{CHARGED}; stop 17 6000 {each}", Seen(outcome, reason, blame, 5000, stop_reason=each))
+        for each in reasons
+    ]  # fmt: skip
+
+
+def ends(*reasons: str, outcome: str, reason: str | None = None, blame: str | None = None) -> list[Rule]:
+    """2.x: the same."""
+    return [
+        Rule(
+            f"{version}: ended with {each}",
+            f"{CHARGED_2}; Ended T1 AbnormalCondition reason={each} wh=6000",
+            Seen(outcome, reason, blame, 5000, stop_reason=each),
+            version=version,
+        )
+        for each in reasons
+        for version in ("2.0.1", "2.1")
+    ]
+
+
+def errors(reason: str, blame: str, *codes: str) -> list[Rule]:
+    """An error code of the session explains its failure."""
+    return [
+        Rule(f"{code} explains the failure", f"{BEGUN}; Faulted 1 error={code} info=broken; stop 17 1000 Other", Seen("failed", reason, blame, because=f"reported {code} (broken)"))
+        for code in codes
+    ]  # fmt: skip
+
+
+@table(
+    *stops("Local", "Remote", "EVDisconnected", "UnlockCommand", outcome="success"),
+    *ends(
+        "EnergyLimitReached", "SOCLimitReached", "Local", "Remote", "StoppedByEV", "LocalOutOfCredit", "TimeLimitReached", "MasterPass", "EVDisconnected",
+        outcome="success",
+    ),
+    Rule("2.x: no reason is a valid end", f"{CHARGED_2}; Ended T1 StopAuthorized wh=6000", Seen("success"), version="2.0.1"),
+    Rule("EVDeparted is a trigger and no reason", f"{CHARGED_2}; Ended T1 EVDeparted reason=EVDeparted wh=6000", Seen("failed", "UNKNOWN"), version="2.0.1"),
+    Rule("a tenth of a kilowatt-hour is a success", "start 1 TAG 1000 id=17; +10m; stop 17 1100", Seen("success", wh=100)),
+    Rule("a watt-hour less is none", "start 1 TAG 1000 id=17; +10m; stop 17 1099", Seen("failed", "ZERO_ENERGY")),
+    # --- failed by the stop's own reason ---
+    *stops("EmergencyStop", outcome="failed", reason="EMERGENCY_STOP", blame="driver"),
+    *stops("PowerLoss", outcome="failed", reason="POWER_LOSS", blame="unknown"),
+    *stops("Reboot", "HardReset", "SoftReset", outcome="failed", reason="REBOOT", blame="charger"),
+    *stops("DeAuthorized", outcome="failed", reason="DEAUTHORISED", blame="csms"),
+    *stops("Other", outcome="failed", reason="UNKNOWN", blame="unknown"),
+    *ends("EmergencyStop", outcome="failed", reason="EMERGENCY_STOP", blame="driver"),
+    *ends("PowerLoss", outcome="failed", reason="POWER_LOSS", blame="unknown"),
+    *ends("Reboot", "ImmediateReset", outcome="failed", reason="REBOOT", blame="charger"),
+    *ends("GroundFault", "OvercurrentFault", "PowerQuality", outcome="failed", reason="ELECTRICAL_SAFETY", blame="charger"),
+    *ends("DeAuthorized", outcome="failed", reason="DEAUTHORISED", blame="csms"),
+    *ends("Other", outcome="failed", reason="UNKNOWN", blame="unknown"),
+    Rule(
+        "a reset that the CSMS ordered is its own doing",
+        CHARGED + '; order Reset {"type":"Soft"} -> {"status":"Accepted"}; stop 17 6000 SoftReset',
+        Seen("failed", "REBOOT", "csms", because="ordered a reset"),
+    ),
+    Rule(
+        "a reset that the station refused explains nothing",
+        CHARGED + '; order Reset {"type":"Soft"} -> {"status":"Rejected"}; stop 17 6000 SoftReset',
+        Seen("failed", "REBOOT", "charger"),
+    ),
+    # --- failed by an error code ---
+    *errors("EV_COMM", "unknown", "EVCommunicationError"),
+    *errors("CONNECTOR_LOCK", "charger", "ConnectorLockFailure"),
+    *errors("ELECTRICAL_SAFETY", "charger", "GroundFailure", "OverCurrentFailure", "OverVoltage", "UnderVoltage"),
+    *errors("METER", "charger", "PowerMeterFailure"),
+    *errors("THERMAL", "charger", "HighTemperature"),
+    Rule("an MREC in the vendor's field explains it", f"{BEGUN}; Faulted 1 vendorErrorCode=CX002; stop 17 1000 Other", Seen("failed", "ELECTRICAL_SAFETY", "charger")),
+    Rule("a vendor's bit string explains nothing", f"{BEGUN}; Faulted 1 vendorErrorCode=01001000; stop 17 1000 Other", Seen("failed", "UNKNOWN", "unknown")),
+    Rule("0x0000 with info null on a healthy station explains nothing", f"{BEGUN}; Charging 1 vendorErrorCode=0x0000 info=null; +10m; stop 17 6000", Seen("success", issues=(), without="error")),
+    Rule("Faulted with NoError explains nothing", f"{BEGUN}; Faulted 1; stop 17 1000 Other", Seen("failed", "UNKNOWN", steps="faulted")),
+    Rule("an error code outside the list is told and explains nothing", f"{BEGUN}; Faulted 1 error=E42; stop 17 1000 Other", Seen("failed", "UNKNOWN", steps="error")),
+    Rule("an error in a session that charged to its end is no failure", f"{CHARGED}; Charging 1 error=WeakSignal; stop 17 6000", Seen("success", steps="error")),
+    Rule("an error of the other connector explains nothing here", f"{BEGUN}; Faulted 2 error=GroundFailure; stop 17 1000 Other", Seen("failed", "UNKNOWN"), places=(1, 2)),
+    Rule("an error of the controller is everybody's", f"{BEGUN}; Faulted 0 error=GroundFailure; stop 17 1000 Other", Seen("failed", "ELECTRICAL_SAFETY")),
+    # --- no energy ---
+    Rule("no energy after more than two minutes", f"{BEGUN}; +280; stop 17 1050", Seen("failed", "ZERO_ENERGY", "charger", because="50 Wh in the 5 min from the start to the stop.")),
+    Rule("no energy because the vehicle took none", f"{BEGUN}; SuspendedEV 1; +5m; stop 17 1000", Seen("failed", "ZERO_ENERGY", "vehicle")),
+    Rule("no energy because the CSMS allowed none", f"{BEGUN}; {NO_CURRENT}; SuspendedEVSE 1; +5m; stop 17 1000", Seen("failed", "ZERO_ENERGY", "csms")),
+    Rule("a driver who stops within two minutes cancelled", "start 1 TAG 1000 id=17; +100; stop 17 1000", Seen("cancelled", "ENDED_BY_DRIVER", "driver")),
+    Rule("not after an error", "start 1 TAG 1000 id=17; Faulted 1 error=ConnectorLockFailure; +60; stop 17 1000", Seen("failed", "CONNECTOR_LOCK", "charger")),
+    Rule("not where the station ended it", "start 1 TAG 1000 id=17; +60; stop 17 1000 PowerLoss", Seen("failed", "POWER_LOSS")),
+    # --- refused ---
+    Rule(
+        "refused, and stopped for it",
+        "start 1 TAG 1000 id=17 status=Blocked; +2; stop 17 1000 DeAuthorized",
+        Seen("rejected", "AUTH_REJECTED", "driver", because="The CSMS answered the start with Blocked."),
+    ),
+    Rule("refused, and suspended until the driver leaves", "start 1 TAG 1000 id=17 status=Expired; SuspendedEVSE 1; +10m; stop 17 1000", Seen("rejected", "AUTH_REJECTED", "driver", suspended=None)),
+    Rule("refused, and the stop never comes", "start 1 TAG 1000 id=17 status=Invalid; +2; Available 1; +700", Seen("rejected", "AUTH_REJECTED", "driver")),
+    Rule("energy after a refusal decides the outcome", "start 1 TAG 1000 id=17 status=Invalid; +10m; stop 17 4000 DeAuthorized", Seen("success", wh=3000)),
+    Rule(
+        "a retry that is answered ConcurrentTx was not refused: the first start was accepted",
+        "start 1 TAG 1000 at=@31 id=17; +20; start 1 TAG 1000 at=@31 id=17 status=ConcurrentTx; +5m; stop 17 1000",
+        Seen("failed", "ZERO_ENERGY"),
+    ),
+    Rule(
+        "refused at first, and accepted at the retry, was accepted",
+        "start 1 TAG 1000 at=@31 id=17 status=Invalid; +20; start 1 TAG 1000 at=@31 id=17; +5m; stop 17 1000",
+        Seen("failed", "ZERO_ENERGY"),
+    ),
+    # --- the CSMS ---
+    Rule(
+        "the CSMS answers the start with an error, and the session ends on it",
+        "start 1 TAG 1000 - ; error; +20; stop -1 1000 Other",
+        Seen("failed", "CSMS_ERROR", "csms", because="The CSMS answered the start with InternalError."),
+    ),
+    Rule("an error to the start of a session that charged decides nothing", "start 1 TAG 1000 - ; error; +10m; stop -1 6000", Seen("success", wh=5000, issues=("The CSMS answered the start with InternalError",))),
+    # --- the connection ---
+    Rule(
+        "a socket dropped 0.8 s after the answer to the start is the charger's doing",
+        f"{BEGUN.removesuffix('; +20')}; +0.8; close reason=reset; +20; open; Available 1; +700",
+        Seen("failed", "CONNECTIVITY", "charger", because="0.8 s after the answer to the start"),
+    ),
+    Rule("ended while the socket was gone, closed by the CSMS", f"{BEGUN}; close by=csms code=1001; +10m; open; stop 17 1000 at=@-590", Seen("failed", "CONNECTIVITY", "csms")),
+    Rule("ended while the socket was gone, closed by the station", f"{BEGUN}; close code=1000 reason=fin; +10m; open; stop 17 1000 at=@-590", Seen("failed", "CONNECTIVITY", "charger")),
+    Rule("ended while the socket was gone, by a time-out", f"{BEGUN}; close reason=timeout; +10m; open; stop 17 1000 at=@-590", Seen("failed", "CONNECTIVITY", "network")),
+    Rule(
+        "a stop over a dying socket is stamped a moment before its end",
+        "start 1 TAG 1000 id=17; +0.8; close reason=fin; +0.1; open; stop 17 1100 Other at=@-0.11",
+        Seen("failed", "CONNECTIVITY", "charger"),
+    ),
+    Rule("a stop that was heard has nothing to do with a socket lost after it", f"{BEGUN}; stop 17 1100 Other; +1; close reason=fin; +10; open", Seen("failed", "UNKNOWN", "unknown")),
+    Rule("a success keeps a socket lost meanwhile as an issue, with whose it was", f"{CHARGED}; close by=csms code=1001; +30; open; +60; stop 17 6500", Seen("success", issues=("lost for 30.0 s meanwhile (fault of the CSMS)",))),
+)  # fmt: skip
+def test_outcome_reason_and_blame(rule: Rule) -> None:
+    rule.check()
+
+
+@table(
+    Rule(
+        "Created by Preparing, Starting by the start, Charging by the status, Completed by the answer to the stop, Released by Available",
+        f"{CHARGED}; stop 17 6000; Finishing 1; +60; Available 1",
+        Seen("success", milestones="created starting charging stopped completed released"),
+    ),
+    Rule("Created by Authorize", "card TAG; +5; start 1 TAG 1000 id=17", Seen("ongoing", milestones="created starting", started=35.3)),
+    Rule("Starting by an accepted remote start", "remote APP 1", Seen("ongoing", milestones="created starting")),
+    Rule("Charging by energy above 50 Wh where no status says so", "start 1 TAG 1000 id=17; +60; meter 1 1060 tx=17", Seen("ongoing", milestones="created starting charging")),
+    Rule("not by 40 Wh", "start 1 TAG 1000 id=17; +60; meter 1 1040 tx=17", Seen("ongoing", milestones="created starting")),
+    Rule("Stopping by an accepted remote stop", f"{CHARGED}; remotestop 17; stop 17 6000 Remote", Seen("success", milestones="created starting charging stopping stopped completed")),
+    Rule("not by a refused one", f"{CHARGED}; remotestop 17 Rejected; stop 17 6000 Remote", Seen("success", milestones="created starting charging stopped completed")),
+    Rule("Completed only with an answer to the stop", f"{CHARGED}; stop 17 6000 -", Seen("success", milestones="created starting charging stopped")),
+    Rule("Completed only with registers that agree", f"{CHARGED}; stop 17 200", Seen("success", wh=5000, milestones="created starting charging stopped", issues=("does not count",))),
+    Rule("Failed in the place of Completed", f"{CHARGED}; stop 17 6000 PowerLoss", Seen("failed", milestones="created starting charging stopped failed")),
+    Rule("a lost stop was no stop", f"{CHARGED}; Available 1; +700", Seen("failed", milestones="created starting charging failed", steps="lost_stop")),
+    Rule("suspensions are kept between the milestones", f"{CHARGED}; SuspendedEV 1; +60; Charging 1; stop 17 6000", Seen("success", steps="suspended_ev resumed stopped")),
+    Rule("who holds the energy back is told while it lasts", f"{CHARGED}; SuspendedEVSE 1", Seen("ongoing", suspended="evse", steps="suspended_evse")),
+    Rule("Finishing is kept", f"{CHARGED}; Finishing 1; stop 17 6000", Seen("success", steps="finishing stopped")),
+    Rule("a start stamped in whole seconds does not come before its card", "+0.7; card TAG; start 1 TAG 1000 id=17 at=@30.2", Seen("ongoing", milestones="created starting", started=30.2)),
+    Rule("one that is ten seconds before it does", "+0.7; card TAG; start 1 TAG 1000 id=17 at=@20", Seen("ongoing", milestones="starting created", started=20)),
+    Rule("a stop stamped in whole seconds does not come before its order", "start 1 TAG 1000 id=17; +600.7; remotestop 17; stop 17 6000 Remote at=@631", Seen("success", milestones="created starting stopping stopped completed released")),
+)  # fmt: skip
+def test_milestones(rule: Rule) -> None:
+    rule.check()
+
+
+@table(
+    Rule("a remote start says remote", "remote APP 1; start 1 APP 1000 id=17", Seen("ongoing", source="remote")),
+    Rule("1.6: a card without a remote start says RFID", "card TAG; start 1 TAG 1000 id=17", Seen("ongoing", source="rfid")),
+    Rule("1.6: an empty token says free", 'start 1 "" 1000 id=17', Seen("ongoing", source="free")),
+    Rule("1.6: a start without Authorize was a card of the station's own list, it may be", "start 1 TAG 1000 id=17", Seen("ongoing", source="rfid")),
+    *(
+        Rule(f"{version}: {kind} says {source}", f"Started T1 Authorized evse=1 token=TAG type={kind}", Seen("ongoing", source=source), version=version)
+        for version, kinds in (
+            ("2.0.1", {"ISO14443": "rfid", "ISO15693": "rfid", "eMAID": "plug_and_charge", "MacAddress": "autocharge", "NoAuthorization": "free", "Central": "remote"}),
+            ("2.1", {"EVCCID": "autocharge", "VIN": "autocharge", "DirectPayment": "terminal"}),
+        )
+        for kind, source in kinds.items()
+    ),
+    Rule("2.x: cable alone says nothing", "Started T1 CablePluggedIn evse=1", Seen("ongoing", source="unknown"), version="2.0.1"),
+)  # fmt: skip
+def test_start_source(rule: Rule) -> None:
+    rule.check()
+    session = rule.play().session
+    assert (session.start_confidence > 0) == (session.start_source.value != "unknown")
