@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from nocwatch.errors import NocwatchError
 from nocwatch.frames import Direction, Frame, Kind, Link, LinkEvent, Tick
 from nocwatch.tap.gate import Gate
-from nocwatch.trace.lines import frame_line, parse_time, wire_text
+from nocwatch.trace.lines import DIRECTIONS, frame_line, parse_time, wire_text
 from nocwatch.trace.parsing import parse_line
 from nocwatch.trace.reading import read_traces
 from nocwatch.trace.replay import REPLAY_KEY
@@ -179,3 +179,123 @@ def test_a_line_dated_1970_does_not_make_time_pass_second_by_second_for_decades(
     times = [each.received_at_ns for each in seen]
     assert times == sorted(times)
     assert isinstance(seen[-1], Frame)
+
+
+TIMES = [
+    ("2026-11-21T09:45:49Z", "2026-11-21T09:45:49Z"),
+    ("2026-11-21T09:45:49", "2026-11-21T09:45:49Z"),
+    ("2026-11-21t09:45:49.5z", "2026-11-21T09:45:49.5Z"),
+    ("2026-11-21 09:45:49,500", "2026-11-21T09:45:49.5Z"),
+    ("2026-11-21T11:45:49.500+02:00", "2026-11-21T09:45:49.5Z"),
+    ("2026-11-21T04:15:49.5-0530", "2026-11-21T09:45:49.5Z"),
+    ("20261121T094549.500Z", "2026-11-21T09:45:49.5Z"),
+    ("2016-12-31T23:59:60Z", "2017-01-01T00:00:00Z"),
+]
+
+
+@pytest.mark.parametrize(("written", "meant"), TIMES)
+def test_a_time_is_read_however_rfc_3339_and_its_neighbours_write_it(written: str, meant: str) -> None:
+    assert parse_time(written) == parse_time(meant)
+
+
+def test_a_fraction_keeps_its_nanoseconds() -> None:
+    assert parse_time("2026-11-21T09:45:49.123456789Z") % 10**9 == 123_456_789
+    assert parse_time("2026-11-21T09:45:49.1234567891Z") % 10**9 == 123_456_789
+
+
+def parsed(**more: object) -> bytes:
+    line = {**call("2026-01-01T12:00:00Z", "Heartbeat", {}, messageId="1"), **more}
+    return wire_text(parse_line(msgspec.json.encode(line)), "1")
+
+
+def test_fields_that_the_format_has_not_are_no_matter_of_ours_whatever_stands_in_them() -> None:
+    """``reason``, ``tls`` or ``link`` of another tool mean something else than on a link line of ours."""
+    beat = b'[2,"1","Heartbeat",{}]'
+    for name in (
+        "reason",
+        "tls",
+        "connection",
+        "code",
+        "by",
+        "link",
+        "upstream",
+        "extensions",
+        "remoteAddress",
+    ):
+        for value in (None, 5, True, {"a": [1]}, "open"):
+            assert parsed(**{name: value}) == beat
+
+
+WORDS = [
+    ({"direction": "CP_TO_CSMS"}, Direction.FROM_STATION),
+    ({"direction": "station-to-csms"}, Direction.FROM_STATION),
+    ({"direction": "cs-to-csms"}, Direction.FROM_STATION),
+    ({"direction": "csms-to-chargepoint"}, Direction.FROM_CSMS),
+    ({"direction": "csms_to_cs"}, Direction.FROM_CSMS),
+]
+
+
+@pytest.mark.parametrize(("more", "direction"), WORDS)
+def test_who_speaks_is_told_by_any_word_that_says_it(more: dict[str, object], direction: Direction) -> None:
+    line = parse_line(msgspec.json.encode({**call("2026-01-01T12:00:00Z", "Heartbeat", {}), **more}))
+    assert DIRECTIONS[line.direction or "cp-to-csms"] is direction
+
+
+@pytest.mark.parametrize("word", ["in", "out", "inbound", "request", "cp-to-cp", ""])
+def test_a_word_that_hangs_on_whose_log_it_was_is_refused(word: str) -> None:
+    with pytest.raises(ValueError, match="direction"):
+        parse_line(msgspec.json.encode({**call("2026-01-01T12:00:00Z", "Heartbeat", {}), "direction": word}))
+
+
+TYPES = [
+    ({"messageType": 2}, b'[2,"1","Heartbeat",{}]'),
+    ({"messageType": "call"}, b'[2,"1","Heartbeat",{}]'),
+    ({"messageType": "CALL_RESULT"}, b'[3,"1",{}]'),
+    (
+        {"messageType": "SEND", "action": "NotifyPeriodicEventStream"},
+        b'[6,"1","NotifyPeriodicEventStream",{}]',
+    ),
+    ({"messageType": "CALLRESULTERROR", "error": {"code": "X"}}, b'[5,"1","X","",{}]'),
+    ({"messageType": "CALLERROR", "error": {"code": None, "description": None}}, b'[4,"1","","",{}]'),
+    ({"messageType": "CALLERROR", "error": None}, b'[4,"1","","",{}]'),
+    ({"messageType": "PING", "raw": '[3,"9",{}]'}, b'[3,"9",{}]'),
+    ({"raw": [2, "9", "Heartbeat", {}]}, b'[2,"9","Heartbeat",{}]'),
+    ({"raw": ""}, b'[2,"1","Heartbeat",{}]'),
+    ({"transport": "soap", "raw": "<soap:Envelope/>"}, b'[2,"1","Heartbeat",{}]'),
+]
+
+
+@pytest.mark.parametrize(("more", "text"), TYPES, ids=[str(more) for more, _ in TYPES])
+def test_the_message_is_told_by_raw_or_made_of_its_parts(more: dict[str, object], text: bytes) -> None:
+    assert parsed(**more) == text
+
+
+def test_ids_may_be_numbers_and_answers_may_lack_them(tmp_path: Path) -> None:
+    """The text alone in the call, the payload alone in its answer; another call is answered meanwhile."""
+    trace = write(
+        tmp_path,
+        call("2026-01-01T12:00:00Z", "Heartbeat", None, raw='[2,"77","Heartbeat",{}]', chargePointId=4711),
+        call("2026-01-01T12:00:01Z", "StatusNotification", {}, messageId=78, chargePointId=4711),
+        answer("2026-01-01T12:00:02Z", {}, messageId=78, chargePointId=4711),
+        answer("2026-01-01T12:00:03Z", {"currentTime": "2026-01-01T12:00:03Z"}, chargePointId=4711),
+    )
+    frames = [each for each in read_traces([trace], GATE) if isinstance(each, Frame)]
+    assert [msgspec.json.decode(each.payload)[1] for each in frames] == ["77", "78", "78", "77"]
+    assert {each.station for each in frames} == {"4711"}
+    assert len({each.connection for each in frames}) == 1
+
+
+def test_a_trace_of_ours_stays_in_its_order_where_the_clock_was_set_back(tmp_path: Path) -> None:
+    """The answer bears an earlier time than its call, and came after it: link lines are ours alone."""
+    opened = {"timestamp": "2026-01-01T12:00:00Z", "chargePointId": "CP1", "link": "open"}
+    lines = [
+        call("2026-01-01T12:00:05Z", "Heartbeat", {}, messageId="1"),
+        answer("2026-01-01T12:00:04Z", {}, messageId="1"),
+    ]
+
+    def told(trace: Path) -> list[int]:
+        frames = [each for each in read_traces([trace], GATE) if isinstance(each, Frame)]
+        return [msgspec.json.decode(each.payload)[0] for each in frames]
+
+    assert told(write(tmp_path, opened, *lines)) == [2, 3]
+    assert told(write(tmp_path, *lines)) == [3, 2]

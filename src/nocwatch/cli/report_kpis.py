@@ -70,11 +70,12 @@ def kpis(
     from nocwatch.moments import DAY_NS, rfc3339
     from nocwatch.registry.places import Scope
     from nocwatch.store.key_figures import key_figures
-    from nocwatch.store.reading import reading
+    from nocwatch.store.reading import read_until_ns, reading
 
     settings = configuration(config, data, assignments)
     from_ns, until_ns = window(from_, to, timezone)
-    now_ns = clock.now_ns()
+    with reading(settings.store) as reader:
+        now_ns = read_until_ns(reader, clock.now_ns())
     until_ns = now_ns if until_ns is None else until_ns
     query = Query(
         from_ns=until_ns - DAYS * DAY_NS if from_ns is None else from_ns,
@@ -148,11 +149,12 @@ def uptime(
     from nocwatch import clock
     from nocwatch.kpis.telling import OUTAGE_COLUMNS, UPTIME_COLUMNS, outage_document, uptime_document
     from nocwatch.registry.places import Scope
-    from nocwatch.store.reading import reading
+    from nocwatch.store.reading import read_until_ns, reading
     from nocwatch.store.uptime import uptime_months
 
     settings = configuration(config, data, assignments)
-    now_ns = clock.now_ns()
+    with reading(settings.store) as reader:
+        now_ns = read_until_ns(reader, clock.now_ns())
     wanted = _months(month, from_, to, timezone, now_ns)
     scope = Scope(
         site=site,

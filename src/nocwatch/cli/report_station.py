@@ -64,11 +64,12 @@ def station(
     from nocwatch.moments import SECOND_NS
     from nocwatch.reports.anonymous import Names
     from nocwatch.reports.anonymous import anonymised as without_names
-    from nocwatch.store.reading import reading, stations
+    from nocwatch.store.reading import read_until_ns, reading, stations
 
     settings = configuration(config, data, assignments)
     asked_from_ns, asked_until_ns = window(from_, to, timezone)
-    now_ns = clock.now_ns()
+    with reading(settings.store) as reader:
+        now_ns = read_until_ns(reader, clock.now_ns())
     until_ns = min(asked_until_ns or now_ns, now_ns)
     from_ns = until_ns - WINDOW_S * SECOND_NS if asked_from_ns is None else asked_from_ns
     if from_ns >= until_ns:
@@ -80,7 +81,7 @@ def station(
             near = get_close_matches(name, seen, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             raise NocwatchError(f"{name}: no such station was ever seen{hint}")
-        report = _report(reader, book, seen, name, (from_ns, until_ns, now_ns))
+        report = _report(reader, book, seen, name, (from_ns, until_ns, clock.now_ns()))
     if anonymised:
         names = Names(book.places.place(name), seen[name].serial, {*seen, *book.places.stations()})
         report = without_names(report, names)

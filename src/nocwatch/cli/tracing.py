@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from nocwatch.cli.replaying import moment
+from nocwatch.cli.replaying import SkipBrokenOption, moment, noted
 from nocwatch.errors import NocwatchError
 from nocwatch.options import ConfigOption, DataOption, SetOption, configuration
 
@@ -65,21 +65,51 @@ def _reach(journal: Path) -> str:
 
 @app.command("import")
 def import_(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Traces (JSON Lines).")],
-    journal: Annotated[
-        Path, typer.Option(metavar="DIR", help="The journal folder to make; it must not exist.")
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE…", help="Traces: JSON Lines, plain or gzip; a JSON array.")
     ],
+    journal: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="A journal folder to make; it must not exist.")
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data",
+            metavar="DIR",
+            help="A data folder to make: a journal, and the store that reports and console read.",
+        ),
+    ] = None,
+    config: ConfigOption = None,
+    assignments: SetOption = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="T", help="RFC 3339; time runs on to it after the last line.")
+    ] = None,
+    skip_broken: SkipBrokenOption = False,
 ) -> None:
-    """Traces as a journal of their own, for nocwatch replay or a watch that looks at nothing else."""
-    from nocwatch.trace.writing import import_traces
+    """Traces as a journal of their own, and with --data with all that a watch makes of it. Nothing is sent to anyone."""
+    import trio
 
-    records = import_traces(files, journal)
-    typer.echo(f"{records} records in {journal}")
+    from nocwatch.trace.files import Traces
+    from nocwatch.trace.writing import import_traces
+    from nocwatch.watch.once import read_through
+
+    if (journal is None) == (data is None):
+        raise NocwatchError("name one: --journal DIR for a journal alone, --data DIR for journal and store")
+    traces = noted(Traces(files, skip_broken=skip_broken))
+    until_ns = moment(until, "--until")
+    if journal is not None:
+        typer.echo(f"{import_traces(traces, journal, until_ns)} records in {journal}")
+        return
+    settings = configuration(config, data, assignments)
+    records = import_traces(traces, settings.journal.path, until_ns)
+    trio.run(read_through, settings)
+    typer.echo(f"{records} records in {settings.journal.path}, read into {settings.store.url}")
 
 
 @app.command("anonymise")
 def anonymise(
     files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Traces (JSON Lines).")],
+    skip_broken: SkipBrokenOption = False,
 ) -> None:
     """Traces without tokens, secrets, identities, addresses and serial numbers, on standard output.
 
@@ -90,7 +120,8 @@ def anonymise(
     import msgspec
 
     from nocwatch.trace.anonymise import anonymised
+    from nocwatch.trace.files import Traces
 
-    for line in anonymised(files, secrets.token_bytes(32)):
+    for line in anonymised(noted(Traces(files, skip_broken=skip_broken)), secrets.token_bytes(32)):
         sys.stdout.buffer.write(msgspec.json.encode(line) + b"\n")
     sys.stdout.flush()

@@ -96,3 +96,9 @@ def stations(reader: sqlite3.Connection) -> dict[str, Station]:
         name: _STATION.decode(document)
         for name, document in reader.execute("SELECT id, document FROM stations ORDER BY id")
     }
+
+
+def read_until_ns(reader: sqlite3.Connection, now_ns: int) -> int:
+    """How far the store knows: up to now, or to where its watch stopped; beyond that nobody can say what a connector did."""
+    row = reader.execute("SELECT value FROM meta WHERE name = 'at_ns'").fetchone()
+    return min(now_ns, int(row[0])) if row else now_ns

@@ -15,6 +15,7 @@ import msgspec
 
 from nocwatch.frames import Frame
 from nocwatch.tap.gate import Gate
+from nocwatch.trace.files import Traces
 from nocwatch.trace.lines import Json, Line, frame_line, link_line
 from nocwatch.trace.reading import told_lines
 
@@ -40,7 +41,7 @@ class _Names:
         return self._given[key]
 
 
-def anonymised(files: Sequence[Path], key: bytes) -> Iterator[Json]:
+def anonymised(files: Sequence[Path] | Traces, key: bytes) -> Iterator[Json]:
     """Message and link lines of the traces, without names.
 
     Raises:

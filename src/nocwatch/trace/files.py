@@ -12,6 +12,7 @@ import gzip
 import heapq
 import shutil
 import tempfile
+import weakref
 import zlib
 from array import array
 from collections.abc import Iterator, Sequence
@@ -92,31 +93,43 @@ class _File:
             # A pipe can be read once.
             if not path.is_file():
                 with path.open("rb") as pipe:
-                    self._kept = _copy(pipe)
+                    self._keep(_copy(pipe))
             with self._opened() as source:
                 head = source.read(256)
             if head[:2] in _UTF16:
                 raise NocwatchError(f"{path}:1: this is UTF-16 text; a trace is UTF-8")
             if head.removeprefix(_BOM).lstrip()[:1] == b"[":
                 with self._opened() as source:
-                    self._kept = _lines_of_array(path, source)
+                    self._keep(_lines_of_array(path, source))
         self._look_through()
+
+    def _keep(self, copy: IO[bytes]) -> None:
+        """It is closed when nobody reads this trace any more."""
+        if self._kept is not None:
+            self._kept.close()
+        self._kept = copy
+        weakref.finalize(self, copy.close)
 
     def _look_through(self) -> None:
         times, places = array("q"), array("q")
-        latest_ns, links = -(1 << 62), False
+        latest_ns = before_ns = -(1 << 62)
+        links, falls = False, 0
         for place, line in self._read(tell=True):
             times.append(line.at_ns)
             places.append(place)
             links = links or line.link is not None
             self.disordered += line.at_ns < latest_ns
-            latest_ns = max(latest_ns, line.at_ns)
+            falls += line.at_ns < before_ns
+            latest_ns, before_ns = max(latest_ns, line.at_ns), line.at_ns
         # A trace with link lines is our own. Its lines stand as things happened, even where the clock was set back meanwhile.
         if self.disordered and not links:
-            self.order = [places[index] for index in sorted(range(len(times)), key=times.__getitem__)]
+            standing = range(len(times))
+            # A dump with the newest line first has the lines of one moment the wrong way round too.
+            ordered = sorted(standing[::-1] if falls * 2 > len(times) else standing, key=times.__getitem__)
+            self.order = [places[index] for index in ordered]
             if self._kept is None and _is_gzip(self.path):
                 with _told(self.path), self._opened() as source:
-                    self._kept = _copy(source)  # to go back in packed text is to unpack it anew
+                    self._keep(_copy(source))  # to go back in packed text is to unpack it anew
         else:
             self.disordered = 0
 
@@ -204,12 +217,13 @@ def _lines_of_array(path: Path, source: IO[bytes]) -> IO[bytes]:
         raise NocwatchError(
             f"{path}: this array is longer than {ARRAY_BYTES_MAX >> 20} MiB; write one record a line"
         )
+    wrong = f"{path}:1: neither a line of a trace nor a JSON array of such lines"
     try:
         records = msgspec.json.decode(text, type=list[msgspec.Raw])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise NocwatchError(
-            f"{path}:1: neither a line of a trace nor a JSON array of such lines: {error}"
-        ) from None
+        raise NocwatchError(f"{wrong}: {error}") from None
+    if records and bytes(records[0])[:1] != b"{":
+        raise NocwatchError(wrong)  # messages of OCPP alone: nobody can tell when and from whom
     lines: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the trace is read
     for record in records:
         # Within JSON a line break stands between words only.

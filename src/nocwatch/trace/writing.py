@@ -22,6 +22,7 @@ from nocwatch.journal.writer import Writer
 from nocwatch.records import RecordKind
 from nocwatch.tap.gate import Gate
 from nocwatch.tap.tap import Tap
+from nocwatch.trace.files import Traces
 from nocwatch.trace.lines import Json, frame_line, link_line
 from nocwatch.trace.naming import Namer
 from nocwatch.trace.reading import read_traces
@@ -83,8 +84,8 @@ def _line(sighting: Sighting, namer: Namer, links: bool) -> Json | None:
     return None
 
 
-def import_traces(files: Sequence[Path], journal: Path) -> int:
-    """Writes traces into a journal of their own.
+def import_traces(files: Sequence[Path] | Traces, journal: Path, until_ns: int | None = None) -> int:
+    """Writes traces into a journal of their own, with the ticks between their lines, and on to ``until_ns``.
 
     The tokens stay as they are in the trace: a journal is raw, and the gate stands behind it.
 
@@ -98,7 +99,7 @@ def import_traces(files: Sequence[Path], journal: Path) -> int:
         raise NocwatchError(f"{journal}: there is something already; name a folder that does not exist")
     was_there = journal.exists()
     try:
-        return _import(files, journal)
+        return _import(files, journal, until_ns)
     except BaseException:
         # Half a journal is of no use, and would be in the way of the next try.
         shutil.rmtree(journal, ignore_errors=True)
@@ -107,12 +108,12 @@ def import_traces(files: Sequence[Path], journal: Path) -> int:
         raise
 
 
-def _import(files: Sequence[Path], journal: Path) -> int:
+def _import(files: Sequence[Path] | Traces, journal: Path, until_ns: int | None) -> int:
     written = 0
     with Writer(
         journal, 0, JournalSettings.model_validate({"path": journal, "keep_for": "36600d"})
     ) as writer:
-        for sighting in read_traces(files, OpenGate()):
+        for sighting in read_traces(files, OpenGate(), until_ns):
             kind, data, direction, connection = _record(sighting)
             writer.add(sighting.received_at_ns, kind, connection, direction, data)
             written += 1

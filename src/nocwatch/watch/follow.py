@@ -38,7 +38,7 @@ from nocwatch.store.store import Store
 from nocwatch.tap.tap import Tap
 from nocwatch.watch import aligning
 from nocwatch.watch import snapshot as snapshots
-from nocwatch.watch.keeping import Keeping, refused
+from nocwatch.watch.keeping import Keeping, is_past, refused
 from nocwatch.watch.news import News
 from nocwatch.watch.points import Points
 
@@ -142,8 +142,8 @@ class Follower:
 
     # --- running -------------------------------------------------------------------------------------------------------
 
-    async def run(self) -> None:
-        """Until cancelled; then the batch at hand is finished and a snapshot is taken.
+    async def run(self, *, to_end: bool = False) -> None:
+        """Until cancelled, or to the journal's end; then the batch at hand is finished and a snapshot is taken.
 
         Where the store cannot take that batch, and where a fault ends the loop, the former snapshot stays: what was read
         since is read again.
@@ -151,19 +151,11 @@ class Follower:
         self._saved_s = trio.current_time()
         try:
             while True:
-                records = await trio.to_thread.run_sync(self._reader.read, RECORDS_MAX)
-                with trio.CancelScope(shield=True) as shield:  # a batch is whole or not begun
-                    async with self._turn:
-                        await self._pay(shield)
-                        if records:
-                            await self._take(records, shield)
-                        elif self._acts:
-                            await self._catch_up_acts(shield)
-                        if not records and not self._reader.held_back:
-                            self.behind_s, self.caught_up = 0.0, True
-                        if not self._aligned and self.caught_up and len(records) < RECORDS_MAX:
-                            await self._align(shield)
-                if not records:
+                idle = await self._round()
+                if to_end and idle and not self._reader.held_back and self.settled:
+                    await self.save()
+                    return
+                if idle:
                     await trio.sleep(IDLE_S)
                 if trio.current_time() - self._saved_s > SNAPSHOT_EVERY_S:
                     await self.save()
@@ -172,6 +164,22 @@ class Follower:
                 with trio.CancelScope(shield=True):
                     await self.save()
             raise
+
+    async def _round(self) -> bool:
+        """One look into the journal, and what came of it; whether there was nothing new."""
+        records = await trio.to_thread.run_sync(self._reader.read, RECORDS_MAX)
+        with trio.CancelScope(shield=True) as shield:  # a batch is whole or not begun
+            async with self._turn:
+                await self._pay(shield)
+                if records:
+                    await self._take(records, shield)
+                elif self._acts:
+                    await self._catch_up_acts(shield)
+                if not records and not self._reader.held_back:
+                    self.behind_s, self.caught_up = 0.0, True
+                if not self._aligned and self.caught_up and len(records) < RECORDS_MAX:
+                    await self._align(shield)
+        return not records
 
     async def do(self, act: Act) -> Step:
         """What a person did, now: kept, so that a restart does it again at the same place, and then done.
@@ -317,19 +325,11 @@ class Follower:
 
     def _take_one(self, record: Record, batch: Batch, news: News, lines: list[str]) -> None:
         for sighting in self._tap.feed(record):
-            while self._acts and self.is_past(
-                self._acts[0], record.lane, record.sequence, sighting.received_at_ns
-            ):
+            at_ns = sighting.received_at_ns
+            while self._acts and is_past(self._acts[0], record.lane, record.sequence, at_ns):
                 if step := self._again(self._acts.popleft()):
                     self._keep(step, batch, news, lines)
             self._keep(self.pipeline.feed(sighting), batch, news, lines)
-
-    @staticmethod
-    def is_past(act: Act, lane: int, sequence: int, at_ns: int) -> bool:
-        """Whether that place in the journal is behind the act: by sequence, or by time where the lane is another."""
-        if act.after is not None and act.after[0] == lane and sequence > act.after[1]:
-            return True
-        return act.at_ns < at_ns
 
     def _keep(self, step: Step, batch: Batch, news: News, lines: list[str]) -> None:
         batch.add_step(step.sighting, step.events, step.changes, step.flags, step.alerts)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import structlog
 import trio
 
+from nocwatch.alerts.acts import Act
 from nocwatch.store.batch import Batch
 from nocwatch.store.errors import StoreUnavailableError
 from nocwatch.store.store import Store
@@ -68,3 +69,10 @@ def refused(reason: str) -> StoreUnavailableError:
     return StoreUnavailableError(
         "io", f"The store cannot take anything now ({reason}), so nothing was done. Try again when it can."
     )
+
+
+def is_past(act: Act, lane: int, sequence: int, at_ns: int) -> bool:
+    """Whether that place in the journal is behind the act: by sequence, or by time where the lane is another."""
+    if act.after is not None and act.after[0] == lane and sequence > act.after[1]:
+        return True
+    return act.at_ns < at_ns
