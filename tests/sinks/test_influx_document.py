@@ -7,20 +7,20 @@ import re
 from pathlib import Path
 
 from nocwatch.sessions import Outcome
-from nocwatch.sinks import lines, usage
+from nocwatch.sinks import lines, plans, usage
 
 ROOT = Path(__file__).resolve().parents[2]
 ROWS = dict(
     re.findall(r"^\| `(\w+)` \|(.*)\|$", (ROOT / "docs/influx.md").read_text(encoding="utf-8"), re.MULTILINE)
 )
-TEXT = "\n".join(Path(each.__file__).read_text(encoding="utf-8") for each in (lines, usage))
+TEXT = "\n".join(Path(each.__file__).read_text(encoding="utf-8") for each in (lines, plans, usage))
 
 
 def strings() -> str:
-    """All that stands in string literals of the two modules, placeholders left out."""
+    """All that stands in string literals of the modules, placeholders left out."""
     return "\n".join(
         node.value
-        for module in (lines, usage)
+        for module in (lines, plans, usage)
         for node in ast.walk(ast.parse(Path(module.__file__).read_text(encoding="utf-8")))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     )
@@ -47,5 +47,7 @@ def test_fields_and_tags() -> None:
         "vendor",
         "model",
         "firmware",
+        "limit_a",
+        "limit_w",
     }
     assert named == written - {"station", "site"}, (named - written, written - named)

@@ -17,7 +17,8 @@ from nocwatch.ocpp.events import Misspoke, Oddity
 from nocwatch.pipeline import Step
 from nocwatch.registry.places import Place
 from nocwatch.sessions import Outcome
-from nocwatch.sinks.lines import FOLD_NS, TEXT_BYTES_MAX, LineMaker, folded, string, tag
+from nocwatch.sinks.escapes import FOLD_NS, TEXT_BYTES_MAX, string, tag
+from nocwatch.sinks.lines import LineMaker, folded
 
 NOON_NS = 1_790_000_000_000_000_000
 NASTY = [

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from tests.conftest import program
@@ -17,6 +18,7 @@ from tests.support.history import a_session
 from nocwatch import delays
 from nocwatch.journal.counters import COUNTERS as JOURNAL_COUNTERS
 from nocwatch.network import Connector, ConnectorStatus, Station
+from nocwatch.plans import Booking
 from nocwatch.proxy.counters import MEANINGS, Counters
 from nocwatch.proxy.status import metrics_text
 from nocwatch.registry.places import Place
@@ -69,6 +71,9 @@ class Figures:
 
     def flags_raised(self) -> Mapping[tuple[str, str], int]:
         return {("faulted", "critical"): 1}
+
+    def misfits(self) -> Mapping[str, int]:
+        return dict.fromkeys(self.stations, 3)
 
 
 def relay_counters() -> dict[str, int]:
@@ -203,6 +208,18 @@ def test_the_document_names_each_metric_and_no_other() -> None:
     exported = {name for name in exported if not name.startswith("nocwatch_seen_relay_")}
     documented = set(re.findall(r"^\| `(nocwatch_[a-z_]+)", DOCUMENT.read_text(), re.MULTILINE))
     assert documented == exported
+
+
+def test_reservations_that_stand_and_messages_that_do_not_fit() -> None:
+    booked = msgspec.structs.replace(
+        a_station("CP1"), reservations=(Booking(id=1, made_at_ns=NOON_NS), Booking(id=2, made_at_ns=NOON_NS))
+    )
+    found = scraped(Figures(booked, a_station("CP2")))
+    assert [each.value for each in found["nocwatch_reservations_standing"]] == [2]
+    assert {each.labels["station"]: each.value for each in found["nocwatch_station_misfits"]} == {
+        "CP1": 3,
+        "CP2": 3,
+    }
 
 
 def test_each_counter_of_the_relay_has_a_meaning() -> None:

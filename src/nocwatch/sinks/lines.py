@@ -22,16 +22,19 @@ from nocwatch.ocpp.events import CallRefused, Misspoke, OcppEvent, SecurityRepor
 from nocwatch.pipeline import Step
 from nocwatch.registry.places import Place
 from nocwatch.sessions import Outcome, Session
-from nocwatch.state.changes import Change, ConnectorChanged, SessionChanged, SessionMetered
+from nocwatch.sinks import plans
+from nocwatch.sinks.escapes import FOLD_NS, string, tag
+from nocwatch.state.changes import (
+    Change,
+    ConnectorChanged,
+    ReservationChanged,
+    SessionChanged,
+    SessionMetered,
+)
 
-FOLD_NS = 4096
-"""Times are exact to 4 µs; below that the sequence number stands."""
 STEP_POINTS_MAX = 8
 """Room for the points of one step that could share series and time: errors, changes. It is one or two."""
-TEXT_BYTES_MAX = 32 * 1024
-"""InfluxDB 3 refuses string fields above 64 KiB; half of that leaves room for escapes."""
 
-_KEY = str.maketrans({",": r"\,", "=": r"\=", " ": r"\ ", "\n": r"\n", "\r": r"\r", "\t": r"\ "})
 _DIRECTIONS = {Direction.FROM_STATION: "cp-to-csms", Direction.FROM_CSMS: "csms-to-cp"}
 
 STATUS_CODES: dict[ConnectorStatus, int] = {status: code for code, status in enumerate(ConnectorStatus)}
@@ -65,20 +68,6 @@ def _spread(event_at_ns: int, at_ns: int) -> int:
     return event_at_ns + (SECOND_NS - 1) * (delay_ns + abs(delay_ns) + SECOND_NS) // (
         2 * (abs(delay_ns) + SECOND_NS)
     )
-
-
-def tag(text: str) -> str:
-    """A tag's value: escaped, and never ending in a backslash, which would swallow what follows."""
-    return text.translate(_KEY).rstrip("\\")
-
-
-def string(text: str) -> str:
-    """A string field, cut where it is absurdly long."""
-    if len(text) > TEXT_BYTES_MAX // 4 and len(encoded := text.encode("utf-8", "replace")) > TEXT_BYTES_MAX:
-        text = encoded[:TEXT_BYTES_MAX].decode("utf-8", "ignore")
-    # Two replacements: a translation table takes twenty times as long over a payload.
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
 
 
 class LineMaker:
@@ -187,8 +176,18 @@ class LineMaker:
             made = [self._ongoing(change, step, index)] if change.now.transaction is not None else []
             if change.now.over or change.reopened:
                 made.append(self._session(change.now))
+            if change.now.plan is not None or change.now.costs is not None:
+                made += plans.planned(
+                    change, self._place_tags(change.now.station, change.now.evse, change.now.connector)
+                )
             return made
+        if isinstance(change, ReservationChanged):
+            tags = self._place_tags(change.station, change.now.evse, change.now.connector)
+            return [plans.reservation(change, tags, _folded(change.at_ns, step, index))]
         return []
+
+    def _place_tags(self, station: str, evse: int | None, connector: int | None) -> str:
+        return self.tags(station, lasting=True) + _where(evse, connector)
 
     def _state(self, change: ConnectorChanged) -> list[str]:
         before, now = change.before, change.now
@@ -259,6 +258,7 @@ class LineMaker:
             *(f"{outcome}={int(session.outcome is outcome)}i" for outcome in Outcome),
         ]
         fields.append(f"energy_wh={_number(session.energy_wh)!r}")
+        fields += plans.fields_of(session)
         place = self._place(session.station)
         for name, value in (("vendor", place.vendor), ("model", place.model), ("firmware", place.firmware)):
             fields.append(f"{name}={string(value)}")

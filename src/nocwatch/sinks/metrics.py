@@ -53,6 +53,9 @@ class Figures(Protocol):
     def flags_raised(self) -> Mapping[tuple[str, str], int]:
         """By (rule, severity)."""
 
+    def misfits(self) -> Mapping[str, int]:
+        """Messages that did not fit their schema, by station; a station without any is not there."""
+
 
 class Tally:
     """Counts what passes: sessions by outcome and flags by rule, since the watch's start. Fed by the watch's loop."""
@@ -129,10 +132,22 @@ class FleetCollector:
                 counts[connector.status] += 1
                 if connector.power_w is not None and connector.session:
                     power.add_metric(where, connector.power_w)
+        reserved = GaugeMetricFamily(
+            "nocwatch_reservations_standing",
+            "Reservations that stand: accepted by the station, and neither used nor ended.",
+            value=sum(len(station.reservations) for station in self._figures.stations.values()),
+        )
+        misfits = GaugeMetricFamily(
+            "nocwatch_station_misfits",
+            "Messages of the station, or to it, that were checked and do not fit OCPP's schemas; a station without any has no sample.",
+            labels=["station", "site"],
+        )
+        for name, number in self._figures.misfits().items():
+            misfits.add_metric([_clean(name), _clean(self._figures.place(name).site)], number)
         total = GaugeMetricFamily("nocwatch_connectors", "Connectors by state.", labels=["state"])
         for status in ConnectorStatus:
             total.add_metric([status.value], counts[status])
-        yield from (online, seen, state, power, total)
+        yield from (online, seen, state, power, reserved, misfits, total)
 
     def _passed(self) -> Iterable[Metric]:
         sessions = CounterMetricFamily(

@@ -27,6 +27,7 @@ class Held:
     told: Mapping[tuple[str, str], int]
     firing: Mapping[str, int]
     raised: Mapping[tuple[str, str], int]
+    against_schema: Mapping[str, int]
 
     def place(self, station: str) -> Place:
         return self.places[station]
@@ -52,6 +53,9 @@ class Held:
     def flags_raised(self) -> Mapping[tuple[str, str], int]:
         return self.raised
 
+    def misfits(self) -> Mapping[str, int]:
+        return self.against_schema
+
 
 def hold(figures: Figures) -> Held:
     """Takes them now; call it in the loop's own thread."""
@@ -66,4 +70,5 @@ def hold(figures: Figures) -> Held:
         told=figures.notifications(),
         firing=figures.alerts_firing(),
         raised=figures.flags_raised(),
+        against_schema=figures.misfits(),
     )

@@ -112,6 +112,12 @@ class Status:
     def flags_raised(self) -> Mapping[tuple[str, str], int]:
         return Counter((flag.rule, flag.severity.value) for flag in self._follower.pipeline.engine.raised)
 
+    def misfits(self) -> Mapping[str, int]:
+        fleet = self._follower.pipeline.fleet
+        return {
+            station: number for station in fleet.stations if (number := sum(fleet.misfits(station).values()))
+        }
+
     def relay_silent_s(self) -> float:
         """Since the last tick, of the worker that is silent for longest; 0 before the first one was seen."""
         return max((self._silent_s(lane) for lane in self._lanes()), default=0.0)
