@@ -79,9 +79,13 @@ def _files(configuration: Configuration) -> Finding:
             f"{len(error.problems)} mistakes, the first: {error.problems[0]}",
             "nocwatch check lists them all.",
         )
-    return Finding(
-        "good", "rules and registry", f"{len(rules)} rules, {len(places.stations())} stations in the registry"
-    )
+    told = f"{len(rules)} rules, {len(places.stations())} stations in the registry"
+    if not any(each.enabled for each in rules):
+        remedy = (
+            "Nothing will ever be flagged. Leave `rules` out of the configuration, and the shipped ones run."
+        )
+        return Finding("warning", "rules and registry", f"no rules in {configuration.rules}", remedy)
+    return Finding("good", "rules and registry", told)
 
 
 def _disk(configuration: Configuration, folder: Path) -> Finding:
@@ -277,7 +281,14 @@ def _listeners(configuration: Configuration) -> list[Finding]:
             found.append(Finding("warning" if days >= 0 else "bad", "certificate", told, renew))
         else:
             found.append(Finding("good", "certificate", told))
+        broken = [remark.text for remark in context.remarks if remark.certain]
+        found += [
+            Finding("warning", "certificate", f"listener {each.label}: {text}", _CHAIN) for text in broken
+        ]
     return found
+
+
+_CHAIN = "A running relay takes the mended file over by itself."
 
 
 async def _process(client: httpx2.AsyncClient, name: str, address: str) -> Finding:

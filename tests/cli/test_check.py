@@ -5,8 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.support.certificates import Authority
 
-from nocwatch.cli.checking import folder_problems, relay_problems, watch_address_problems
+from nocwatch.cli.checking import (
+    folder_problems,
+    relay_problems,
+    relay_remarks_of,
+    rule_remarks,
+    watch_address_problems,
+)
 from nocwatch.config import read_configuration
 from nocwatch.errors import ConfigurationError
 from nocwatch.tap.gate import Gate
@@ -27,6 +34,18 @@ def told(tmp_path: Path, text: str) -> list[str]:
         except ConfigurationError as error:
             problems += error.problems
     return [str(each).replace(str(file), "nocwatch.yaml") for each in problems]
+
+
+def remarked(tmp_path: Path, text: str) -> list[str]:
+    """The remarks of ``nocwatch check``."""
+    file = tmp_path / "nocwatch.yaml"
+    file.write_text(text)
+    settings, problems = read_configuration(file, {})
+    assert settings is not None
+    assert not problems
+    loaded, _ = load_operators_files(settings, Gate(bytes(32)))
+    found = [*rule_remarks(settings, loaded), *relay_remarks_of(settings)]
+    return [str(each).replace(str(file), "nocwatch.yaml") for each in found]
 
 
 CSMS = 'relay: {upstreams: [{name: main, url: "ws://csms.example"}]}\n'
@@ -168,3 +187,41 @@ def test_a_receiver_that_is_wrong_is_no_reason_to_call_it_unknown(tmp_path: Path
     text = CSMS + "alerts:\n  receivers: {noc: {file: 7}}\n  routes: [{receivers: [noc]}]\n"
     (line,) = told(tmp_path, text)
     assert line.startswith("nocwatch.yaml:3:alerts.receivers.noc.file: text is wanted")
+
+
+def test_a_folder_without_rules_is_a_remark_with_what_follows_from_it(tmp_path: Path) -> None:
+    """One may want a relay and a console alone; mostly it is the wrong folder, and the night stays quiet."""
+    (tmp_path / "rules").mkdir()
+    (line,) = remarked(tmp_path, f"{CSMS}rules: {tmp_path}/rules\n")
+    assert line.startswith(
+        f"nocwatch.yaml:2:rules: there are no rules in {tmp_path}/rules, so nothing will ever be flagged"
+    )
+    (tmp_path / "rules" / "a.yaml").write_text("rule: a\ndetector: faulted\nenabled: false\n")
+    (line,) = remarked(tmp_path, f"{CSMS}rules: {tmp_path}/rules\n")
+    assert "every rule is switched off" in line
+    (tmp_path / "rules" / "b.yaml").write_text("rule: b\ndetector: faulted\n")
+    assert remarked(tmp_path, f"{CSMS}rules: {tmp_path}/rules\n") == []
+
+
+def test_the_shipped_rules_run_where_none_are_named_and_that_is_no_remark(tmp_path: Path) -> None:
+    assert remarked(tmp_path, CSMS) == []
+
+
+def test_a_listener_without_its_intermediate_certificate_is_a_remark_at_its_line(tmp_path: Path) -> None:
+    between = Authority(tmp_path, "Between CA", signed_by=Authority(tmp_path, "Root CA"))
+    certificate, key = between.issue("ocpp.example", published=True)
+    text = (
+        "relay:\n"
+        '  upstreams: [{name: main, url: "ws://csms.example"}]\n'
+        "  listen:\n"
+        '    - address: "0.0.0.0:9443"\n'
+        f"      tls: {{certificate: {certificate}, key: {key}}}\n"
+    )
+    (line,) = remarked(tmp_path, text)
+    assert line.startswith(
+        f"nocwatch.yaml:5:relay.listen.0.tls.certificate: {certificate}: its chain ends with ocpp.example"
+    )
+    assert "put the certificate of Between CA below" in line
+    certificate.write_bytes(certificate.read_bytes() + between.certificate.read_bytes())
+    assert len(remarked(tmp_path, text)) == 1  # Root CA is private: right, if all chargers have it
+    assert "right where that is a root authority" in remarked(tmp_path, text)[0]

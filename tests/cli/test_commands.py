@@ -184,3 +184,18 @@ def test_a_replay_for_reading_says_the_same_of_a_session_once(tmp_path: Path) ->
     assert done.returncode == 0, done.stderr
     assert [line[21:28] for line in done.stdout.splitlines()].count("session") == 2, done.stdout
     assert "5.00 kWh  success" in done.stdout
+
+
+def test_check_of_a_folder_without_rules_does_not_say_that_all_is_well(tmp_path: Path) -> None:
+    (tmp_path / "rules").mkdir()
+    done = nocwatch(tmp_path, "check", "--upstream", "ws://csms")
+    assert done.returncode == 0
+    assert done.stdout == "no mistakes, 1 remark: no rules, no stations in the registry\n"
+    assert done.stderr.startswith("remark: ")
+    assert "there are no rules in rules/, so nothing will ever be flagged" in done.stderr
+    told = json.loads(nocwatch(tmp_path, "check", "--upstream", "ws://csms", "--format", "json").stdout)
+    assert (told["problems"], told["rules"], len(told["remarks"])) == ([], 0, 1)
+    assert told["remarks"][0]["key"] == "rules"
+    (tmp_path / "rules").rmdir()
+    done = nocwatch(tmp_path, "check", "--upstream", "ws://csms")
+    assert done.stdout.startswith("all is well: ")

@@ -12,7 +12,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 
 _DAY = dt.timedelta(days=1)
 
@@ -24,7 +24,10 @@ class Authority:
         certificate: PEM file of the authority itself.
     """
 
-    def __init__(self, folder: Path, name: str = "test authority") -> None:
+    def __init__(
+        self, folder: Path, name: str = "test authority", *, signed_by: Authority | None = None
+    ) -> None:
+        """A root, or an intermediate authority below another one."""
         self._folder = folder
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         self._key = ec.generate_private_key(ec.SECP256R1())
@@ -35,12 +38,13 @@ class Authority:
             digital_signature=True, key_cert_sign=True, crl_sign=True, content_commitment=False, key_encipherment=False,
             data_encipherment=False, key_agreement=False, encipher_only=False, decipher_only=False,
         )  # fmt: skip
+        above = signed_by or self
         signed = (
-            self._builder(self._name, public)
+            above._builder(self._name, public)
             .add_extension(constraints, critical=True)
             .add_extension(usage, critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
-            .sign(self._key, hashes.SHA256())
+            .sign(above._key, hashes.SHA256())
         )
         self.certificate.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
 
@@ -52,6 +56,7 @@ class Authority:
         dns: str | None = None,
         kind: str = "EC",
         days: tuple[float, float] = (-1, 1),
+        published: bool = False,
     ) -> tuple[Path, Path]:
         """PEM files of a certificate for that name (and 127.0.0.1), and of its key.
 
@@ -61,6 +66,7 @@ class Authority:
             dns: its DNS name, where that is another.
             kind: of key, ``EC`` or ``RSA``.
             days: from now, between which it is valid.
+            published: it says where the certificate of this authority is to be had, as those of public authorities do.
         """
         key = (
             ec.generate_private_key(ec.SECP256R1())
@@ -70,12 +76,16 @@ class Authority:
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         names = [x509.DNSName(dns or name), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
         authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
-        signed = (
+        builder = (
             self._builder(subject, key.public_key(), days)
             .add_extension(x509.SubjectAlternativeName(names), critical=False)
             .add_extension(authority, critical=False)
-            .sign(self._key, hashes.SHA256())
         )
+        if published:
+            where = x509.UniformResourceIdentifier("http://authority.example/issuer.der")
+            access = x509.AccessDescription(AuthorityInformationAccessOID.CA_ISSUERS, where)
+            builder = builder.add_extension(x509.AuthorityInformationAccess([access]), critical=False)
+        signed = builder.sign(self._key, hashes.SHA256())
         certificate_file = self._folder / f"{file or name}.crt"
         key_file = self._folder / f"{file or name}.key"
         certificate_file.write_bytes(signed.public_bytes(serialization.Encoding.PEM))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -23,6 +24,9 @@ from nocwatch.options import (
 )
 from nocwatch.sentences import Location
 
+if TYPE_CHECKING:
+    from nocwatch.detectors.rules import Rule
+
 
 def add(app: typer.Typer) -> None:
     app.command()(check)
@@ -37,13 +41,17 @@ def check(
     assignments: SetOption = None,
     output: FormatOption = Format.TEXT,
 ) -> None:
-    """Configuration, registry, rules, templates, certificates: file:line:key of each mistake. Status 2 where there is any."""
+    """Configuration, registry, rules, templates, certificates: file:line:key of each mistake. Status 2 where there is any.
+
+    What may be meant so and mostly is not (no rules, a certificate without the one that vouches for it) is a remark: status 0.
+    """
     import msgspec
 
     from nocwatch.tap.gate import Gate
     from nocwatch.watch.files import load_operators_files
 
     rules = stations = 0
+    remarks: list[Problem] = []
     settings, problems = reading(config, data, assignments, addresses(listen, upstream))
     if settings is not None:
         # What is right is looked at even where something else is wrong, so that one look finds all.
@@ -53,23 +61,52 @@ def check(
         try:
             # No key is needed to check, and none is made: a check leaves nothing behind.
             loaded, places = load_operators_files(settings, Gate(bytes(32)))
-            rules, stations = len(loaded), len(places.stations())
+            rules, stations = sum(each.enabled for each in loaded), len(places.stations())
+            remarks += rule_remarks(settings, loaded)
         except ConfigurationError as error:
             problems += error.problems
+        remarks += relay_remarks_of(settings)
     if output is Format.JSON:
-        told = [
-            {"file": each.file, "line": each.line, "key": each.key, "message": each.message}
-            for each in problems
-        ]
-        typer.echo(msgspec.json.encode({"problems": told, "rules": rules, "stations": stations}).decode())
-    elif problems:
+        told = {"problems": problems, "remarks": remarks}
+        result = {name: [_as_json(each) for each in found] for name, found in told.items()}
+        typer.echo(msgspec.json.encode({**result, "rules": rules, "stations": stations}).decode())
+        sys.exit(2 if problems else 0)
+    for remark in remarks:
+        typer.echo(f"remark: {remark}", err=True)
+    if problems:
         for problem in problems:
             typer.echo(str(problem), err=True)
-        typer.echo(f"{len(problems)} {'mistake' if len(problems) == 1 else 'mistakes'}", err=True)
+        typer.echo(_counted(len(problems), "mistake"), err=True)
     else:
-        counted = f"{rules} rules" if rules else "no rules, so nothing will be flagged"
-        typer.echo(f"all is well: {counted}, {stations} stations in the registry")
+        well = f"no mistakes, {_counted(len(remarks), 'remark')}" if remarks else "all is well"
+        typer.echo(f"{well}: {_counted(rules, 'rule')}, {_counted(stations, 'station')} in the registry")
     sys.exit(2 if problems else 0)
+
+
+def _as_json(each: Problem) -> dict[str, str | int]:
+    return {"file": each.file, "line": each.line, "key": each.key, "message": each.message}
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number or 'no'} {what}{'' if number == 1 else 's'}"
+
+
+def rule_remarks(settings: Configuration, rules: list[Rule]) -> list[Problem]:
+    """That nothing will ever be flagged: one may want no rules (a relay with a console), and mostly it is a wrong folder."""
+    if any(each.enabled for each in rules):
+        return []
+    none = (
+        "every rule is switched off (enabled: false)" if rules else f"there are no rules in {settings.rules}"
+    )
+    words = f"{none}, so nothing will ever be flagged and nobody told of anything; leave the key out, and the shipped rules run"
+    return [settings.problem(("rules",), words)]
+
+
+def relay_remarks_of(settings: Configuration) -> list[Problem]:
+    """Chains of certificates that some stations may not be able to follow."""
+    from nocwatch.proxy.mistakes import relay_remarks
+
+    return [settings.problem(("relay", *place), message) for place, message in relay_remarks(settings.relay)]
 
 
 def relay_problems(settings: Configuration, *, needs_csms: bool = True) -> list[Problem]:

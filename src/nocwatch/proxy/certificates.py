@@ -84,6 +84,7 @@ class Renewals:
                 holder.context = fresh
                 self.counters["certificate_renewals"] += 1
                 _log.info("new certificates taken over", of=holder.label)
+                tell_chains([fresh])
         labels = {each.label for each in holders}
         self._failed = {label: each for label, each in self._failed.items() if label in labels}
 
@@ -122,6 +123,25 @@ def running_out(listeners: Iterable[Listener], upstreams: Iterable[Upstream]) ->
             when = f"expires in {left_s // _DAY_S} days" if left_s > 0 else "has expired"
             told.append(f"{_WHOSE[of].format(name)} {when}")
     return told
+
+
+def broken_chains(listeners: Iterable[Listener]) -> list[str]:
+    """Chains that stations cannot follow, in sentences; not those that a private authority may make right."""
+    return [
+        f"the certificate of the listener {each.settings.label}: {remark.text}"
+        for each in listeners
+        if each.context is not None
+        for remark in each.context.remarks
+        if remark.certain
+    ]
+
+
+def tell_chains(contexts: Iterable[Context | None]) -> None:
+    """Says in the log what ``check`` would say, of contexts that are taken into use."""
+    for context in contexts:
+        for remark in context.remarks if context is not None else ():
+            tell = _log.warning if remark.certain else _log.info
+            tell("a listener's certificate chain", remark=remark.text)
 
 
 _WHOSE = {

@@ -8,12 +8,14 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import trio
 from pydantic import BaseModel
 
 from nocwatch.errors import NocwatchError
+from nocwatch.proxy.listener import context_of
 from nocwatch.proxy.settings import ListenerSettings, RelaySettings, split_address
 from nocwatch.proxy.tls import client_context, server_context
 from nocwatch.sentences import Location
@@ -38,6 +40,17 @@ def relay_mistakes(relay: RelaySettings, *, needs_csms: bool = True) -> list[tup
     if needs_csms and not relay.upstreams:
         none.append((("upstreams",), NO_CSMS))
     return [*none, *taken_twice(listened_on(relay)), *_loops(relay), *_of_tls(relay)]
+
+
+def relay_remarks(relay: RelaySettings) -> list[tuple[Location, str]]:
+    """What may be meant so, and mostly is not: each with its place below ``relay``. Of what is a mistake nothing is said here."""
+    found: list[tuple[Location, str]] = []
+    for index, listener in enumerate(relay.listen):
+        with suppress(NocwatchError):
+            context = context_of(listener)
+            remarks = context.remarks if context is not None else ()
+            found += [(("listen", index, "tls", "certificate"), each.text) for each in remarks]
+    return found
 
 
 def listened_on(relay: RelaySettings) -> list[tuple[Location, str]]:

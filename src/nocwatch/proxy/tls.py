@@ -8,11 +8,12 @@ passed over: it is one clear sentence, and the context that there was stays.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TypeAlias
 
 from nocwatch.errors import NocwatchError
+from nocwatch.proxy.chain import ChainRemark, remark_on
 from nocwatch.proxy.tls_settings import KeyPair, ListenerTls, UpstreamTls
 from nocwatch.proxy.x509 import Certificate, first_of_pem
 
@@ -59,9 +60,11 @@ class Context(ssl.SSLContext):
     Attributes:
         certificates: our own, as the files had them.
         stamp: of the files, from before they were read.
+        remarks: on the chains of a listener's certificates.
     """
 
     certificates: tuple[Certificate, ...] = ()
+    remarks: tuple[ChainRemark, ...] = ()
     stamp: Stamp = ()
 
 
@@ -99,6 +102,8 @@ def server_context(tls: ListenerTls, where: str) -> Context:
         if not context.cert_store_stats()["crl"]:
             raise NocwatchError(f"{where}: {tls.crl} is of no use: no revocation list in it")
         context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
+    known = [_read(tls.client_ca, where)] if tls.client_ca is not None else []
+    context.remarks = tuple(_on_chains(pairs, known, where))
     return context
 
 
@@ -179,6 +184,12 @@ def _load_pair(context: Context, pair: KeyPair, where: str) -> Certificate:
         return first_of_pem(_read(pair.certificate, where))
     except ValueError as error:
         raise NocwatchError(f"{where}: {pair.certificate} is of no use: {error}") from None
+
+
+def _on_chains(pairs: Iterable[KeyPair], known: list[bytes], where: str) -> Iterator[ChainRemark]:
+    for each in pairs:
+        if (found := remark_on(_read(each.certificate, where), known)) is not None:
+            yield ChainRemark(f"{each.certificate}: {found.text}", found.certain)
 
 
 def _load_authorities(context: Context, path: Path, where: str) -> None:

@@ -36,6 +36,8 @@ _UTC_TIME, _GENERAL_TIME = 0x17, 0x18
 _VERSION, _EXTENSIONS, _DNS_NAME = 0xA0, 0xA3, 0x82
 _COMMON_NAME = b"\x55\x04\x03"
 _ALTERNATIVE_NAMES = b"\x55\x1d\x11"
+_AUTHORITY_ACCESS = b"\x2b\x06\x01\x05\x05\x07\x01\x01"
+_ISSUER_IS_AT = b"\x2b\x06\x01\x05\x05\x07\x30\x02"
 _KEY_KINDS = {
     b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01": "RSA",
     b"\x2a\x86\x48\xce\x3d\x02\x01": "EC",
@@ -76,6 +78,48 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
         return self.not_after_s - now_s < min(SOON_S, life_s / SOON_PART)
 
 
+class Vouching(msgspec.Struct, frozen=True):
+    """Who vouches for whom, in a certificate.
+
+    Attributes:
+        subject, issuer: their names, as DER: the same name is the same bytes.
+        name, issuer_name: common names of the two, for people.
+        issuer_is_published: the certificate says where its issuer's is to be had, as those of public authorities do.
+    """
+
+    subject: bytes
+    issuer: bytes
+    name: str
+    issuer_name: str
+    issuer_is_published: bool
+
+
+def vouching_of_pem(text: bytes) -> list[Vouching]:
+    """Of all certificates of a PEM file, in their order; what is none is passed over."""
+    found = []
+    for match in _PEM.finditer(text):
+        try:
+            found.append(read_vouching(base64.b64decode(match[1])))
+        except ValueError:
+            continue
+    return found
+
+
+def read_vouching(der: bytes) -> Vouching:
+    """Reads DER.
+
+    Raises:
+        ValueError: this is no certificate.
+    """
+    try:
+        fields = _fields(der)
+        issuer, subject = fields[2][1], fields[4][1]
+        access = _extension(fields, _AUTHORITY_ACCESS)
+        return Vouching(subject, issuer, _common_name(subject), _common_name(issuer), _ISSUER_IS_AT in access)
+    except (IndexError, StopIteration, OverflowError, UnicodeError):
+        raise ValueError("this is no certificate") from None
+
+
 def first_of_pem(text: bytes) -> Certificate:
     """The first certificate of a PEM file: of a chain, the one that is ours.
 
@@ -103,20 +147,24 @@ def read_certificate(der: bytes) -> Certificate:
         raise ValueError("this is no certificate") from None
 
 
-def _read(der: bytes) -> Certificate:
+def _fields(der: bytes) -> list[tuple[int, bytes]]:
+    """Serial, algorithm, issuer, validity, subject, public key; what follows is optional."""
     _, whole = next(_items(der))
     _, signed = next(_items(whole))
     fields = list(_items(signed))
     if fields[0][0] == _VERSION:
         del fields[0]
-    # serial, algorithm, issuer, validity, subject, public key; what follows is optional
+    return fields
+
+
+def _read(der: bytes) -> Certificate:
+    fields = _fields(der)
     serial, issuer, validity, subject, key = (fields[i][1] for i in (0, 2, 3, 4, 5))
-    extensions = next((value for tag, value in fields[6:] if tag == _EXTENSIONS), None)
     since, until = list(_items(validity))[:2]
     algorithm = next(_items(next(_items(key))[1]))[1]
     return Certificate(
         name=_common_name(subject),
-        names=tuple(_alternative_names(extensions)) if extensions is not None else (),
+        names=tuple(_alternative_names(_extension(fields, _ALTERNATIVE_NAMES))),
         issuer=_common_name(issuer),
         serial=serial.lstrip(b"\0").hex()[:TEXT_MAX],
         not_before_s=_moment(*since),
@@ -164,14 +212,22 @@ def _common_name(name: bytes) -> str:
     return found[:TEXT_MAX]
 
 
-def _alternative_names(extensions: bytes) -> list[str]:
-    for _, extension in _items(next(_items(extensions))[1]):
-        parts = list(_items(extension))
-        if parts[0][1] == _ALTERNATIVE_NAMES and parts[-1][0] == _OCTETS:
-            names = _items(next(_items(parts[-1][1]))[1])
-            return [value.decode("latin-1")[:TEXT_MAX] for tag, value in names if tag == _DNS_NAME][
-                :NAMES_MAX
-            ]
+def _extension(fields: list[tuple[int, bytes]], oid: bytes) -> bytes:
+    """What an extension holds; empty where there is none."""
+    extensions = next((value for tag, value in fields[6:] if tag == _EXTENSIONS), b"")
+    for _, sequence in _items(extensions):
+        for _, extension in _items(sequence):
+            parts = list(_items(extension))
+            if parts[0][1] == oid and parts[-1][0] == _OCTETS:
+                return parts[-1][1]
+        break
+    return b""
+
+
+def _alternative_names(extension: bytes) -> list[str]:
+    for _, names in _items(extension):
+        found = [value.decode("latin-1")[:TEXT_MAX] for tag, value in _items(names) if tag == _DNS_NAME]
+        return found[:NAMES_MAX]
     return []
 
 

@@ -158,6 +158,7 @@ class Relay:
                         if signals:
                             await nursery.start(obey, self)
                         _log.info("relaying", listen=self.addresses, status=self.status_address)
+                        certificates.tell_chains(each.context for each in self._listeners)
                         notify.ready(self.sentence())
                         task_status.started(self)
                         await self._accept()
@@ -204,6 +205,7 @@ class Relay:
         ):
             listener.take_over(new, context)
         self.settings = fresh.settings
+        certificates.tell_chains(fresh.contexts)
 
     # How it is.
 
@@ -213,6 +215,7 @@ class Relay:
         upstreams = self._pairing.upstreams
         remarks: list[str] = [*self._reloading.remarks(), *self._renewals.remarks()]
         remarks += certificates.running_out(self._listeners, upstreams)
+        remarks += certificates.broken_chains(self._listeners)
         remarks += [remark for each in upstreams for remark in each.remarks()]
         if self.draining:
             reasons.append("shutting down: no new connections are accepted")
