@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from tests.support.play import Play
 
 from nocwatch.frames import Direction, LinkEvent
@@ -120,6 +121,13 @@ def test_boot_facts_and_settings() -> None:
     assert station.configuration == {"MeterValueSampleInterval": "60"}
 
 
+def test_a_boot_that_the_csms_asked_for_is_no_boot() -> None:
+    play = Play().begin()
+    play.command("TriggerMessage", {"requestedMessage": "BootNotification"})
+    play.boot()
+    assert play.fleet.stations["CP1"].boots == 1
+
+
 def test_boots_that_were_not_accepted_are_one_boot() -> None:
     play = Play()
     play.open()
@@ -230,3 +238,26 @@ def test_a_frame_of_the_csms_is_no_sign_of_the_station() -> None:
     play.wait(60)
     play.call("TriggerMessage", {"requestedMessage": "Heartbeat"}, by=Direction.FROM_CSMS)
     assert play.fleet.stations["CP1"].last_seen_ns == seen
+
+
+@pytest.mark.parametrize(
+    ("state", "shown"),
+    [
+        ("EVConnected", ConnectorStatus.PREPARING),
+        ("Charging", ConnectorStatus.CHARGING),
+        ("SuspendedEV", ConnectorStatus.SUSPENDED_EV),
+        ("SuspendedEVSE", ConnectorStatus.SUSPENDED_EVSE),
+        ("Idle", ConnectorStatus.FINISHING),
+    ],
+)
+def test_charging_state_refines_occupied(state: str, shown: ConnectorStatus) -> None:
+    play = Play(version="2.0.1").begin()
+    play.status(1, "Occupied")
+    assert play.connector().status is ConnectorStatus.OCCUPIED
+    play.transaction("Started", trigger="CablePluggedIn", evse=1, state=state)
+    assert play.connector().status is shown
+    assert play.connector().reported is ConnectorStatus.OCCUPIED
+    play.transaction("Ended", trigger="StopAuthorized", reason="Local")
+    assert play.connector().status is ConnectorStatus.FINISHING
+    play.status(1, "Available")
+    assert play.connector().status is ConnectorStatus.AVAILABLE

@@ -65,6 +65,7 @@ class Seen:
     blame: Any = _ASKED
     wh: Any = _ASKED
     source: Any = _ASKED
+    confidence: Any = _ASKED
     started: Any = _ASKED
     stopped: Any = _ASKED
     tx: Any = _ASKED
@@ -90,6 +91,7 @@ class Seen:
             "blame": session.blame and session.blame.value,
             "wh": session.energy_wh,
             "source": session.start_source.value,
+            "confidence": session.start_confidence,
             "started": _second(session.started_at_ns),
             "stopped": _second(session.stopped_at_ns),
             "tx": session.transaction,

@@ -59,7 +59,9 @@ def _stop(tracker: Tracker, session: SessionState, event: TransactionEnded, beca
     meter_wh = meter.in_wh(session.meter, event.meter_wh)
     if meter_wh is not None and meter_wh != -1:
         session.meter_stop_wh = meter_wh
-    if why := meter.end(session.meter, meter_wh, event.when_ns, tracker.gate(session, event)):
+    # Where the station's clock was set back meanwhile, receive time is the best there is.
+    when_ns = event.when_ns if event.when_ns >= session.started_at_ns else event.at_ns
+    if why := meter.end(session.meter, meter_wh, when_ns, tracker.gate(session, event)):
         issue(
             session,
             f"The register at the stop ({meter_wh:.0f} Wh) does not count: {why}.",
@@ -67,7 +69,7 @@ def _stop(tracker: Tracker, session: SessionState, event: TransactionEnded, beca
             event.frame,
         )
     text = f"Stopped: {event.reason or 'Local'}" + (f" ({event.trigger})" if event.trigger else "")
-    tracker.close(session, Ending.STOP, event.when_ns, because)
+    tracker.close(session, Ending.STOP, when_ns, because)
     stopped_at_ns = session.stopped_at_ns
     assert stopped_at_ns is not None
     step(session, tracker.settings, stopped_at_ns, Milestone.STOPPED.value, text, (event.frame,))

@@ -1,6 +1,6 @@
-"""Starts of 1.6 that were overtaken by their own stop: queues do that, and only the answer's number tells whether it is so.
+"""Starts of 1.6 that were overtaken by their own samples or stop: queues do that, and only the answer's number tells whether it is so.
 
-Such a start waits for its answer while a stop without a start is remembered that it may belong to. What always holds: none
+Such a start waits for its answer while a transaction without a start is remembered that it may belong to. What always holds: none
 is dropped; without an answer it begins when the patience with calls ends, or its socket does.
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from nocwatch.moments import SECOND_NS
 from nocwatch.ocpp.events import TransactionBegan
-from nocwatch.state.facts import Ending
 from nocwatch.state.lookup import call_name
 from nocwatch.state.memory import Overtaken
 from nocwatch.state.session import SessionState
@@ -46,8 +45,8 @@ def take_frame(tracker: Tracker, frame: str) -> Overtaken | None:
     return next((take(tracker, call_name(each.began)) for each in tracker.state.overtaken if each.began.frame == frame), None)  # fmt: skip
 
 
-def stop_of(tracker: Tracker, transaction: int | str | None) -> SessionState | None:
-    """The stop without a start of that number."""
+def startless(tracker: Tracker, transaction: int | str | None) -> SessionState | None:
+    """The transaction of that number whose start was not seen."""
     return next(
         (each for each in tracker.newest_first() if _startless(each) and each.transaction == transaction),
         None,
@@ -56,14 +55,10 @@ def stop_of(tracker: Tracker, transaction: int | str | None) -> SessionState | N
 
 def _has_candidate(tracker: Tracker, event: TransactionBegan) -> bool:
     return any(
-        _startless(each) and event.when_ns <= (each.stopped_at_ns or 0) for each in tracker.newest_first()
+        _startless(each) and event.when_ns <= each.started_at_ns and each.connector in (None, event.connector)
+        for each in tracker.newest_first()
     )
 
 
 def _startless(session: SessionState) -> bool:
-    return (
-        session.began
-        and not session.start_seen
-        and session.ending is Ending.STOP
-        and isinstance(session.transaction, int)
-    )
+    return session.began and not session.start_seen and isinstance(session.transaction, int)

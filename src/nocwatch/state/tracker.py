@@ -173,9 +173,6 @@ class Tracker:
 
     def close(self, session: SessionState, ending: Ending, stopped_at_ns: int, because: str = "") -> None:
         """Ends a session; a remembered one keeps what it knows for what may still come."""
-        if ending is Ending.STOP and stopped_at_ns < session.started_at_ns:
-            # The station's clock was set back meanwhile; receive time is the best there is.
-            stopped_at_ns = max(self.now_ns, session.started_at_ns)
         session.ending = ending
         session.stopped_at_ns = max(stopped_at_ns, session.started_at_ns)
         session.closed_at_ns = self.now_ns

@@ -160,7 +160,7 @@ def _retried(tracker: Tracker, session: SessionState, event: TransactionBegan) -
 def on_answered(tracker: Tracker, event: TransactionAnswered) -> None:
     call = call_name(event)
     if (waiting := overtaken.take(tracker, call)) is not None:
-        _late_begin(tracker, waiting, overtaken.stop_of(tracker, event.transaction))
+        _late_begin(tracker, waiting, overtaken.startless(tracker, event.transaction))
     session = next((each for each in tracker.newest_first() if call in each.calls), None)
     if session is None and isinstance(event.transaction, str):
         session = by_transaction(tracker, event.transaction)

@@ -174,10 +174,10 @@ def test_milestones(rule: Rule) -> None:
 
 
 @table(
-    Rule("a remote start says remote", "remote APP 1; start 1 APP 1000 id=17", Seen("ongoing", source="remote")),
-    Rule("1.6: a card without a remote start says RFID", "card TAG; start 1 TAG 1000 id=17", Seen("ongoing", source="rfid")),
-    Rule("1.6: an empty token says free", 'start 1 "" 1000 id=17', Seen("ongoing", source="free")),
-    Rule("1.6: a start without Authorize was a card of the station's own list, it may be", "start 1 TAG 1000 id=17", Seen("ongoing", source="rfid")),
+    Rule("a remote start says remote", "remote APP 1; start 1 APP 1000 id=17", Seen("ongoing", source="remote", confidence=0.9)),
+    Rule("1.6: a card without a remote start says RFID", "card TAG; start 1 TAG 1000 id=17", Seen("ongoing", source="rfid", confidence=0.8)),
+    Rule("1.6: an empty token says free", 'start 1 "" 1000 id=17', Seen("ongoing", source="free", confidence=0.5)),
+    Rule("1.6: a start without Authorize was a card of the station's own list, it may be", "start 1 TAG 1000 id=17", Seen("ongoing", source="rfid", confidence=0.5)),
     *(
         Rule(f"{version}: {kind} says {source}", f"Started T1 Authorized evse=1 token=TAG type={kind}", Seen("ongoing", source=source), version=version)
         for version, kinds in (
@@ -186,9 +186,8 @@ def test_milestones(rule: Rule) -> None:
         )
         for kind, source in kinds.items()
     ),
-    Rule("2.x: cable alone says nothing", "Started T1 CablePluggedIn evse=1", Seen("ongoing", source="unknown"), version="2.0.1"),
+    Rule("2.x: a remote start that names its id is the surest", "remote APP 1 id=42; Started T1 RemoteStart evse=1 remote=42 token=X type=Central", Seen("ongoing", source="remote", confidence=0.98), version="2.0.1"),
+    Rule("2.x: cable alone says nothing", "Started T1 CablePluggedIn evse=1", Seen("ongoing", source="unknown", confidence=0), version="2.0.1"),
 )  # fmt: skip
 def test_start_source(rule: Rule) -> None:
     rule.check()
-    session = rule.play().session
-    assert (session.start_confidence > 0) == (session.start_source.value != "unknown")

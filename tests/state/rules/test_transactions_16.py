@@ -151,6 +151,7 @@ HIGHEST = 2**63 - 1
         "start 1 TAG 1000 id=17; Available 1; +9m; meter 1 2000 tx=17; +9m; meter 1 3000 tx=17; +9m; meter 1 4000 tx=17",
         Seen("ongoing", wh=3000),
     ),
+    Rule("ten minutes after its last word it has", "start 1 TAG 1000 id=17; Available 1; +9m; meter 1 2000 tx=17; +601", Seen("failed", "LOST_STOP", wh=1000)),
     Rule("offline, a stop is not lost but in the queue", f"{CHARGED}; Available 1; close; +1h; open; +599", Seen("ongoing")),
     Rule("back for ten minutes, it is lost", f"{CHARGED}; Available 1; close; +1h; open; +601", Seen("failed", "LOST_STOP")),
     Rule(
