@@ -91,6 +91,10 @@ def name_of(by: str, place: Place, evse: int, connector: int, part: str) -> str:
         return f"{place.station}/{connector}" if evse < 0 else f"{place.station}/{evse}/{max(connector, 0)}"
     if by in ERAS:
         return part or UNKNOWN
+    if by == "current":
+        # Its own: many a station has both kinds.
+        of_connector = place.current_of(evse if evse >= 0 else None, connector if connector >= 0 else None)
+        return of_connector or UNKNOWN
     return getattr(place, by) or UNKNOWN
 
 

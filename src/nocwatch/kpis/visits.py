@@ -47,13 +47,13 @@ class VisitSums(NamedTuple):
         return VisitSums(*(one + two for one, two in zip(self, other, strict=True)))
 
 
-def visits(attempts: Iterable[Attempt]) -> list[tuple[str, VisitSums]]:
-    """The station of each visit's first attempt, and what the visit counts for. Attempts may come in any order."""
+def visits(attempts: Iterable[Attempt]) -> list[tuple[Attempt, VisitSums]]:
+    """Each visit's first attempt, and what the visit counts for. Attempts may come in any order."""
     ordered = sorted(
         (each for each in attempts if each.outcome not in _NO_TRY),
         key=lambda each: (_driver(each), each.started_at_ns, each.stopped_at_ns),
     )
-    found: list[tuple[str, VisitSums]] = []
+    found: list[tuple[Attempt, VisitSums]] = []
     visit: list[Attempt] = []
     until_ns = 0
     for each in ordered:
@@ -73,7 +73,7 @@ def _driver(attempt: Attempt) -> tuple[str, ...]:
     return ("connector", attempt.station, str(attempt.evse), str(attempt.connector))
 
 
-def _judged(visit: list[Attempt]) -> list[tuple[str, VisitSums]]:
+def _judged(visit: list[Attempt]) -> list[tuple[Attempt, VisitSums]]:
     outcomes = [each.outcome for each in visit]
     success, failed = Outcome.SUCCESS.value in outcomes, Outcome.FAILED.value in outcomes
     if not success and not failed:
@@ -81,7 +81,7 @@ def _judged(visit: list[Attempt]) -> list[tuple[str, VisitSums]]:
     first = outcomes[0] == Outcome.SUCCESS.value
     return [
         (
-            visit[0].station,
+            visit[0],
             VisitSums(1, int(first), int(success and not first), int(not success)),
         )
     ]

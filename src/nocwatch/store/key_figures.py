@@ -59,8 +59,11 @@ def place_of(reader: sqlite3.Connection, places: Places) -> Callable[[str], Plac
 
 
 def stations_of(reader: sqlite3.Connection, place: Callable[[str], Place], scope: Scope) -> list[str] | None:
-    """Stations in the scope; None for all. Firmware is left to the eras: what a station runs now says nothing of May."""
-    scope = scope.model_copy(update={"firmware": None})
+    """Stations in the scope; None for all. Firmware is left to the eras: what a station runs now says nothing of May.
+
+    Current is left to the connectors: many a station has both kinds.
+    """
+    scope = scope.model_copy(update={"firmware": None, "current": None})
     if not scope.model_dump(exclude_none=True):
         return None
     names = reader.execute(
@@ -69,31 +72,45 @@ def stations_of(reader: sqlite3.Connection, place: Callable[[str], Place], scope
     return [name for (name,) in names if name and scope.covers(place(name))]
 
 
+def of_current(wanted: str, place: Place, evse: int, connector: int) -> bool:
+    """Whether a connector is of that kind, by its own entry."""
+    return fnmatch.fnmatchcase(name_of("current", place, evse, connector, ""), wanted)
+
+
 def key_figures(reader: sqlite3.Connection, places: Places, query: Query, now_ns: int) -> Report:
     """Some hundred milliseconds for a month of a thousand stations."""
     place = place_of(reader, places)
     stations = stations_of(reader, place, query.scope)
     from_ns, until_ns = query.from_ns // HOUR_NS * HOUR_NS, -(-query.until_ns // HOUR_NS) * HOUR_NS
     split = query.split
-    whole = stations is None and query.by is By.FLEET and not split
+    current = query.scope.current
+    whole = stations is None and query.by is By.FLEET and not split and current is None
     cells = cell_reads.cells(reader, stations, from_ns, until_ns, now_ns, split, whole=whole)
     # Outages and visits are told apart neither by firmware nor by CSMS: they are no figures of either.
     facts = [] if split else service.ports(reader, stations, from_ns, min(until_ns, now_ns), tried=False)
     tried = None if split else service.attempts(reader, stations, from_ns, until_ns, _site_of(place))
     answers: dict[tuple[str, str], dict[int, int]] = {}
-    if stations is None and query.scope.firmware is None and query.by in ("fleet", "upstream"):
+    if stations is None and not (query.scope.firmware or current) and query.by in ("fleet", "upstream"):
         answers = cell_reads.answer_times(reader, from_ns, until_ns, query.upstream)
     if split:
         wanted = query.upstream if query.upstream is not None else query.scope.firmware
         cells = [cell for cell in cells if wanted is None or fnmatch.fnmatchcase(cell.part, wanted)]
+    if current is not None:
+        cells = [
+            cell for cell in cells if of_current(current, place(cell.station), cell.evse, cell.connector)
+        ]
+        facts = [each for each in facts if of_current(current, place(each.port.station), *each.port[1:])]
     groups = pooled(cells, query.by, place)
     for each in facts:
         name = name_of(query.by, place(each.port.station), each.port.evse, each.port.connector, "")
         group = group_of(groups, name)
         group.repairs = (group.repairs or Repairs()) + repairs(each, from_ns, until_ns, now_ns)
     if tried is not None and query.by != "connector":
-        for station, sums in visits(tried):
-            group = group_of(groups, name_of(query.by, place(station), -1, -1, ""))
+        for first, sums in visits(tried):
+            there = place(first.station)
+            if current is not None and not of_current(current, there, first.evse, first.connector):
+                continue
+            group = group_of(groups, name_of(query.by, there, first.evse, first.connector, ""))
             group.visits = (group.visits or VisitSums()) + sums
     told = [_told(group) for _, group in sorted(groups.items())]
     if answers:

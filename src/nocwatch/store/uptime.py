@@ -18,7 +18,7 @@ from nocwatch.kpis.regulations import CLOSED, NEVI, REGULATIONS, WORK, Regulatio
 from nocwatch.kpis.uptime import Exclusion, PortMonth, Uptime, pooled, uptime
 from nocwatch.moments import DAY_NS, SECOND_NS
 from nocwatch.registry.places import Place, Places, Scope
-from nocwatch.store.key_figures import place_of, stations_of
+from nocwatch.store.key_figures import of_current, place_of, stations_of
 from nocwatch.store.reads import service
 
 YEAR_NS = 365 * DAY_NS
@@ -67,7 +67,15 @@ def uptime_months(
     stations = stations_of(reader, place, scope)
     first_ns = min(start - YEAR_NS for _, start, _ in wanted)
     last_ns = min(now_ns, max(end for _, _, end in wanted))
-    facts = sorted(service.ports(reader, stations, first_ns, last_ns), key=lambda each: each.port)
+    heard = service.ports(reader, stations, first_ns, last_ns)
+    facts = sorted(
+        (
+            _in_service(each, place(each.port.station))
+            for each in heard
+            if scope.current is None or of_current(scope.current, place(each.port.station), *each.port[1:])
+        ),
+        key=lambda each: each.port,
+    )
     own = {each.port: _own(place(each.port.station)) for each in facts}
     names = tuple(regulations) or tuple(
         name for name in REGULATIONS if any(name in each for each in own.values())
@@ -165,6 +173,15 @@ def _row(regulation: Regulation, month: _Month, nows: Sequence[Uptime], years: S
 
 def _number(number: int) -> int | None:
     return None if number < 0 else number
+
+
+def _in_service(facts: PortFacts, place: Place) -> PortFacts:
+    """From the day on which its station was commissioned: what it said on the builders' desk is no outage."""
+    if place.commissioned is None:
+        return facts
+    day = place.commissioned
+    midnight = datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(place.timezone))
+    return facts._replace(since_ns=max(facts.since_ns, int(midnight.timestamp()) * SECOND_NS))
 
 
 def _own(place: Place) -> tuple[str, ...]:
