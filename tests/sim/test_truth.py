@@ -6,7 +6,7 @@ import pytest
 
 from nocwatch.sessions import Outcome, Reason
 from nocwatch.sim.tokens import card, contract, status_of
-from nocwatch.sim.truth import verdict
+from nocwatch.sim.truth import Course, verdict
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ from nocwatch.sim.truth import verdict
     ],
 )
 def test_verdict(energy_wh, duration_s, stop, options, outcome, reason):
-    assert verdict(energy_wh, duration_s, stop, **options)[:2] == (outcome, reason)
+    assert verdict(energy_wh, duration_s, stop, Course(**options))[:2] == (outcome, reason)
 
 
 def test_cards_are_accepted_blocked_expired_or_unknown():

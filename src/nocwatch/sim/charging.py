@@ -16,7 +16,7 @@ from nocwatch.sessions import Outcome, Reason
 from nocwatch.sim.parts import Interrupt, Message
 from nocwatch.sim.physics import Reading
 from nocwatch.sim.stay import Stay
-from nocwatch.sim.truth import CONNECTIVITY, Truth, verdict
+from nocwatch.sim.truth import CONNECTIVITY, Course, Truth, verdict
 from nocwatch.sim.wire import Payload
 
 _FAULT_STOPS = {
@@ -40,23 +40,43 @@ async def charge(stay: Stay) -> tuple[str, str]:
             wait_s = min(until_s, stay.next_sample_s) - stay.pace.now()
             if interrupt := await stay.connector.pause(stay.pace, wait_s):
                 return _interrupted(stay, interrupt)
-            if name == "charge" and stay.plan.vehicle.full:
-                _enter(stay, "suspended_ev")
+            _enter(stay, "suspended_ev" if name == "charge" and stay.plan.vehicle.full else name)
             _sample_when_due(stay)
     return _planned_stop(stay)
 
 
 def _enter(stay: Stay, name: str) -> None:
+    """What flows now, and what is said of it. Once more where nothing changed changes nothing."""
     assert stay.tx is not None
-    flowing = name == "charge" and stay.plan.vehicle.power_w_max > 0
-    stay.connector.meter.switch(stay.pace.now(), on=flowing)
-    status, state = {
-        "charge": ("Charging", "Charging"),
-        "suspended_ev": ("SuspendedEV", "SuspendedEV"),
-    }.get(name, ("SuspendedEVSE", "SuspendedEVSE"))
-    stay.status(status)
+    holder = _holder(stay, name)
+    if stay.entered == (name, holder):
+        return
+    stay.entered = (name, holder)
+    stay.withholds(holder)
+    stay.connector.meter.switch(stay.pace.now(), on=holder is None)
+    suspended = {Blame.VEHICLE: "SuspendedEV", Blame.CSMS: "SuspendedEVSE"}
+    # A charger that does not close its contactor says that it charges.
+    state = (
+        "SuspendedEVSE"
+        if name == "suspended_evse"
+        else suspended.get(holder, "Charging")
+        if holder
+        else "Charging"
+    )
+    stay.status(state)
     if stay.tx.charging_state != state:
         stay.station.enqueue(stay.dialect.tx_state(stay.tx, state))
+
+
+def _holder(stay: Stay, name: str) -> Blame | None:
+    """Who keeps the energy back; None where it flows."""
+    if name == "suspended_ev":
+        return Blame.VEHICLE
+    if name == "suspended_evse":
+        return Blame.CHARGER
+    if stay.connector.meter.limit_w <= 0:
+        return Blame.CSMS
+    return stay.plan.withholds if stay.plan.vehicle.power_w_max <= 0 else None
 
 
 def _sample_when_due(stay: Stay) -> None:
@@ -65,13 +85,18 @@ def _sample_when_due(stay: Stay) -> None:
     if now_s < stay.next_sample_s:
         return
     stay.next_sample_s += stay.station.meter_interval_s or float("inf")
-    stay.station.enqueue(stay.dialect.tx_meter(stay.tx, _reading(stay)))
+    reading = _reading(stay)
+    stay.tx.shown_wh = stay.connector.meter.register_wh
+    stay.station.enqueue(stay.dialect.tx_meter(stay.tx, reading))
 
 
 def _reading(stay: Stay) -> Reading:
     now_s, meter, plan = stay.pace.now(), stay.connector.meter, stay.plan
+    assert stay.tx is not None
     if plan.rollback_wh and now_s - stay.started_s >= plan.rollback_after_s:
         meter.offset_wh -= plan.rollback_wh
+        meter.advance(now_s)
+        stay.tx.hidden_wh += meter.register_wh - stay.tx.shown_wh
         stay.plan = plan = dataclasses.replace(plan, rollback_wh=0.0)
     if plan.dip_after_s and now_s - stay.started_s >= plan.dip_after_s:
         meter.dip, stay.plan = True, dataclasses.replace(plan, dip_after_s=0.0)
@@ -108,6 +133,9 @@ def _interrupted(stay: Stay, interrupt: Interrupt) -> tuple[str, str]:
             return reason, "AbnormalCondition"
         case "unlock":
             return "UnlockCommand", "UnlockCommand"
+        case "ordered_reset":
+            stay.tx.ordered = True
+            return interrupt.detail or "Other", "ResetCommand"
         case "socket_lost":
             stay.tx.error_code = CONNECTIVITY
             return "Other", "AbnormalCondition"
@@ -121,10 +149,12 @@ async def stop(stay: Stay, reason: str, trigger: str) -> None:
     meter.switch(stay.pace.now(), on=False)
     reading = meter.reading(stay.pace.now())
     if stay.plan.minus_one:
+        tx.hidden_wh += meter.register_wh - tx.shown_wh
         reading = Reading(-1.0, 0.0, reading.voltage_v, reading.current_a, reading.soc_percent)
     tx.ended, tx.late = True, tx.late or not station.online
     messages = stay.dialect.tx_stop(tx, reason, trigger, reading)
-    truth = _truth(stay, reason, reading)
+    lost_by = None if tx.offline_from_start or station.uplink.connected else station.uplink.ended_by
+    truth = _truth(stay, reason, reading, lost_by)
 
     def told(answer: Payload | None) -> None:
         del answer  # answered or given up: the session is over either way
@@ -141,16 +171,15 @@ async def stop(stay: Stay, reason: str, trigger: str) -> None:
     stay.connector.transaction = None
 
 
-def _truth(stay: Stay, reason: str, reading: Reading) -> Truth:
+def _truth(stay: Stay, reason: str, reading: Reading, lost_by: Blame | None = None) -> Truth:
     tx, now_ns = stay.tx, stay.station.clock.now_ns()
     assert tx is not None
     energy_wh = stay.connector.meter.register_wh - tx.real_start_wh
     outcome, why, blame = verdict(
-        energy_wh,
+        energy_wh - tx.hidden_wh,
         (now_ns - tx.started_at_ns) / SECOND_NS,
         reason,
-        error_code=tx.error_code,
-        refused=tx.refused,
+        Course(tx.error_code, tx.refused, tx.denied, tx.ordered, stay.withheld_by, lost_by),
     )
     return Truth(
         station=stay.station.identity,
@@ -163,6 +192,7 @@ def _truth(stay: Stay, reason: str, reading: Reading) -> Truth:
         reason=why,
         blame=blame,
         energy_wh=energy_wh,
+        hidden_wh=tx.hidden_wh,
         meter_start_wh=tx.meter_start_wh,
         meter_stop_wh=reading.register_wh,
         stop_reason=reason,
@@ -180,6 +210,7 @@ def lose_the_stop(stay: Stay) -> None:
     tx = stay.tx
     assert tx is not None
     stay.connector.meter.switch(stay.pace.now(), on=False)
+    tx.hidden_wh += stay.connector.meter.register_wh - tx.shown_wh
     truth = _truth(stay, "Local", stay.connector.meter.reading(stay.pace.now()))
     lost = {
         "outcome": Outcome.FAILED,

@@ -7,8 +7,12 @@ What always holds: a command changes what the station means to do and returns at
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
+from nocwatch.flags import Blame
+from nocwatch.sessions import Outcome, Reason, StartSource
 from nocwatch.sim.parts import Connector, Interrupt, RemoteStart
 from nocwatch.sim.wire import Payload
 
@@ -40,15 +44,33 @@ class Commands:
             else next((c for c in self._station.connectors if _startable(c)), None)
         )
         if connector is None or not _startable(connector):
+            self._refused(connector or self._station.connectors[0], request)
             return False
+        request = replace(request, at_ns=self._station.clock.now_ns())
         if connector.ignore_remote_start:
+            self._station.no_transaction(connector, request)
             return True
+        if connector.remote_start is not None:
+            self._station.no_transaction(connector, connector.remote_start)  # the newer one takes its place
         connector.remote_start = request
         if connector.waiting_for_cable:
             connector.wake()
         elif self._station.no_show:
             self._station.spawn(self._station.no_show, self._station, connector, request)
         return True
+
+    def _refused(self, connector: Connector, request: RemoteStart) -> None:
+        """Somebody asked for it, and got nothing: by the CSMS, which ought to know what is in use, or by a connector that is broken."""
+        broken = not connector.operative or connector.status in ("Faulted", "Unavailable")
+        self._station.tell_attempt(
+            connector,
+            outcome=Outcome.FAILED,
+            reason=Reason.REMOTE_START_REJECTED,
+            blame=Blame.CHARGER if broken else Blame.CSMS,
+            token=request.token,
+            start_source=StartSource.REMOTE,
+            started_at_ns=self._station.clock.now_ns(),
+        )
 
     def remote_stop(self, transaction_id: object) -> bool:
         for connector in self._station.connectors:
@@ -78,13 +100,20 @@ class Commands:
             self._station.set_status(connector, connector.status)
         return "Scheduled" if any(c.transaction for c in connectors) else "Accepted"
 
-    def limit_power(self, number: object, schedule: Payload) -> None:
-        """A charging profile's first period holds until the next profile; 0 suspends."""
+    def limit_power(self, number: object, profile: Payload) -> None:
+        """A charging profile's first period holds until the next profile: of the transaction, or of all to come; 0 suspends."""
+        schedule = profile["chargingSchedule"]
+        if isinstance(schedule, list):
+            schedule = schedule[0]
         limit = float(schedule["chargingSchedulePeriod"][0]["limit"])
         watts = limit if schedule.get("chargingRateUnit") == "W" else limit * 230 * 3
         for connector in self._station.connectors:
             if number in (None, connector.socket.number):
-                connector.meter.limit(self._station.pace.now(), min(watts, connector.socket.power_w))
+                watts = min(watts, connector.socket.power_w)
+                if profile.get("chargingProfilePurpose") != "TxProfile":
+                    connector.default_limit_w = watts
+                connector.meter.limit(self._station.pace.now(), watts)
+                connector.wake()
 
     def configuration(self) -> dict[str, tuple[str, bool]]:
         """Setting → (value, read-only)."""
@@ -116,15 +145,17 @@ class Commands:
 
     def reset_soon(self, reason: str) -> None:
         """The CSMS ordered a reset."""
-        self._station.spawn(self._station.reboot, reason, "RemoteReset", 3.0)
+        self._station.spawn(partial(self._station.reboot, reason, "RemoteReset", 3.0, ordered=True))
 
     def _find(self, number: object) -> Connector | None:
         return next((c for c in self._station.connectors if c.socket.number == number), None)
 
 
 def _startable(connector: Connector) -> bool:
+    """Free, or taken by a cable alone."""
+    transaction = connector.transaction
     return (
-        connector.transaction is None
+        (transaction is None or (connector.waiting_for_cable and not transaction.authorised))
         and connector.operative
         and connector.status in ("Available", "Preparing")
     )

@@ -28,6 +28,8 @@ class Dialect16:
     """OCPP 1.6 edition 2 with the security whitepaper's messages."""
 
     version = "1.6"
+    free_token = "FREE"
+    """What stands for the card where none is shown."""
 
     def __init__(self, station: SimStation) -> None:
         self._station = station
@@ -293,8 +295,7 @@ class Dialect16:
         )
 
     def _set_profile(self, payload: Payload) -> Answer:
-        schedule = payload["csChargingProfiles"]["chargingSchedule"]
-        self._station.commands.limit_power(payload.get("connectorId") or None, schedule)
+        self._station.commands.limit_power(payload.get("connectorId") or None, payload["csChargingProfiles"])
         return Answer(payload={"status": "Accepted"})
 
     def _get_diagnostics(self, payload: Payload) -> Answer:

@@ -42,6 +42,8 @@ class Dialect201(Transactions201):
     """OCPP 2.0.1 edition 3."""
 
     version = "2.0.1"
+    free_token = ""
+    """What stands for the card where none is shown: with type NoAuthorization the text is empty."""
 
     def __init__(self, station: SimStation) -> None:
         super().__init__(station)
@@ -234,9 +236,7 @@ class Dialect201(Transactions201):
         )
 
     def _set_profile(self, payload: Payload) -> Answer:
-        self._station.commands.limit_power(
-            payload.get("evseId") or None, payload["chargingProfile"]["chargingSchedule"][0]
-        )
+        self._station.commands.limit_power(payload.get("evseId") or None, payload["chargingProfile"])
         return Answer(payload={"status": "Accepted"})
 
     def _transaction_status(self, payload: Payload) -> Answer:

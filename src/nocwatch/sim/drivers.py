@@ -65,6 +65,8 @@ def draw_plan(rng: random.Random, life: Life, profile: Profile, socket: Socket) 
             start = "plug_first"  # 1.6 has no ISO 15118 of its own
         else:
             card, token_type = contract(int(card[2:8], 16) % POOL_SIZE), "eMAID"
+    if start == "free":
+        card, token_type = "", "NoAuthorization"
     plan = {
         "start": start, "token": card, "token_type": token_type, "vehicle": vehicle, "phases": phases, "stop": stop,
         "act_s": act_s, "linger_s": linger_s,

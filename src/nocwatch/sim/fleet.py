@@ -46,6 +46,7 @@ class Fleet:
         stations: identity → station.
         truths: every session and attempt that is over, oldest first.
         crashes: lives that ended by a mistake of the simulator's own.
+        resting: no driver comes any more, and no step is played; what is under way goes on to its end.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Fleet:
         self.pace = pace or Pace(speed)
         self.truths: deque[Truth] = deque(maxlen=TRUTHS_MAX)
         self.crashes = 0
+        self.resting = False
         self._on_truth = on_truth
         self._dial = by_url(where) if isinstance(where, str) else where
         self._saw = saw
@@ -83,6 +85,20 @@ class Fleet:
             if self.scenario.random_faults and self.stations:
                 nursery.start_soon(self._random_faults, nursery)
             task_status.started(self)
+
+    def rest(self) -> None:
+        """From now on nothing new begins."""
+        self.resting = True
+
+    @property
+    def at_rest(self) -> bool:
+        """Nothing is under way, and nothing is left to be told."""
+        return all(
+            station.online
+            and station.queue_length == 0
+            and not any(connector.busy.locked() or connector.transaction for connector in station.connectors)
+            for station in self.stations.values()
+        )
 
     async def _guarded(self, task: Callable[..., Awaitable[None]], *args: object) -> None:
         """One station's or driver's crash is this simulator's own mistake: it shows, and the others live on."""
@@ -145,6 +161,8 @@ class Fleet:
                 or station.wants_boot
             ):
                 await self.pace.sleep(NOT_READY_S)
+            if self.resting:
+                return
             number += 1
             await visit(
                 station,
@@ -159,7 +177,7 @@ class Fleet:
     async def _run_step(self, step: Step, number: int) -> None:
         await self.pace.sleep(step.at)
         rng = random.Random(f"{self.seed}/{step.station}/step {number}")
-        while True:
+        while not self.resting:
             await self._play(step, rng)
             if step.every is None:
                 return

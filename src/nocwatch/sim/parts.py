@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import trio
 
-from nocwatch.sessions import StartSource
+from nocwatch.sessions import Reason, StartSource
 from nocwatch.sim.hardware import Socket
 from nocwatch.sim.pace import Pace
 from nocwatch.sim.physics import Meter
@@ -24,7 +24,7 @@ class Interrupt:
     """Something that ends or disturbs a visit from outside.
 
     Attributes:
-        kind: ``remote_stop``, ``denied``, ``fault``, ``reset``, ``unlock``.
+        kind: ``remote_stop``, ``denied``, ``fault``, ``reset``, ``ordered_reset``, ``unlock``, ``socket_lost``.
         detail: error code of a fault, stop reason of a reset.
     """
 
@@ -39,6 +39,7 @@ class RemoteStart:
     token: str
     token_type: str = "ISO14443"
     remote_id: int | None = None
+    at_ns: int = 0
 
 
 class Connector:
@@ -48,6 +49,8 @@ class Connector:
         busy: held by whoever plays something on it: an ordinary visit, a fault.
         remote_start: the request that waits for a cable.
         ignore_remote_start: accept and do nothing (a fault).
+        plugged: a vehicle is connected.
+        default_limit_w: what a transaction may draw at most, as the CSMS has set it; None for no limit.
     """
 
     def __init__(self, socket: Socket, meter: Meter) -> None:
@@ -62,6 +65,8 @@ class Connector:
         self.transaction: Transaction | None = None
         self.remote_start: RemoteStart | None = None
         self.ignore_remote_start = False
+        self.plugged = False
+        self.default_limit_w: float | None = None
         self.waiting_for_cable = False
         self.busy = trio.Lock()
         self._interrupts: list[Interrupt] = []
@@ -89,7 +94,14 @@ class Connector:
 
 @dataclass(slots=True)
 class Transaction:
-    """One transaction as the station keeps it."""
+    """One transaction as the station keeps it.
+
+    Attributes:
+        shown_wh: what had really flowed through the meter at the last reading that was told; ``hidden_wh``: see ``Truth``.
+    """
+
+    def __post_init__(self) -> None:
+        self.shown_wh = self.real_start_wh
 
     connector: Connector
     token: str
@@ -98,11 +110,16 @@ class Transaction:
     started_at_ns: int
     meter_start_wh: float
     real_start_wh: float
+    shown_wh: float = 0.0
+    hidden_wh: float = 0.0
     id: int | str | None = None
     remote_id: int | None = None
     sequence: int = 0
     authorised: bool = True
     refused: bool = False
+    denied: Reason | None = None
+    ordered: bool = False
+    offline_from_start: bool = False
     late: bool = False
     error_code: str = "NoError"
     charging_state: str = ""

@@ -111,6 +111,10 @@ class Meter:
         self.advance(now_s)
         self._limit_w = limit_w
 
+    @property
+    def limit_w(self) -> float:
+        return self._limit_w
+
     def advance(self, now_s: float) -> None:
         """Lets energy flow until ``now_s``."""
         left_s, self._at_s = max(0.0, now_s - self._at_s), now_s

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from nocwatch.flags import Blame
 from nocwatch.sim.physics import Vehicle
 
 
@@ -19,6 +20,7 @@ class Plan:
         stop: reason of the stop at the end, as 2.0.1 or 1.6 name it; ``lost`` for a connector that is free without a stop.
         error_code: reported before the stop, where the phases end in a fault.
         rollback_wh: the register falls by so much after ``rollback_after_s``; 0 for none. ``dip_after_s`` one reading of 0.
+        withholds: whose fault it is where a vehicle takes no power at all.
         minus_one: the stop's register reads -1.
         late_values: closing MeterValues after the stop.
         start_copies: how often the start is sent, each under another id; ``stop_copies`` alike.
@@ -35,6 +37,7 @@ class Plan:
     linger_s: float = 5.0
     no_plug: bool = False
     error_code: str = ""
+    withholds: Blame = Blame.CHARGER
     rollback_wh: float = 0.0
     rollback_after_s: float = 60.0
     dip_after_s: float = 0.0

@@ -22,7 +22,7 @@ QUIRKS: dict[str, str] = {
     "odd_path": "connects to ///<identity>",
     "v16_on_201": "says 1.6 messages over ocpp2.0.1",
     "kwh": "reports energy in kWh (legal)",
-    "kwh_labelled_wh": "reports kWh labelled Wh",
+    "kwh_labelled_wh": "its samples are kWh labelled Wh; start and stop are right",
     "register_32_bit": "its register passes 2^32 Wh in its first session",
     "drop_after_start": "loses its socket 0.8 s after each start's answer",
     "retries_stop_for_ever": "repeats a Stop that is answered with an error without end",

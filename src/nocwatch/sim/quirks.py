@@ -10,8 +10,9 @@ from collections.abc import Awaitable, Callable
 
 import trio
 
+from nocwatch.flags import Blame
 from nocwatch.moments import DAY_NS, SECOND_NS
-from nocwatch.sessions import StartSource
+from nocwatch.sessions import Outcome, Reason, StartSource
 from nocwatch.sim.clockwork import milliseconds
 from nocwatch.sim.drivers import draw_card
 from nocwatch.sim.incidents import Wire
@@ -19,6 +20,7 @@ from nocwatch.sim.parts import Interrupt, Message, Transaction, fixed
 from nocwatch.sim.physics import draw_vehicle
 from nocwatch.sim.plan import Plan
 from nocwatch.sim.station import SimStation
+from nocwatch.sim.truth import Truth
 from nocwatch.sim.visit import visit
 from nocwatch.sim.wire import Answer, LinkLost, Payload
 
@@ -132,8 +134,25 @@ async def _stop_without_start(station: SimStation, wire: Wire, rng: random.Rando
         id=rng.randrange(10**6, 10**7) if station.dialect.version == "1.6" else station.make_transaction_id(),
         sequence=7,
     )
-    station.enqueue(
-        station.dialect.tx_stop(tx, "Local", "StopAuthorized", connector.meter.reading(station.pace.now()))
+    reading = connector.meter.reading(station.pace.now())
+    station.enqueue(station.dialect.tx_stop(tx, "Local", "StopAuthorized", reading))
+    first = station.dialect.version == "1.6"
+    station.tell(
+        Truth(
+            station=station.identity,
+            evse=None if first else connector.socket.evse,
+            connector=wire.connector if first else connector.socket.connector,
+            transaction=tx.id,
+            outcome=Outcome.FAILED,
+            reason=Reason.UNKNOWN,
+            blame=Blame.UNKNOWN,
+            meter_stop_wh=reading.register_wh,
+            stop_reason="Local",
+            token=tx.token,
+            started_at_ns=at_ns,
+            stopped_at_ns=at_ns,
+            cause=wire.kind,
+        )
     )
     await trio.lowlevel.checkpoint()
 

@@ -9,10 +9,13 @@ from nocwatch.flags import Blame
 from nocwatch.sessions import Outcome, Reason, StartSource
 from nocwatch.sim.charging import stop
 from nocwatch.sim.parts import Transaction
+from nocwatch.sim.station import ERRED, GOES_ON, UNASKED
 from nocwatch.sim.stay import Stay
 
 APP_WAIT_S = 45.0
 """A driver who started in the app and sees nothing happen takes his card after that."""
+PATIENCE_S = 10.0
+"""An answer to a card that takes longer comes too late."""
 
 
 async def start(stay: Stay) -> bool:
@@ -28,7 +31,7 @@ async def _card_then_cable(stay: Stay) -> bool:
     stay.status("Preparing")
     if stay.plan.no_plug:
         await stay.connector.pause(stay.pace, stay.station.connection_timeout_s)
-        stay.attempt(Outcome.CANCELLED, Reason.AUTH_UNUSED, Blame.DRIVER)
+        _unused(stay)
         return False
     await stay.connector.pause(stay.pace, stay.plan.act_s)
     _plug(stay)
@@ -48,7 +51,7 @@ async def _cable_then_act(stay: Stay) -> bool:
     else:
         await stay.connector.pause(stay.pace, plan.act_s)
         if plan.start == "free":
-            stay.token, stay.token_type = stay.token or "FREE", "NoAuthorization"
+            stay.token, stay.token_type = stay.token or stay.dialect.free_token, "NoAuthorization"
         elif not await _authorise(stay, end_with=early):
             return False
         trigger = "Authorized"
@@ -82,22 +85,39 @@ async def _wait_for_remote_start(stay: Stay) -> bool:
 
 
 async def _authorise(stay: Stay, *, end_with: bool = False) -> bool:
+    asked_s = stay.pace.now()
     status = await stay.station.authorize(stay.token, stay.token_type)
-    if status == "Accepted":
+    stay.authorised = status or ""
+    stay.authorised_after_s = stay.pace.now() - asked_s
+    if status in GOES_ON:
         return True
+    denied = Reason.AUTH_TIMEOUT if status is None else Reason.CSMS_ERROR if status == ERRED else None
     if end_with and stay.tx:
         await stay.connector.pause(stay.pace, stay.plan.linger_s)
-        stay.tx.refused = True
+        stay.tx.refused, stay.tx.denied = denied is None, denied
         await stop(stay, "EVDisconnected", "EVCommunicationLost")
-    elif status is None:
-        stay.attempt(Outcome.FAILED, Reason.AUTH_TIMEOUT, Blame.CSMS)
+    elif denied is not None:
+        stay.attempt(Outcome.FAILED, denied, Blame.CSMS)
     else:
         stay.attempt(Outcome.REJECTED, Reason.AUTH_REJECTED, Blame.DRIVER)
     return False
 
 
+def _unused(stay: Stay) -> None:
+    """The card was accepted, and the driver has gone: for good reason where he had to wait for the answer."""
+    if stay.authorised == UNASKED:
+        return  # nobody but the station knows of it
+    if stay.authorised_after_s > PATIENCE_S:
+        stay.attempt(Outcome.FAILED, Reason.AUTH_TIMEOUT, Blame.CSMS)
+    else:
+        stay.attempt(Outcome.CANCELLED, Reason.AUTH_UNUSED, Blame.DRIVER)
+
+
 def _plug(stay: Stay) -> None:
-    stay.connector.meter.connect(stay.plan.vehicle, stay.connector.socket.power_w)
+    connector = stay.connector
+    limit_w = connector.socket.power_w if connector.default_limit_w is None else connector.default_limit_w
+    connector.plugged = True
+    connector.meter.connect(stay.plan.vehicle, limit_w)
 
 
 def _begin(stay: Stay, trigger: str, *, authorised: bool) -> None:
@@ -114,6 +134,7 @@ def _begin(stay: Stay, trigger: str, *, authorised: bool) -> None:
         remote_id=stay.remote_id,
         authorised=authorised,
         late=not station.online,
+        offline_from_start=not station.uplink.connected,
     )
     stay.connector.transaction = stay.tx
     stay.started_s = stay.pace.now()

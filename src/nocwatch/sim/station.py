@@ -11,9 +11,12 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 import trio
 
+from nocwatch.flags import Blame
+from nocwatch.sessions import Outcome, Reason, StartSource
 from nocwatch.sim.clockwork import StationClock
 from nocwatch.sim.commands import Commands
 from nocwatch.sim.dialect16 import Dialect16
@@ -29,6 +32,10 @@ from nocwatch.sim.wire import Answer, CallFailed, CallTimeout, LinkLost, Payload
 
 ACTIONS_MAX = 2000
 """Remembered actions of a station, for tests and for a person who asks what it did: hours of life."""
+UNASKED, UNHEARD, ERRED = "(unasked)", "(unheard)", "(error)"
+"""In the place of a status: no link to ask over, none to hear the answer by, an error for an answer."""
+GOES_ON = frozenset({"Accepted", UNASKED, UNHEARD})
+"""Without a link the station lets its drivers charge (AllowOfflineTxForUnknownId)."""
 BOOT_RETRY_S = 10.0
 """Wait before the next boot where the CSMS gave no interval."""
 
@@ -123,6 +130,33 @@ class SimStation:
     def acted(self, agent: str, what: str) -> None:
         self.actions.append((agent, what))
 
+    def tell_attempt(self, connector: Connector, **known: Any) -> None:
+        """It came to no transaction."""
+        first = self.dialect.version == "1.6"
+        self.tell(
+            Truth(
+                station=self.identity,
+                evse=None if first else connector.socket.evse,
+                connector=connector.socket.number if first else connector.socket.connector,
+                transaction=None,
+                began=False,
+                stopped_at_ns=self.clock.now_ns(),
+                **known,
+            )
+        )
+
+    def no_transaction(self, connector: Connector, request: RemoteStart) -> None:
+        """A remote start was accepted, and nothing came of it: the driver's doing where no vehicle was plugged in."""
+        self.tell_attempt(
+            connector,
+            outcome=Outcome.FAILED,
+            reason=Reason.REMOTE_START_NO_TX,
+            blame=Blame.CHARGER if connector.plugged else Blame.DRIVER,
+            token=request.token,
+            start_source=StartSource.REMOTE,
+            started_at_ns=request.at_ns,
+        )
+
     def tell(self, truth: Truth) -> None:
         """A session or attempt is over."""
         self.truths.append(truth)
@@ -163,15 +197,18 @@ class SimStation:
         self.set_status(connector, status)
 
     async def authorize(self, token: str, token_type: str = "ISO14443") -> str | None:
-        """The CSMS's word on a token; ``Accepted`` while offline (AllowOfflineTxForUnknownId); None where it gave no answer."""
+        """The CSMS's word on a token; None where it gave no answer, ``ERRED``, or ``UNASKED`` and ``UNHEARD`` where the link is lost."""
+        if not self.online:
+            await trio.lowlevel.checkpoint()
+            return UNASKED
         try:
             answer = await self.uplink.call(*self.dialect.authorize(token, token_type))
         except LinkLost:
-            return "Accepted"
+            return UNHEARD
         except CallTimeout:
             return None
         except CallFailed:
-            return "Invalid"
+            return ERRED
         return self.dialect.authorize_status(answer)
 
     def tx_answered(self, tx: Transaction, status: str) -> None:
@@ -201,12 +238,17 @@ class SimStation:
         return float(self.commands.settings["ConnectionTimeOut"])
 
     async def reboot(
-        self, stop_reason: str = "Reboot", boot_reason: str = "LocalReset", off_s: float = 5.0
+        self,
+        stop_reason: str = "Reboot",
+        boot_reason: str = "LocalReset",
+        off_s: float = 5.0,
+        *,
+        ordered: bool = False,
     ) -> None:
         """Ends what is charging, goes away, comes back with a boot."""
         for connector in self.connectors:
             if connector.transaction:
-                connector.interrupt(Interrupt("reset", stop_reason))
+                connector.interrupt(Interrupt("ordered_reset" if ordered else "reset", stop_reason))
         await self.pace.sleep(1.0)
         self.wants_boot, self.boot_reason = "no_boot_on_reconnect" not in self.profile.quirks, boot_reason
         await self.go_offline(off_s)
@@ -216,7 +258,7 @@ class SimStation:
         self.acted("link", f"offline for {seconds:g} s")
         self.uplink.wanted.turn(on=False)
         if abruptly:
-            self.uplink.cut()
+            self.uplink.cut(lost=True)
         else:
             await self.uplink.hang_up()
         if reboot:

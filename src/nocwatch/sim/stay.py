@@ -5,14 +5,11 @@ The stay is played by ``visit``: begun in ``starting``, charged and ended in ``c
 
 from __future__ import annotations
 
-from typing import Any
-
 from nocwatch.flags import Blame
 from nocwatch.sessions import Outcome, Reason, StartSource
 from nocwatch.sim.parts import Connector, Transaction
 from nocwatch.sim.plan import Plan
 from nocwatch.sim.station import SimStation
-from nocwatch.sim.truth import Truth
 
 _SOURCES = {
     "free": StartSource.FREE,
@@ -28,6 +25,8 @@ class Stay:
         plan: what driver, car and hardware mean to do; what has happened already is taken out of it.
         tx: the transaction, from its first message on.
         next_sample_s, started_s: on ``pace.now()``.
+        authorised: the word on the token (``station.authorize``), and after how long it came.
+        entered: the phase, and who keeps the energy back in it.
     """
 
     def __init__(self, station: SimStation, connector: Connector, plan: Plan) -> None:
@@ -40,6 +39,12 @@ class Stay:
         self.next_sample_s = 0.0
         self.started_s = 0.0
         self.remote_id: int | None = None
+        self.authorised = ""
+        self.authorised_after_s = 0.0
+        self.entered: tuple[str, Blame | None] | None = None
+        self._withholder: Blame | None = None
+        self._withheld_s: dict[Blame, float] = {}
+        self._withheld_since_s = 0.0
 
     def status(self, status: str) -> None:
         if self.connector.status != "Faulted":
@@ -47,25 +52,29 @@ class Stay:
 
     def attempt(self, outcome: Outcome, reason: Reason, blame: Blame) -> None:
         """Tells that it came to no transaction."""
-        known = {
-            "token": self.token,
-            "start_source": self.source,
-            "started_at_ns": self.began_at_ns,
-            "cause": self.plan.cause,
-        }
-        self.station.tell(
-            attempt_truth(self.station, self.connector, outcome=outcome, reason=reason, blame=blame, **known)
+        self.station.tell_attempt(
+            self.connector,
+            outcome=outcome,
+            reason=reason,
+            blame=blame,
+            token=self.token,
+            start_source=self.source,
+            started_at_ns=self.began_at_ns,
+            cause=self.plan.cause,
         )
 
+    def withholds(self, who: Blame | None) -> None:
+        """From now on this one keeps the energy back; None where it flows."""
+        now_s = self.pace.now()
+        if self._withholder is not None:
+            self._withheld_s[self._withholder] = (
+                self._withheld_s.get(self._withholder, 0.0) + now_s - self._withheld_since_s
+            )
+        self._withholder, self._withheld_since_s = who, now_s
 
-def attempt_truth(station: SimStation, connector: Connector, **known: Any) -> Truth:
-    """The truth of an attempt that came to no transaction."""
-    first = station.dialect.version == "1.6"
-    return Truth(
-        station=station.identity,
-        evse=None if first else connector.socket.evse,
-        connector=connector.socket.number if first else connector.socket.connector,
-        transaction=None,
-        stopped_at_ns=station.clock.now_ns(),
-        **known,
-    )
+    @property
+    def withheld_by(self) -> Blame | None:
+        """Who kept it back for more than half of the transaction."""
+        self.withholds(self._withholder)
+        half_s = (self.pace.now() - self.started_s) / 2
+        return next((who for who, seconds in self._withheld_s.items() if seconds > half_s), None)

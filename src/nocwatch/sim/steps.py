@@ -8,13 +8,15 @@ from __future__ import annotations
 import random
 from collections.abc import Awaitable, Callable
 
+from nocwatch.flags import Blame
+from nocwatch.sessions import Outcome, Reason, StartSource
 from nocwatch.sim.drivers import draw_card
 from nocwatch.sim.incidents import Step
 from nocwatch.sim.parts import Connector
 from nocwatch.sim.physics import Vehicle, draw_vehicle
 from nocwatch.sim.plan import Plan
 from nocwatch.sim.quirks import play_wire
-from nocwatch.sim.station import SimStation
+from nocwatch.sim.station import ERRED, UNASKED, UNHEARD, SimStation
 from nocwatch.sim.visit import visit
 from nocwatch.sim.wire import LinkLost
 
@@ -56,7 +58,7 @@ async def _visit(station: SimStation, step: Step, rng: random.Random) -> None:
     connector = _connector(station, what.connector)
     plan = Plan(
         start=what.start,
-        token=_token(station, connector, rng, what.token),
+        token=what.token or "" if what.start == "free" else _token(station, connector, rng, what.token),
         token_type="eMAID" if what.start == "plug_and_charge" else "ISO14443",
         vehicle=_car(station, connector, rng),
         phases=(("charge", what.charge * _stretch(station, step)),),
@@ -181,8 +183,26 @@ async def _brute_force(station: SimStation, step: Step, rng: random.Random) -> N
     for _ in range(what.cards):
         token = f"{rng.getrandbits(56):014X}"
         station.acted("step", f"tries {token}")
-        await station.authorize(token)
+        at_ns = station.clock.now_ns()
+        _tried(station, token, at_ns, await station.authorize(token))
         await station.pace.sleep(what.every * _stretch(station, step))
+
+
+def _tried(station: SimStation, token: str, at_ns: int, status: str | None) -> None:
+    """What came of a card at the reader."""
+    outcome, reason, blame = {
+        None: (Outcome.FAILED, Reason.AUTH_TIMEOUT, Blame.CSMS),
+        ERRED: (Outcome.FAILED, Reason.CSMS_ERROR, Blame.CSMS),
+        UNHEARD: (Outcome.FAILED, Reason.CONNECTIVITY, station.uplink.ended_by),
+    }.get(status, (Outcome.REJECTED, Reason.AUTH_REJECTED, Blame.DRIVER))
+    if status != UNASKED:
+        known = {
+            "token": token,
+            "start_source": StartSource.RFID,
+            "started_at_ns": at_ns,
+            "cause": "brute_force",
+        }
+        station.tell_attempt(station.connectors[0], outcome=outcome, reason=reason, blame=blame, **known)
 
 
 async def _ignore_remote_start(station: SimStation, step: Step, rng: random.Random) -> None:

@@ -98,7 +98,7 @@ class Transactions201:
         common = {"context": context, "location": "Outlet"}
         kilo = {"kwh"} & self._station.profile.quirks
         energy = {"value": reading.register_wh, "unitOfMeasure": {"unit": "Wh"}}
-        if "kwh_labelled_wh" in self._station.profile.quirks:
+        if "kwh_labelled_wh" in self._station.profile.quirks and not context.startswith("Transaction."):
             energy["value"] = reading.register_wh / 1000
         elif kilo:
             energy = {"value": reading.register_wh / 1000, "unitOfMeasure": {"unit": "Wh", "multiplier": 3}}

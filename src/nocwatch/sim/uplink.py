@@ -19,6 +19,7 @@ import structlog
 import trio
 from trio_websocket import ConnectionClosed, ConnectionRejected, HandshakeError
 
+from nocwatch.flags import Blame
 from nocwatch.sim.dialling import Dialer, Offer, Rejected
 from nocwatch.sim.hardware import Profile
 from nocwatch.sim.pace import Lamp, Pace
@@ -42,6 +43,7 @@ class Uplink:
     Attributes:
         peer: the live, greeted connection, or None.
         online: on while there is one.
+        connected: a socket is open, greeted or not; ``ended_by``: whose doing the end of the last one was.
         wanted: off keeps the station from dialling (no network, no power).
         counters: ``dials``, ``connections``, ``rejected`` by HTTP status, ``dropped`` messages, ``given_up`` messages.
     """
@@ -61,6 +63,8 @@ class Uplink:
         self.profile = profile
         self.peer: Peer | None = None
         self.online = Lamp()
+        self.connected = False
+        self.ended_by = Blame.NETWORK
         self.wanted = Lamp(on=True)
         self.counters = {"dials": 0, "connections": 0, "rejected": 0, "dropped": 0, "given_up": 0}
         self._rng, self._pace, self._handle, self._greet, self._saw = rng, pace, handle, greet, saw
@@ -126,6 +130,7 @@ class Uplink:
         """Ends the connection without a word: the station drops it, or the network is ``lost``."""
         if self._offer is not None:
             self._offer.lost = lost
+            self.ended_by = Blame.NETWORK if lost else Blame.CHARGER
         if self._scope:
             self._scope.cancel()
 
@@ -146,6 +151,7 @@ class Uplink:
     async def hang_up(self, code: int = 1000, reason: str | None = None) -> None:
         """Ends the connection with a Close frame."""
         if self.peer:
+            self.ended_by = Blame.CHARGER
             await self.peer.close(code, reason)
 
     async def _connection(self, *, probe: bool = False) -> bool:
@@ -172,6 +178,8 @@ class Uplink:
             trio.TooSlowError,
         ) as group:
             log.info("connection failed", station=self.profile.identity, error=repr(group.exceptions[0]))
+        if offer is self._offer:
+            self.connected = False
         if mine and self.peer is mine[0]:
             self._lost()
         return bool(mine)
@@ -185,6 +193,7 @@ class Uplink:
 
     async def _converse(self, websocket: Socket, greeted: list[Peer], *, probe: bool) -> None:
         self.counters["connections"] += 1
+        self.connected, self.ended_by = True, Blame.CSMS  # unless this side ends it
         peer = Peer(
             websocket, self._handle, make_id=self.make_id, timeout_s=self._call_timeout_s, saw=self._saw
         )

@@ -6,14 +6,12 @@ outcome that is told as truth follows from what really happened. Here is the cou
 
 from __future__ import annotations
 
-from nocwatch.flags import Blame
-from nocwatch.sessions import Outcome, Reason, StartSource
 from nocwatch.sim.charging import charge, lose_the_stop, stop
 from nocwatch.sim.parts import Connector, RemoteStart
 from nocwatch.sim.plan import Plan
 from nocwatch.sim.starting import start
 from nocwatch.sim.station import SimStation
-from nocwatch.sim.stay import Stay, attempt_truth
+from nocwatch.sim.stay import Stay
 
 
 async def visit(station: SimStation, connector: Connector, plan: Plan) -> None:
@@ -25,6 +23,9 @@ async def visit(station: SimStation, connector: Connector, plan: Plan) -> None:
         finally:
             connector.meter.switch(station.pace.now(), on=False)
             connector.meter.connect(None, 0.0)
+            if connector.remote_start is not None:
+                station.no_transaction(connector, connector.remote_start)
+            connector.plugged = False
             connector.remote_start, connector.waiting_for_cable, connector.transaction = None, False, None
 
 
@@ -33,15 +34,12 @@ async def no_show(station: SimStation, connector: Connector, request: RemoteStar
     if connector.busy.locked():
         return
     async with connector.busy:
-        started_at_ns = station.clock.now_ns()
         station.set_status(connector, "Preparing" if station.dialect.version == "1.6" else "Available")
         await connector.pause(station.pace, station.connection_timeout_s)
         connector.remote_start = None
         if connector.status == "Preparing":
             station.set_status(connector, "Available")
-        known = {"token": request.token, "start_source": StartSource.REMOTE, "started_at_ns": started_at_ns}
-        judged = {"outcome": Outcome.FAILED, "reason": Reason.REMOTE_START_NO_TX, "blame": Blame.DRIVER}
-        station.tell(attempt_truth(station, connector, **known, **judged))
+        station.no_transaction(connector, request)
 
 
 async def _play(stay: Stay) -> None:

@@ -18,7 +18,7 @@ from nocwatch.state.evidence import (
     slow_authorisation,
     stop_evidence,
 )
-from nocwatch.state.facts import Ending, Facts, Hole, Order, Verdict
+from nocwatch.state.facts import CsmsError, Ending, Facts, Hole, Order, Verdict
 from nocwatch.state.faults import family
 from nocwatch.state.settings import StateSettings
 
@@ -92,9 +92,19 @@ def by_reboot(facts: Facts, orders: list[Order]) -> Verdict | None:
     )
 
 
+def csms_hindered(facts: Facts) -> list[CsmsError]:
+    """Errors of the CSMS that the session may have ended on: not one to its stop, nor to a start that was taken at the next try."""
+    taken = facts.start_answered_at_ns is not None
+    return [
+        each
+        for each in facts.csms_errors
+        if each.action != "end" and not (taken and each.action == "the start")
+    ]
+
+
 def by_csms(facts: Facts, *, enough: bool) -> Verdict | None:
-    for error in facts.csms_errors:
-        if not enough and error.action != "end":
+    for error in csms_hindered(facts):
+        if not enough:
             said = f": {error.description.rstrip('.')}" if error.description else ""
             text = f"The CSMS answered {error.action} with {error.code}{said}."
             return Verdict(

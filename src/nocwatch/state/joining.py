@@ -88,7 +88,10 @@ def _within(tracker: Tracker, session: SessionState, event: TransactionBegan) ->
     if tracker.late:
         # A replayed start belongs to the acts of its own time, and not to those of now.
         return any(near(act, event.when_ns, window) for act in acts)
-    return session.open or any(near(act, event.at_ns, window) for act in acts)
+    # A start that waited in the station's queue, behind a message that the CSMS refused, names the time of its act.
+    return session.open or any(
+        near(act, event.at_ns, window) or near(act, event.when_ns, window) for act in acts
+    )
 
 
 def _place_fits(session: SessionState, event: TransactionBegan) -> bool:

@@ -13,6 +13,7 @@ from nocwatch.sessions import Milestone
 from nocwatch.state.facts import ErrorSeen
 from nocwatch.state.faults import codes_of, family
 from nocwatch.state.memory import ConnectorState
+from nocwatch.state.patience import plug_in_ns
 from nocwatch.state.session import ACTS_MAX, SessionState, step
 from nocwatch.state.tracker import Tracker
 
@@ -154,7 +155,9 @@ def _concerned(tracker: Tracker, connector: ConnectorState) -> list[SessionState
 
 def _moved(tracker: Tracker, session: SessionState, status: ConnectorStatus, at_ns: int, frame: str) -> None:
     """A session's connector has another status."""
-    if status in _PLUGGED and (session.began or status is not ConnectorStatus.PREPARING):
+    if status in _PLUGGED and (
+        session.began or (status is not ConnectorStatus.PREPARING and _in_time(tracker, session, at_ns))
+    ):
         # Before a start, Preparing may also mean that the station waits for a cable [OCPP 1.6 §4.9].
         session.plugged = True
     if session.connector is None and session.evse is None:
@@ -171,6 +174,12 @@ def _moved(tracker: Tracker, session: SessionState, status: ConnectorStatus, at_
     if (name := _MICRO.get(status)) is not None and (not session.steps or session.steps[-1].name != name):
         step(session, tracker.settings, at_ns, name, str(status), (frame,))
         tracker.touch(session)
+
+
+def _in_time(tracker: Tracker, session: SessionState, at_ns: int) -> bool:
+    """Whether a station that was asked to start still waits for the vehicle then; the next driver's says nothing of it."""
+    patience_ns = plug_in_ns(tracker)
+    return session.remote is None or not patience_ns or at_ns <= session.remote.asked_at_ns + patience_ns
 
 
 def _free(tracker: Tracker, connector: ConnectorState, at_ns: int, frame: str) -> None:

@@ -20,6 +20,7 @@ from nocwatch.state.causes import (
     by_loss,
     by_reboot,
     by_stop_reason,
+    csms_hindered,
     refused,
 )
 from nocwatch.state.evidence import (
@@ -105,7 +106,7 @@ def _transaction(facts: Facts, holes: list[Hole], orders: list[Order], settings:
 
 
 def _cancelled(facts: Facts, holes: list[Hole], settings: StateSettings) -> Verdict | None:
-    if facts.errors or facts.csms_errors or facts.ending is not Ending.STOP or not facts.start_seen:
+    if facts.errors or csms_hindered(facts) or facts.ending is not Ending.STOP or not facts.start_seen:
         return None
     if facts.stop_reason == "Timeout":
         text = f"No vehicle was plugged in within {duration_text(facts)} of the start."
