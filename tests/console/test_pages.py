@@ -17,7 +17,7 @@ from nocwatch.sessions import Outcome
 from nocwatch.store.batch import Batch
 from nocwatch.store.values import AlertFilter, FlagFilter, SessionFilter
 
-PAGES = ("/", "/fleet", "/sessions", "/flags", "/alerts", "/rules", "/system")
+PAGES = ("/", "/fleet", "/sessions", "/flags", "/alerts", "/reports", "/rules", "/system")
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -34,6 +34,8 @@ async def test_every_link_of_every_page_leads_somewhere(client: httpx2.AsyncClie
     alert = network.store.alerts(AlertFilter()).items[0]
     starts = [
         *PAGES,
+        "/reports?by=site&range=24h",
+        "/reports/uptime?month=2026-11",
         f"/stations/{session.station}",
         f"/sessions/{session.id}",
         f"/flags/{flag.id}",

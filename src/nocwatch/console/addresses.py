@@ -6,7 +6,7 @@ with a sentence on a page and in the API; text in it is bounded.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TypeVar
@@ -14,6 +14,7 @@ from urllib.parse import quote, urlencode
 
 from nocwatch.errors import NocwatchError
 from nocwatch.moments import DAY_NS, HOUR_NS, SECOND_NS
+from nocwatch.store.batch import NONE
 
 WordT = TypeVar("WordT", bound=StrEnum)
 
@@ -70,6 +71,12 @@ class Address:
             raise BadQuery(f"{name}: a whole number from {least} to {most} is wanted, not {text!r}")
         return int(text)
 
+    def number(self, name: str) -> int | None:
+        """An EVSE or connector; None where absent or empty, ``store.batch.NONE`` for ``none``: that none was said."""
+        if self.text(name) == "none":
+            return NONE
+        return None if self.text(name) is None else self.whole(name, 0, 0, 10_000_000)
+
     def words(self, name: str, kind: type[WordT]) -> tuple[WordT, ...] | None:
         """Comma-separated words of an enumeration."""
         text = self.text(name)
@@ -104,10 +111,12 @@ class Address:
             raise BadQuery(f"{name}: a time such as 2026-11-21T09:45:00Z is wanted, not {text!r}") from None
         return whole * SECOND_NS + moment.microsecond * 1000
 
-    def range(self, default: str, now_ns: int) -> tuple[str, int | None]:
+    def range(
+        self, default: str, now_ns: int, ranges: Sequence[tuple[str, str, int | None]] = RANGES
+    ) -> tuple[str, int | None]:
         """Name of the range, and where it begins; None for all that there is."""
         name = self.text("range") or default
-        for known, _, length in RANGES:
+        for known, _, length in ranges:
             if name == known:
                 return name, None if length is None else now_ns - length
-        raise BadQuery(f"range: one of {', '.join(known for known, _, _ in RANGES)} is wanted, not {name!r}")
+        raise BadQuery(f"range: one of {', '.join(known for known, _, _ in ranges)} is wanted, not {name!r}")

@@ -17,12 +17,12 @@ from starlette.routing import Route
 from nocwatch.console import openapi
 from nocwatch.console.acts import Acts, NotFound, Refused
 from nocwatch.console.addresses import Address, BadQuery
-from nocwatch.console.figures import Figures
-from nocwatch.console.pages.sessions import wanted_sessions
+from nocwatch.console.figures import Figures, scope_of
+from nocwatch.console.pages.sessions import of_scope, wanted_sessions
 from nocwatch.console.pages.troubles import wanted_alerts, wanted_flags
 from nocwatch.console.parameters import parameters_of
 from nocwatch.console.shell import Console
-from nocwatch.console.views import fleet, kpis, sessions, shapes
+from nocwatch.console.views import fleet, kpis, misfits, plans, sessions, shapes
 from nocwatch.console.views.fleet import FleetFilter
 from nocwatch.frames import Direction
 from nocwatch.moments import rfc3339
@@ -129,14 +129,22 @@ class Api:
         if station is None:
             raise NotFound(f"There is no station {station_id!r}.")
         flags = await self.console.archive.flags_by_station()
-        return shapes.station(station, self.console.services.places.place(station_id), flags.get(station_id))
+        place = self.console.services.places.place(station_id)
+        return {
+            **shapes.station(station, place, flags.get(station_id)),
+            "misfits": dict(self.console.services.misfits(station_id)),
+            "disagreements": [each._asdict() for each in misfits.disagreements(place, station)],
+        }
 
     # --- sessions, flags, alerts ---------------------------------------------------------------------------------------
 
     async def sessions(self, _request: Request, address: Address) -> object:
         wanted, _ = wanted_sessions(address, self.console.services.now_ns(), "all")
         after, limit, store = address.text("after"), _limit(address), self.console.archive.store
-        page = await self.console.archive.read(lambda: store.sessions(wanted, after, limit))
+        places, scope = self.console.services.places, scope_of(address, station=False)
+        page = await self.console.archive.read(
+            lambda: store.sessions(of_scope(store, places, wanted, scope), after, limit)
+        )
         return {"items": [shapes.session(each) for each in page.items], "next": page.next}
 
     async def session(self, request: Request, _address: Address) -> object:
@@ -154,7 +162,7 @@ class Api:
             }
             for step in found.steps
         ]
-        return {**shapes.session(found), "steps": steps}
+        return {**shapes.session(found), **shapes.planned(found), "steps": steps}
 
     async def curve(self, request: Request, _address: Address) -> object:
         """Columns for a chart: seconds since 1970, then one list of values for each series."""
@@ -166,9 +174,19 @@ class Api:
             raise NotFound(f"There is no session {session_id!r}.")
         drawn = sessions.curve(found, samples)
         if drawn is None:
-            return {"at_s": [], "series": [], "approximated": False}
+            return {"at_s": [], "series": [], "approximated": False, "limits": []}
         series = [{"name": name, "unit": unit, "values": values} for name, unit, values in drawn.series]
-        return {"at_s": drawn.at_s, "series": series, "approximated": drawn.approximated}
+        services = self.console.services
+        lines = plans.lines(found, samples, services.now_ns(), services.places.place(found.station))
+        limits = [
+            {"name": name, "unit": "kW", "at_s": line.at_s, "values": line.values} for name, line in lines
+        ]
+        return {
+            "at_s": drawn.at_s,
+            "series": series,
+            "approximated": drawn.approximated,
+            "limits": limits,
+        }
 
     async def estimate(self, request: Request, _address: Address) -> object:
         """What it would cost and save; amounts are text, so that no client makes binary numbers of them."""

@@ -27,10 +27,12 @@ from nocwatch.console.events import Events
 from nocwatch.console.guard import Guard
 from nocwatch.console.pages.fleet import FleetPages
 from nocwatch.console.pages.home import HomePages
+from nocwatch.console.pages.reports import ReportPages
 from nocwatch.console.pages.sessions import SessionPages
 from nocwatch.console.pages.silences import SilencePages
 from nocwatch.console.pages.station import StationPages
 from nocwatch.console.pages.troubles import TroublePages
+from nocwatch.console.pages.uptime import UptimePages
 from nocwatch.console.services import Health, Services
 from nocwatch.console.settings import ConsoleSettings
 from nocwatch.console.shell import STATIC, Console
@@ -66,6 +68,8 @@ def make_app(services: Services, settings: ConsoleSettings | None = None) -> Sta
         SessionPages(console),
         TroublePages(console),
         SilencePages(console),
+        ReportPages(console),
+        UptimePages(console),
     ):
         routes += pages.routes()
     return Starlette(

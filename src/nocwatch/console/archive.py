@@ -6,8 +6,8 @@ store that is locked or full is told as a sentence, not as a traceback.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
 
 import trio
 
@@ -22,6 +22,10 @@ READERS_MAX = 4
 """Queries at once: a page takes milliseconds, and two cores have other work too."""
 FRESH_NS = SECOND_NS
 """How old an answer that every page needs (counts, flags by station) may be."""
+KEPT_NS = 60 * SECOND_NS
+"""How old the answer to a question about weeks or months may be."""
+KEPT_MAX = 24
+"""Of such answers; one of ten thousand stations takes some ten MiB, and the oldest gives way."""
 STRIP_STATIONS_MAX = 200
 REFUSALS_MAX = 500
 """Attempts that are read to say who is turned away: where nobody gets through, the last ones tell all."""
@@ -37,6 +41,7 @@ class Archive:
         self._flags: tuple[int, dict[str, StationFlags]] = (0, {})
         self._quiet: tuple[int, dict[str, str]] = (0, {})
         self._overview: tuple[int, Overview | None] = (0, None)
+        self._kept: dict[Hashable, tuple[int, Any]] = {}
 
     async def read(self, query: Callable[[], ResultT]) -> ResultT:
         """Runs the query in a thread."""
@@ -74,9 +79,23 @@ class Archive:
             self._overview = (now_ns, held)
         return held
 
+    async def kept(self, question: Hashable, query: Callable[[], ResultT]) -> ResultT:
+        """The answer, not older than ``KEPT_NS``: sums over months, which nobody needs by the second."""
+        now_ns = self.services.now_ns()
+        at_ns, held = self._kept.get(question, (0, None))
+        if held is None or not 0 <= now_ns - at_ns < KEPT_NS:
+            held = await self.read(query)
+            self._kept.pop(question, None)
+            while len(self._kept) >= KEPT_MAX:
+                del self._kept[next(iter(self._kept))]
+            self._kept[question] = (now_ns, held)
+        found: ResultT = held
+        return found
+
     def stale(self) -> None:
         """Somebody has just changed something by hand: the next page must show it."""
         self._flags, self._quiet, self._overview = (0, {}), (0, {}), (0, None)
+        self._kept.clear()
 
     async def rows_of(self, stations: list[str]) -> tuple[dict[str, LastSession], dict[str, list[Band]]]:
         """Last session and bands of the last 24 h of the stations of one page."""

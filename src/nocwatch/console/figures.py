@@ -21,6 +21,8 @@ from nocwatch.store.uptime import months, uptime_months
 
 DAYS = 30
 """Of figures without ``from``."""
+SCOPES = ("station", "site", "team", "operator", "vendor", "model", "current", "access")
+"""What stations are picked by; firmware and CSMS pick hours."""
 DAYS_MAX = 400
 """Of one question: thirteen months, and what a year of a fleet takes."""
 
@@ -40,12 +42,14 @@ class Figures:
         if not from_ns < until_ns <= from_ns + DAYS_MAX * DAY_NS:
             raise BadQuery(f"from, until: from is before until, and at most {DAYS_MAX} days before it")
         by = address.words("by", By)
-        query = Query(
-            from_ns=from_ns,
-            until_ns=until_ns,
-            by=by[0] if by else By.FLEET,
-            scope=_scope(address, firmware=address.text("firmware")),
-            upstream=address.text("upstream"),
+        query = told_apart(
+            Query(
+                from_ns=from_ns,
+                until_ns=until_ns,
+                by=by[0] if by else By.FLEET,
+                scope=scope_of(address, firmware=address.text("firmware")),
+                upstream=address.text("upstream"),
+            )
         )
         places, store = self.console.services.places, self.console.archive.store
 
@@ -67,9 +71,9 @@ class Figures:
 
     async def uptime(self, _request: Request, address: Address) -> object:
         now_ns, zone = self.console.services.now_ns(), self.console.settings.timezone
-        wanted = _month(address.text("month"), zone, now_ns)
+        wanted = month_of(address.text("month"), zone, now_ns)
         texts = [each.value for each in address.words("regulation", Text) or ()]
-        places, store, scope = self.console.services.places, self.console.archive.store, _scope(address)
+        places, store, scope = self.console.services.places, self.console.archive.store, scope_of(address)
 
         def read() -> list[PortMonth]:
             with store.database.snapshot() as reader:
@@ -86,12 +90,20 @@ class Figures:
         return {"items": items, "next": None, "timezone": zone}
 
 
-def _scope(address: Address, firmware: str | None = None) -> Scope:
-    names = ("station", "site", "team", "operator", "vendor", "model", "current", "access")
+def scope_of(address: Address, firmware: str | None = None, *, station: bool = True) -> Scope:
+    """Which stations the address asks for; without ``station`` what it says of a single one is left to others."""
+    names = SCOPES if station else SCOPES[1:]
     return Scope(firmware=firmware, **{name: address.text(name) for name in names})
 
 
-def _month(text: str | None, zone: str, now_ns: int) -> list[tuple[str, int, int]]:
+def told_apart(query: Query) -> Query:
+    """The query, if it can be answered: hours are told apart by firmware or by CSMS."""
+    if len(query.eras) > 1:
+        raise BadQuery("by, firmware, upstream: figures are told apart by firmware or by CSMS, not by both")
+    return query
+
+
+def month_of(text: str | None, zone: str, now_ns: int) -> list[tuple[str, int, int]]:
     if text is None:
         (_, this_ns, _), *_ = months(now_ns, now_ns + 1, zone)
         return months(this_ns - DAY_NS, this_ns, zone)

@@ -7,6 +7,7 @@ from typing import Any
 from nocwatch.alerts.alert import AlertState
 from nocwatch.console.schemas import Schema
 from nocwatch.flags import Category, FlagState, Severity
+from nocwatch.kpis.counting import CountsAs
 from nocwatch.kpis.grouping import By
 from nocwatch.kpis.regulations import Text
 from nocwatch.network import ConnectorStatus
@@ -65,6 +66,11 @@ PARAMETERS: dict[str, dict[str, tuple[str, Schema]]] = {
         "token": ("Key-hash of the token", TEXT),
         "upstream": ("CSMS", TEXT),
         "ended": ("Over, or under way", _BOOL),
+        "evse": ("EVSE; `none` where none was said", TEXT),
+        "connector": ("Connector; `none` where none was said", TEXT),
+        "counts_as": _words(CountsAs, "Those behind a key figure", many=False),
+        **{name: text for name, text in _SCOPE.items() if name != "station"},
+        "firmware": ("Started in an hour in which the station ran it", TEXT),
         "late": ("Replayed offline data", _BOOL),
         "text": ("A part of the station, or the beginning of session id, transaction or token", TEXT),
         **_SPAN,

@@ -79,6 +79,9 @@ class Services(Protocol):
     def fleet(self) -> Mapping[str, Station]:
         """Every station ever heard of, as it stands; not copied, so not to be kept across an await."""
 
+    def misfits(self, station: str) -> Mapping[str, int]:
+        """How often messages of the station, or to it, did not fit their schemas, by ``action keyword path``."""
+
     def rules(self) -> Sequence[RuleFacts]: ...
 
     def now_ns(self) -> int: ...

@@ -149,6 +149,7 @@ class Console:
                 _worst_css(firing),
                 AlertState.FIRING.value,
             ),
+            Entry("Reports", "/reports", "reports"),
             Entry("Rules", "/rules", "rules"),
             Entry("System", "/system", "system"),
         ]

@@ -6,6 +6,7 @@ own; an authorisation that led to nothing is one, and stays in the denominators.
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import NamedTuple
 
 from nocwatch.sessions import Milestone, Outcome, Session
@@ -20,6 +21,18 @@ JOINED = "joined"
 
 AUTHORISED = "authorised"
 _PLUGGED = ("preparing", "ev_connected")
+
+
+class CountsAs(StrEnum):
+    """What sessions can be asked for by: a cell of the key figures, or what is missing from one."""
+
+    ATTEMPTS = "attempts"
+    DELIVERED = "delivered"
+    NOT_DELIVERED = "not_delivered"
+    VALID_STOPS = "valid_stops"
+    NOT_STOPPED = "not_stopped"
+    NOT_SUCCESSFUL = "not_successful"
+    START_TIME = "start_time"
 
 
 class Counted(NamedTuple):

@@ -152,3 +152,28 @@ def benchmark(name: str, value: float | None) -> str:
 
 START_QUANTILES = (0.10, 0.25, 0.50, 0.75)
 ANSWER_QUANTILES = (0.50, 0.95, 0.99)
+
+LOWER_IS_BETTER = frozenset(
+    {
+        "utilisation_idle",
+        "troubled_visits",
+        "failed_visits",
+        "mttr",
+        *(f"charge_start_time_p{share * 100:.0f}" for share in START_QUANTILES),
+        *(f"csms_answer_time_p{share * 100:.0f}" for share in ANSWER_QUANTILES),
+    }
+)
+NEITHER_IS_BETTER = frozenset({"utilisation_occupied", "utilisation_charging", "energy_per_connector_day"})
+"""Of use: what is little to one operator is plenty to another, so a change of it is no news of trouble."""
+
+TEXTS = {
+    **{kpi.name: kpi.text for kpi in KPIS},
+    "charge_start_time": "From the driver's last act (authorised, plugged in) to the first power.",
+    "csms_answer_time": "From a station's call to the CSMS's answer.",
+    "mttr": "From detected to restored, of the outages that ended in the window.",
+    "mtbf": "Time in which ports were not down, by the outages that began in the window.",
+    "first_attempt_success": "Visits whose first attempt succeeded; a visit is one driver's attempts at one site within 30 minutes.",
+    "troubled_visits": "Visits that succeeded, and not at once.",
+    "failed_visits": "Visits in which no attempt succeeded.",
+}
+"""What each figure is, in a sentence; of times for all of their quantiles."""

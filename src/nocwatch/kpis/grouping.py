@@ -53,13 +53,15 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     upstream: str | None = None
 
     @property
+    def eras(self) -> frozenset[str]:
+        """What sums have to be told apart by, for the groups or for the filter. More than one cannot be answered."""
+        asked = {"upstream": self.upstream, "firmware": self.scope.firmware}
+        return frozenset(name for name in ERAS if self.by == name or asked[name] is not None)
+
+    @property
     def split(self) -> str:
-        """The era that sums have to be told apart by, for the groups or for the filter."""
-        if self.upstream is not None:
-            return "upstream"
-        if self.scope.firmware is not None:
-            return "firmware"
-        return self.by if self.by in ERAS else ""
+        """The one of them; empty where there is none."""
+        return next(iter(self.eras), "")
 
 
 class Cell(NamedTuple):

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import fnmatch
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 
 from nocwatch.kpis import figures
 from nocwatch.kpis.figures import Figure
-from nocwatch.kpis.grouping import By, Group, Query, group_of, name_of, pooled
+from nocwatch.kpis.grouping import UNKNOWN, By, Group, Query, group_of, name_of, pooled
 from nocwatch.kpis.repairs import Repairs, repairs
 from nocwatch.kpis.visits import VisitSums, visits
 from nocwatch.moments import HOUR_NS
@@ -61,15 +61,36 @@ def place_of(reader: sqlite3.Connection, places: Places) -> Callable[[str], Plac
 def stations_of(reader: sqlite3.Connection, place: Callable[[str], Place], scope: Scope) -> list[str] | None:
     """Stations in the scope; None for all. Firmware is left to the eras: what a station runs now says nothing of May.
 
-    Current is left to the connectors: many a station has both kinds.
+    Current is left to the connectors: many a station has both kinds. ``(unknown)``, as the group of those of which nothing is said is called, picks these.
     """
     scope = scope.model_copy(update={"firmware": None, "current": None})
-    if not scope.model_dump(exclude_none=True):
+    asked = scope.model_dump(exclude_none=True)
+    if not asked:
         return None
+    unsaid = {name: UNKNOWN for name, pattern in asked.items() if pattern == UNKNOWN}
     names = reader.execute(
         "SELECT id FROM stations UNION SELECT station FROM connectors UNION SELECT station FROM hour_keys"
     )
-    return [name for (name,) in names if name and scope.covers(place(name))]
+    return [name for (name,) in names if name and scope.covers(_said(place(name), unsaid))]
+
+
+def _said(place: Place, unsaid: Mapping[str, str]) -> Place:
+    missing = {name: word for name, word in unsaid.items() if not getattr(place, name)}
+    return msgspec.structs.replace(place, **missing) if missing else place
+
+
+def sockets_of(
+    reader: sqlite3.Connection, place: Callable[[str], Place], scope: Scope
+) -> list[tuple[str, int, int]] | None:
+    """Connectors of the scope's current that any sum is of; None where it names no current."""
+    wanted = scope.current
+    if wanted is None:
+        return None
+    return [
+        (station, evse, connector)
+        for station, evse, connector in reader.execute("SELECT station, evse, connector FROM hour_keys")
+        if station and of_current(wanted, place(station), evse, connector)
+    ]
 
 
 def of_current(wanted: str, place: Place, evse: int, connector: int) -> bool:
@@ -94,7 +115,9 @@ def key_figures(reader: sqlite3.Connection, places: Places, query: Query, now_ns
         answers = cell_reads.answer_times(reader, from_ns, until_ns, query.upstream)
     if split:
         wanted = query.upstream if query.upstream is not None else query.scope.firmware
-        cells = [cell for cell in cells if wanted is None or fnmatch.fnmatchcase(cell.part, wanted)]
+        cells = [
+            cell for cell in cells if wanted is None or fnmatch.fnmatchcase(cell.part or UNKNOWN, wanted)
+        ]
     if current is not None:
         cells = [
             cell for cell in cells if of_current(current, place(cell.station), cell.evse, cell.connector)

@@ -12,6 +12,7 @@ import msgspec
 from nocwatch.alerts.alert import AlertState, Notice
 from nocwatch.flags import Category, FlagState, Severity
 from nocwatch.frames import Direction
+from nocwatch.kpis.counting import CountsAs
 from nocwatch.network import ConnectorStatus
 from nocwatch.plans import Limited
 from nocwatch.sessions import Outcome, Reason, StartSource
@@ -31,9 +32,12 @@ class SessionFilter(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         stations: any of these (a site is its stations).
+        sockets: any of these (station, EVSE, connector), as the tables have them.
         from_ns: started at or after; ``until_ns`` started before.
         overlapping: from and until are about the whole session instead: under way at some time between them.
         ended: only those that are over (True), or under way (False).
+        counts_as: those behind a key figure. ``firmware``: a glob; started in an hour that
+            counts for it; empty for one that is unknown.
         limited: by charging profiles: ``limited`` at all, ``nothing`` where they allowed nothing at some time.
         costed: with a cost that was reported (True), or without.
         text: a part of the station's identity, or the beginning of a session id, transaction or token hash; a reservation's number.
@@ -42,6 +46,7 @@ class SessionFilter(msgspec.Struct, frozen=True, kw_only=True):
 
     station: str | None = None
     stations: tuple[str, ...] | None = None
+    sockets: tuple[tuple[str, int, int], ...] | None = None
     evse: int | None = None
     connector: int | None = None
     outcomes: tuple[Outcome, ...] | None = None
@@ -56,6 +61,8 @@ class SessionFilter(msgspec.Struct, frozen=True, kw_only=True):
     until_ns: int | None = None
     overlapping: bool = False
     ended: bool | None = None
+    counts_as: CountsAs | None = None
+    firmware: str | None = None
     late: bool | None = None
     text: str | None = None
     order: str = "newest"

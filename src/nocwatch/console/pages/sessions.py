@@ -2,23 +2,44 @@
 
 from __future__ import annotations
 
+import sqlite3
 from typing import Any
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from nocwatch.console.addresses import RANGES, Address
+from nocwatch.console.figures import SCOPES, scope_of
 from nocwatch.console.shell import Console
-from nocwatch.console.views import frames, money, sessions
+from nocwatch.console.views import frames, money, plans, sessions
+from nocwatch.kpis.counting import CountsAs
+from nocwatch.kpis.grouping import UNKNOWN
 from nocwatch.moments import SECOND_NS
 from nocwatch.money import estimated
+from nocwatch.registry.places import Places, Scope
 from nocwatch.sessions import Outcome, Reason, Session, StartSource
+from nocwatch.store.key_figures import place_of, sockets_of, stations_of
+from nocwatch.store.store import Store
 from nocwatch.store.values import FlagFilter, FrameFilter, SessionFilter
 
 ROWS = 100
 FRAMES_MAX = 400
 """Of a session's page: a charge of eight hours with a meter reading a minute has 960; what is left out is linked."""
+PICKED = (
+    "station",
+    "evse",
+    "connector",
+    *SCOPES[1:],
+    "firmware",
+    "upstream",
+    "reason",
+    "token",
+    "start_source",
+    "late",
+)
+"""What a list can be narrowed by; each with a button that takes it away."""
 AROUND = 12
 """Frames before and after the one that is asked for."""
 
@@ -27,6 +48,8 @@ def wanted_sessions(address: Address, now_ns: int, default_range: str = "24h") -
     """The filter that an address asks for, and the name of its time range. Pages and API share it."""
     name, from_ns = address.range(default_range, now_ns)
     sources = address.words("start_source", StartSource)
+    cells = address.words("counts_as", CountsAs)
+    firmware, upstream = address.text("firmware"), address.text("upstream")
     moment = address.moment("from")
     found = SessionFilter(
         station=address.text("station"),
@@ -34,14 +57,38 @@ def wanted_sessions(address: Address, now_ns: int, default_range: str = "24h") -
         reasons=address.words("reason", Reason),
         start_source=sources[0] if sources else None,
         token=address.text("token"),
-        upstream=address.text("upstream"),
+        upstream="" if upstream == UNKNOWN else upstream,
         from_ns=moment if moment is not None else from_ns,
         until_ns=address.moment("until"),
         late=address.yes("late"),
         ended=address.yes("ended"),
+        evse=address.number("evse"),
+        connector=address.number("connector"),
+        counts_as=cells[0] if cells else None,
+        firmware="" if firmware == UNKNOWN else firmware,
         text=address.text("text"),
     )
     return found, name
+
+
+def of_scope(store: Store, places: Places, wanted: SessionFilter, scope: Scope) -> SessionFilter:
+    """The filter with the stations of the scope. Reads the store: in a thread."""
+    with store.database.snapshot() as reader:
+        if wanted.station and set("*?[") & set(wanted.station) and not _is_known(reader, wanted.station):
+            scope = scope.model_copy(update={"station": wanted.station})
+            wanted = msgspec.structs.replace(wanted, station=None)
+        place = place_of(reader, places)
+        stations, sockets = stations_of(reader, place, scope), sockets_of(reader, place, scope)
+    return msgspec.structs.replace(
+        wanted,
+        stations=None if stations is None else tuple(stations),
+        sockets=None if sockets is None else tuple(sockets),
+    )
+
+
+def _is_known(reader: sqlite3.Connection, station: str) -> bool:
+    """Identities have stars in them, so that a pattern is told from a name by looking."""
+    return reader.execute("SELECT 1 FROM stations WHERE id = ?", (station,)).fetchone() is not None
 
 
 class SessionPages:
@@ -62,13 +109,22 @@ class SessionPages:
         address = console.address(request)
         wanted, range_name = wanted_sessions(address, console.services.now_ns())
         after = address.text("after")
-        page = await console.archive.read(lambda: console.archive.store.sessions(wanted, after, ROWS))
+        store, places, scope = (
+            console.archive.store,
+            console.services.places,
+            scope_of(address, station=False),
+        )
+        page = await console.archive.read(
+            lambda: store.sessions(of_scope(store, places, wanted, scope), after, ROWS)
+        )
         context = {
             "address": address,
             "wanted": wanted,
+            "behind": sessions.BEHIND.get(wanted.counts_as, ""),
+            "picked": PICKED,
             "sessions": page.items,
             "next": page.next,
-            "range": range_name,
+            "range": "" if wanted.until_ns or address.text("from") else range_name,
             "ranges": RANGES_SHOWN,
             "outcomes": list(Outcome),
         }
@@ -104,7 +160,10 @@ class SessionPages:
         rows = frames.rows(page.items)
         proofs = {ref for each in (*session.blame_evidence, *session.issues) for ref in each.frames}
         places = console.services.places
-        bill = money.panel(estimated(session, samples, places))
+        estimate = estimated(session, samples, places)
+        bill = money.panel(estimate)
+        now_ns = console.services.now_ns()
+        lines = plans.lines(session, samples, now_ns, places.place(session.station))
         context = {
             "session": session,
             "banner": sessions.banner(session),
@@ -115,6 +174,8 @@ class SessionPages:
                 doubt=sessions.doubtful(samples),
             ),
             "bill": bill,
+            "plan": plans.panel(session, now_ns),
+            "costs": plans.costs(session, estimate.price.total if estimate.price else None, estimate.currency),
             "imported": money.imported(places.imports.of_session(session)),
             "access": places.access(session),
             "driver": places.people.driver(session.token),
@@ -132,6 +193,7 @@ class SessionPages:
             "steps": sessions.steps(session),
             "curve": curve,
             "sketch": sessions.sketch(curve) if curve else "",
+            "sketch_limit": plans.sketch(curve, lines) if curve and lines else "",
             "flags": flags,
             "frames": rows,
             "more_frames": page.next is not None,

@@ -10,9 +10,10 @@ from starlette.routing import Route
 
 from nocwatch.console.addresses import Address, BadQuery
 from nocwatch.console.shell import Console
-from nocwatch.console.views import fleet, frames, timeline, words
+from nocwatch.console.views import fleet, frames, misfits, plans, timeline, words
 from nocwatch.flags import FlagState
 from nocwatch.moments import DAY_NS, HOUR_NS, MINUTE_NS
+from nocwatch.plans import limit_at
 from nocwatch.store.values import FlagFilter, FrameFilter, SessionFilter
 
 SPAN_NS_MIN = 5 * MINUTE_NS
@@ -86,6 +87,14 @@ class StationPages:
             "socket_name": timeline.name,
             "legend": _legend(drawn),
             "week": _week(found["days"]),
+            "allowed": {
+                (socket.evse, socket.connector): (plans.limit_words(held), plans.why(held), held.nothing)
+                for socket in station.connectors
+                if (held := limit_at(socket.limits, now_ns)) is not None and held.limit is not None
+            },
+            "reservations": [(each, plans.booking_row(each)) for each in station.reservations],
+            "disagreements": misfits.disagreements(console.services.places.place(station_id), station),
+            "misfits": misfits.misfits(console.services.misfits(station_id)),
         }
         return await console.page(request, "station.html", "Fleet", context)
 

@@ -370,6 +370,14 @@ document.addEventListener("click", (event) => {
   if (row && !String(getSelection())) location.href = row.dataset.href;
 });
 
+// A form of choices answers as soon as something is chosen; a half-typed date is no choice yet.
+document.addEventListener("change", (event) => {
+  const form = event.target.closest("form[data-submit]");
+  if (!form || (event.target.type === "date" && !event.target.value)) return;
+  for (const field of form.querySelectorAll("[name]")) field.disabled = !field.value; // an address without empty words
+  form.requestSubmit();
+});
+
 async function go(url) {
   history.replaceState(null, "", url);
   await refresh(url, true);

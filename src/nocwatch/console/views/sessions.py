@@ -10,6 +10,7 @@ import msgspec
 
 from nocwatch.console.views import words
 from nocwatch.console.views.looks import OUTCOMES
+from nocwatch.kpis.counting import CountsAs
 from nocwatch.moments import HOUR_NS
 from nocwatch.sessions import Milestone, Outcome, Reason, Session, SessionStep, StartSource
 from nocwatch.store.values import StoredSample
@@ -59,6 +60,18 @@ SOURCES: dict[StartSource, str] = {
     StartSource.FREE: "Free, no authorisation",
     StartSource.UNKNOWN: "Not known",
 }
+
+
+BEHIND: dict[CountsAs | None, str] = {
+    CountsAs.ATTEMPTS: "attempts that are over",
+    CountsAs.DELIVERED: "power flowed",
+    CountsAs.NOT_DELIVERED: "no power flowed",
+    CountsAs.VALID_STOPS: "power flowed, and stopped as it should",
+    CountsAs.NOT_STOPPED: "power flowed, and not stopped as it should",
+    CountsAs.NOT_SUCCESSFUL: "no power, or not stopped as it should",
+    CountsAs.START_TIME: "charge start time known",
+}
+"""What the sessions behind a key figure are, in words."""
 
 
 class Banner(NamedTuple):

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from nocwatch.alerts.acts import Silence
 from nocwatch.alerts.alert import Alert
 from nocwatch.alerts.quiet import covered
@@ -14,6 +16,7 @@ from nocwatch.flags import Evidence, Flag
 from nocwatch.frames import Direction, Frame
 from nocwatch.moments import rfc3339
 from nocwatch.network import Station
+from nocwatch.plans import Booking, CostNote, Limit, in_a_word
 from nocwatch.registry.places import Place
 from nocwatch.sessions import Session
 from nocwatch.store.values import StationFlags, StoredFrame
@@ -64,9 +67,12 @@ def station(each: Station, place: Place, flags: StationFlags | None) -> Document
                 "error_code": socket.error_code or None,
                 "power_w": socket.power_w,
                 "session": socket.session,
+                "limits": [limit(step) for step in socket.limits],
             }
             for socket in each.connectors
         ],
+        "reservations": [booking(each) for each in each.reservations],
+        "grid_alarm": each.grid_alarm or None,
         "flags": {
             "info": flags.info,
             "warning": flags.warning,
@@ -108,7 +114,52 @@ def session(each: Session) -> Document:
         "phase": each.phase.value,
         "version": each.version or None,
         "upstream": each.upstream or None,
+        "cost": _cost(each.costs.reported if each.costs is not None else None),
+        "limited": in_a_word(each.plan.limits).value or None if each.plan is not None else None,
+        "reservation": None if each.reservation is None else each.reservation.id,
+        "resumed": each.resumed,
         "revision": each.revision,
+    }
+
+
+def planned(each: Session) -> Document:
+    """What one session has beyond the list's: limits over time, profiles, needs, costs as they were said, the reservation."""
+    plan = each.plan
+    return {
+        "plan": None
+        if plan is None
+        else {
+            "limits": [limit(step) for step in plan.limits],
+            "vehicle": [limit(step) for step in plan.vehicle],
+            "profiles": [_timed(profile) for profile in plan.profiles],
+            "needs": None if plan.needs is None else _timed(plan.needs),
+            "ends_at": None if plan.ends_at is None else msgspec.structs.asdict(plan.ends_at),
+            "priority": plan.priority,
+        },
+        "costs": [_cost(note) for note in each.costs.notes] if each.costs is not None else [],
+        "settlement": None if each.costs is None or each.costs.settled is None else _timed(each.costs.settled),
+        "booking": None if each.reservation is None else booking(each.reservation),
+    }
+
+
+def limit(each: Limit) -> Document:
+    return _timed(each)
+
+
+def booking(each: Booking) -> Document:
+    return {**_timed(each), "made_at": time(each.made_at_ns or None)}
+
+
+def _cost(each: CostNote | None) -> Document | None:
+    """Amounts are text, so that no client makes binary numbers of them."""
+    return None if each is None else _timed(each)
+
+
+def _timed(each: msgspec.Struct) -> Document:
+    """Its fields, with moments as RFC 3339 and ``_ns`` off their names."""
+    return {
+        name.removesuffix("_ns"): time(value) if name.endswith("_ns") else value
+        for name, value in msgspec.structs.asdict(each).items()
     }
 
 

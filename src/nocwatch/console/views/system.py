@@ -53,7 +53,15 @@ def label(name: str, meanings: Mapping[str, str]) -> str:
     return words.label(name)
 
 
-_TABLES = ("refused", "closed", "upstream_up", "worker_up", "worker_links_open", "worker_restarts")
+_TABLES = (
+    "refused",
+    "closed",
+    "upstream_up",
+    "worker_up",
+    "worker_links_open",
+    "worker_restarts",
+    "worker_draining",
+)
 
 
 def sections(status: Mapping[str, Any], meanings: Mapping[str, str] | None = None) -> list[Section]:

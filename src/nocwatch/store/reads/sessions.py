@@ -12,6 +12,8 @@ from collections.abc import Sequence
 
 import msgspec
 
+from nocwatch.kpis.counting import CountsAs
+from nocwatch.moments import HOUR_NS
 from nocwatch.plans import Limited
 from nocwatch.sessions import Outcome, Reason, Session
 from nocwatch.store.batch import or_none
@@ -24,6 +26,21 @@ TEXT_SESSIONS_MAX = 1000
 TEXT_STATIONS_MAX = 64
 """A search text that fits few stations is answered from their index; one that fits many is tested row by row, and a
 page fills up soon."""
+COUNTS_AS = {
+    CountsAs.ATTEMPTS: "attempts = 1",
+    CountsAs.DELIVERED: "delivered = 1",
+    CountsAs.NOT_DELIVERED: "attempts = 1 AND delivered = 0",
+    CountsAs.VALID_STOPS: "valid_stops = 1",
+    CountsAs.NOT_STOPPED: "delivered = 1 AND valid_stops = 0",
+    CountsAs.NOT_SUCCESSFUL: "attempts = 1 AND valid_stops = 0",
+    CountsAs.START_TIME: "start_ns IS NOT NULL",
+}
+# As the key figures tell hours apart: what held when the hour began, and before the first era what began it.
+_RAN = (
+    f"coalesce((SELECT firmware FROM eras WHERE eras.station = sessions.station "
+    f"AND eras.from_ns <= started_at_ns / {HOUR_NS} * {HOUR_NS} ORDER BY from_ns DESC LIMIT 1), "
+    "(SELECT firmware FROM eras WHERE eras.station = sessions.station ORDER BY from_ns LIMIT 1), '')"
+)
 
 NUMBER_DIGITS_MAX = 18
 """Of a reservation's number in a search text: what a column holds."""
@@ -48,6 +65,12 @@ def statement(
     outcome = "+outcome" if narrow or wanted.token else "outcome"
     where.equal("station", wanted.station)
     where.among("station", wanted.stations)
+    if wanted.sockets is not None:
+        named = [f"{station}/{evse}/{connector}" for station, evse, connector in wanted.sockets]
+        where.add(
+            "+station || '/' || evse || '/' || connector IN (SELECT value FROM json_each(?))",
+            msgspec.json.encode(named).decode(),
+        )
     if wanted.evse is not None:
         where.equal("evse", or_none(wanted.evse))
     where.equal("connector", wanted.connector)
@@ -60,6 +83,10 @@ def statement(
     _planned(where, wanted)
     if wanted.ended is not None:
         where.add(f"{outcome} {'<>' if wanted.ended else '='} 'ongoing'")
+    if wanted.counts_as is not None:
+        where.add(COUNTS_AS[wanted.counts_as])
+    if wanted.firmware is not None:
+        where.add(f"{_RAN} GLOB ?", wanted.firmware)
     if wanted.from_ns is not None:
         where.add(
             "(stopped_at_ns IS NULL OR stopped_at_ns >= ?)" if wanted.overlapping else "started_at_ns >= ?",
