@@ -357,6 +357,29 @@ async def test_a_link_that_one_side_left_is_ended_after_its_time() -> None:
         assert await read_all(station) == b""
 
 
+@pytest.mark.parametrize("leaves", ["station", "csms"])
+async def test_a_long_upload_behind_the_other_sides_end_is_not_cut_off(leaves: str) -> None:
+    """Silence is what ends a half-closed link, however long ago the one side has ended."""
+    async with listening_csms() as csms, running(settings_for(csms.port)) as (relay, journal):
+        gone, stays = await paired(relay, csms)
+        if leaves == "csms":
+            gone, stays = stays, gone
+        await gone.send_eof()
+        assert await stays.receive_some(1) == b""
+        ((link, _),) = relay._pump.links._half_closed.items()
+        for _ in range(3):
+            assert link.half_closed_at is not None
+            link.half_closed_at -= 2 * relay.settings.limits.half_closed_max
+            await stays.send_all(b"more")
+            assert await read_exactly(gone, 4) == b"more"
+            relay._pump.sweep()
+        assert relay.counters.links_open == 1
+        await stays.send_eof()
+        assert await read_all(gone) == b""
+        closed = await journal.event("closed")
+        assert (closed["by"], closed["reason"]) == (leaves, "fin")
+
+
 async def test_the_open_event_says_who_and_how_and_nothing_secret() -> None:
     request = REQUEST.replace(b"Upgrade: w", b"Authorization: Basic Q1AxOnNlY3JldA==\r\nUpgrade: w", 1)
     answer = ANSWER.replace(b"\r\n\r\n", b"\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n")

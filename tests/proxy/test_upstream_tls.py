@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ from tests.support.relaying import ANSWER, REQUEST, Csms, connect, listening_csm
 from tests.support.secured import behind_tls, wss_relay
 
 from nocwatch.errors import NocwatchError
+from nocwatch.proxy import sockets
+from nocwatch.proxy.resuming import CHECKED_FOR_S, Sessions
+from nocwatch.proxy.secured import Secured
 from nocwatch.proxy.settings import UpstreamSettings
 from nocwatch.proxy.tls import client_context
 from nocwatch.proxy.tls_settings import UpstreamTls
@@ -49,6 +53,7 @@ async def refusal(relay: Relay, csms: Csms, context: ssl.SSLContext) -> bytes:
             await stream.do_handshake()
             if not await stream.receive_some(1):
                 raise trio.EndOfChannel
+        await stream.transport_stream.aclose()
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(deceive)
@@ -176,3 +181,93 @@ def test_our_certificate_of_no_use_is_one_clear_line(authority: Authority, tmp_p
     with pytest.raises(NocwatchError, match=r"^upstream main: .*(nowhere|nocwatch)") as raised:
         client_context(UpstreamTls(certificate=certificate, key=key), "upstream main")
     assert "\n" not in str(raised.value)
+
+
+async def through(relay: Relay, csms: Csms, context: ssl.SSLContext) -> bool:
+    """One station comes through and goes again; whether TLS with the CSMS was resumed for it."""
+    far = await pair(relay, csms, context)
+    resumed = bool(far.transport_stream and far._ssl_object.session_reused)  # type: ignore[attr-defined]
+    await far.aclose()
+    return resumed
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+async def test_in_a_storm_each_dial_but_the_first_goes_by_the_session_of_one_before(
+    authority: Authority, version: ssl.TLSVersion
+) -> None:
+    context = authority.server_context("127.0.0.1")
+    context.minimum_version = context.maximum_version = version
+    tls = {"ca": authority.certificate, "pins": [fingerprint(authority._folder / "127.0.0.1.crt")]}
+    async with listening_csms() as csms, wss_relay(csms.port, tls) as (relay, _):
+        assert [await through(relay, csms, context) for _ in range(4)] == [False, True, True, True]
+
+
+async def test_a_csms_that_knows_our_session_no_more_is_checked_as_at_first(
+    authority: Authority, tmp_path: Path
+) -> None:
+    """It was started again; or somebody else answers in its place, who is then not believed."""
+    again = authority.server_context("127.0.0.1")
+    stranger = Authority(tmp_path, "another authority").server_context("127.0.0.1")
+    async with listening_csms() as csms, wss_relay(csms.port, {"ca": authority.certificate}) as (relay, _):
+        assert not await through(relay, csms, authority.server_context("127.0.0.1"))
+        assert not await through(relay, csms, again)
+        assert await through(relay, csms, again)
+        assert (await refusal(relay, csms, stranger)).startswith(b"HTTP/1.1 502 ")
+        assert not await through(relay, csms, again)  # what failed once is not offered again
+        assert await through(relay, csms, again)
+
+
+async def test_a_session_is_kept_for_its_own_name_and_context_and_for_ten_minutes(
+    authority: Authority,
+) -> None:
+    """What it leaves out is the certificate's check, which so never is older than that."""
+    ours, others = authority.client_context(), authority.client_context()
+    server = authority.server_context("127.0.0.1")
+
+    async def connection(offered: ssl.SSLSession | None) -> Secured:
+        near, far = socket.socketpair()
+        near.setblocking(False)
+        far.setblocking(False)
+        ends: list[Secured] = []
+
+        async def end(sock: socket.socket, context: ssl.SSLContext, *rest: Any) -> None:
+            ends.append(await sockets.secure(sock, context, *rest))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(end, far, server)
+            nursery.start_soon(end, near, ours, "127.0.0.1", offered)
+        client = next(each for each in ends if each.peer_certificate())
+        (peer,) = (each for each in ends if each is not client)
+        peer.send(b"a word, and the session before it")
+        assert await sockets.receive(client)
+        peer.close()
+        return client
+
+    sessions = Sessions()
+    assert sessions.of(ours, "127.0.0.1", 0.0) is None
+    with await connection(None) as first:
+        sessions.keep(ours, "127.0.0.1", first, 0.0)
+    offered = sessions.of(ours, "127.0.0.1", CHECKED_FOR_S)
+    assert offered is not None
+    assert sessions.of(ours, "csms.example", 0.0) is None
+    with await connection(offered) as second:
+        assert second.resumed
+        sessions.keep(ours, "127.0.0.1", second, CHECKED_FOR_S)
+    assert sessions.of(ours, "127.0.0.1", CHECKED_FOR_S) is not None
+    assert sessions.of(ours, "127.0.0.1", CHECKED_FOR_S + 1) is None  # the first one's check counts
+    with await connection(None) as third:
+        sessions.keep(ours, "127.0.0.1", third, 1000.0)
+        assert sessions.of(others, "127.0.0.1", 1000.0) is None
+        sessions.keep(ours, "127.0.0.1", third, 1000.0)
+        assert sessions.of(others, "127.0.0.1", 1000.0) is None
+
+
+async def test_a_csms_without_forward_secrecy_is_not_believed(authority: Authority) -> None:
+    """Old ciphers are for chargers that nobody can renew; a CSMS is not one."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*authority.issue("127.0.0.1", kind="RSA"))
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers("RSA+AES")
+    async with listening_csms() as csms, wss_relay(csms.port, {"ca": authority.certificate}) as (relay, _):
+        assert (await refusal(relay, csms, context)).startswith(b"HTTP/1.1 502 ")
+        assert relay.counters.refused == {"upstream_tls": 1}

@@ -21,6 +21,7 @@ from nocwatch.proxy import sockets, tls
 from nocwatch.proxy.addresses import Address, Place, in_order
 from nocwatch.proxy.failure import Failure
 from nocwatch.proxy.handshake import RequestHead
+from nocwatch.proxy.resuming import Sessions
 from nocwatch.proxy.secured import Secured
 from nocwatch.proxy.settings import Limits, Target, UpstreamSettings
 from nocwatch.proxy.x509 import Certificate, read_certificate
@@ -35,12 +36,12 @@ class Reached(NamedTuple):
 
     Attributes:
         host_header: what a request's Host becomes; None leaves the station's.
-        prefix: path that goes before the request's own.
+        target: which of the upstream's URLs it is.
     """
 
     sock: socket.socket
     host_header: bytes | None
-    prefix: bytes
+    target: Target
 
 
 class Upstream:
@@ -62,6 +63,7 @@ class Upstream:
         self.name = settings.name
         self.context = context_of(settings)
         self.certificate: Certificate | None = None
+        self._sessions = Sessions()
         self._seen = b""
         self._places = [Place(each) for each in settings.targets]
         self._matches = _patterns(settings)
@@ -139,7 +141,7 @@ class Upstream:
                 if not isinstance(outcome, Failure):
                     self._came_to(place)
                     keep = self.settings.keep_host
-                    return Reached(outcome, None if keep else place.target.host_header, place.target.prefix)
+                    return Reached(outcome, None if keep else place.target.host_header, place.target)
                 failure = outcome
                 if failure.reason != "relay_out_of_resources":
                     place.failed()
@@ -197,8 +199,9 @@ class Upstream:
                 sock.close()
                 return self._failure(number)
             if self.context is not None:
-                name = self.settings.tls.server_name or target.host
-                sock = secured = await sockets.secure(sock, self.context, name)
+                name = self._asked_for(target)
+                session = self._sessions.of(self.context, name, trio.current_time())
+                sock = secured = await sockets.secure(sock, self.context, name, session)
                 if not self._is_who_it_should_be(secured):
                     sock.close()
                     return Failure(
@@ -207,6 +210,7 @@ class Upstream:
                         f"the certificate of the central system {self.name} is not a pinned one",
                     )
         except ssl.SSLError as error:
+            self._sessions.forget(self._asked_for(target))
             why = getattr(error, "verify_message", "") or getattr(error, "reason", "") or "the CSMS left"
             return Failure(
                 502, "upstream_tls", f"no secure connection to the central system {self.name}: {why}"
@@ -218,6 +222,15 @@ class Upstream:
             sock.close()
             raise
         return sock
+
+    def _asked_for(self, target: Target) -> str:
+        return self.settings.tls.server_name or target.host
+
+    def keep_session(self, reached: Reached) -> None:
+        """To be called when the CSMS has answered: the next dial need not pay for all of TLS again."""
+        if self.context is not None and isinstance(reached.sock, Secured):
+            name = self._asked_for(reached.target)
+            self._sessions.keep(self.context, name, reached.sock, trio.current_time())
 
     def _is_who_it_should_be(self, sock: Secured) -> bool:
         seen = sock.peer_certificate() or b""

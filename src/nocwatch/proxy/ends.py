@@ -28,7 +28,8 @@ class Link:
         connection: its number, unique over lanes and restarts.
         info: what the open event said.
         by, reason: who ended it, by what; empty while neither side has.
-        half_closed_at: trio time since which one side has ended and all it sent is delivered; None otherwise.
+        half_closed_at: trio time since which one side has ended, all it sent is delivered, and, as far as was looked, nothing
+            has moved; None otherwise.
         live: the event that tells of it at the head of a segment, kept ready: ten thousand are told of at once.
         let_go: to be called when it has ended; None where nobody counts.
     """

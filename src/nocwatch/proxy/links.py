@@ -1,7 +1,7 @@
 """The links of one relay process: who is connected to whom, and how each link ends.
 
 Not the carrying of bytes (``pump.py``). What always holds: a FIN leaves the other direction open until its side ends too,
-or for ``half_closed_max``; a broken end gives the other side a RST, as it would have had without us; a link that has
+or until nothing has moved for ``half_closed_max``; a broken end gives the other side a RST, as it would have had without us; a link that has
 ended is told once, and leaves nothing behind.
 """
 
@@ -86,10 +86,17 @@ class Links:
         self._finish(end, reset=end.peer)
 
     def sweep(self) -> None:
-        """Ends links that one side left longer ago than ``half_closed_max``."""
-        before = trio.current_time() - self._half_closed_max_s
+        """Ends links that one side left, and on which nothing has moved for ``half_closed_max``."""
+        now = trio.current_time()
         for link, end in list(self._half_closed.items()):
-            if link.half_closed_at is not None and link.half_closed_at <= before:
+            since = link.half_closed_at
+            if since is None or end.peer is None or now - since < self._half_closed_max_s:
+                continue
+            # The kernel is asked only when time is up: the hot loop need not count for links that hardly ever are.
+            quiet_s = sockets.quiet_s(heard=end.peer.sock, told=end.sock)
+            if quiet_s < self._half_closed_max_s:
+                link.half_closed_at = now - quiet_s
+            else:
                 self._finish(end)
 
     def close_all(self) -> None:

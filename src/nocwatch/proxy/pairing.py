@@ -221,7 +221,7 @@ class Pairing:
             return
         csms = reached.sock
         try:
-            head = request.rewritten(reached.host_header, reached.prefix)
+            head = request.rewritten(reached.host_header, reached.target.prefix)
             if (header := upstream.settings.address_header) is not None:
                 head = told(head, header, arrival.hop)
             outcome = await self._negotiate(arrival, station, csms, head, info)
@@ -233,6 +233,7 @@ class Pairing:
             self._refusing.refuse(arrival, info, outcome)
             return
         answer, glued = outcome
+        upstream.keep_session(reached)
         if answer.status == 101:
             link = Link(next(self._numbers), info)
             link.let_go, arrival.leave = arrival.leave, None

@@ -52,13 +52,20 @@ class Secured(socket.socket):
         "more",
     )
 
-    def __init__(self, sock: socket.socket, context: ssl.SSLContext, server_hostname: str | None) -> None:
+    def __init__(
+        self,
+        sock: socket.socket,
+        context: ssl.SSLContext,
+        server_hostname: str | None,
+        session: ssl.SSLSession | None = None,
+    ) -> None:
         """Takes the descriptor over; the socket that is given is of no more use.
 
         Args:
             sock: connected and non-blocking.
             context: of TLS.
             server_hostname: whom we dial; None where we are the server.
+            session: of an earlier connection with them, to be offered.
         """
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._object = context.wrap_bio(
@@ -66,6 +73,7 @@ class Secured(socket.socket):
             self._outgoing,
             server_side=server_hostname is None,
             server_hostname=server_hostname,
+            session=session,
         )
         super().__init__(sock.family, sock.type, sock.proto, fileno=sock.detach())
         self.setblocking(False)
@@ -154,6 +162,16 @@ class Secured(socket.socket):
             with suppress(OSError, ValueError):
                 self._object.unwrap()
             self._try_to_say()
+
+    @property
+    def session(self) -> ssl.SSLSession | None:
+        """The newest that the peer gave."""
+        return self._object.session
+
+    @property
+    def resumed(self) -> bool:
+        """Whether the handshake went by the session that was offered, and so without the peer's certificate."""
+        return bool(self._object.session_reused)
 
     def version(self) -> str | None:
         return self._object.version()

@@ -209,7 +209,7 @@ class Limits(_Model):
         chunks_per_turn: what one direction may move before all others had their turn: fairness.
         keepalive: a silent peer is probed by TCP after this time. Nothing is ever sent on the WebSocket for it.
         user_timeout: a peer that acknowledges nothing, or takes nothing, for so long is dead (TCP_USER_TIMEOUT).
-        half_closed_max: when one side has ended its sending and all of it is delivered, the other has so long to end.
+        half_closed_max: when one side has ended its sending and all of it is delivered, the other may be silent for so long.
             Its kernel would by default give up a fully closed socket after the same time.
     """
 

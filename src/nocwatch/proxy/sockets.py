@@ -27,6 +27,9 @@ FAREWELL_BYTES_MAX = 256 << 10
 
 _RESET = struct.pack("ii", 1, 0)
 
+_INFO_SIZE, _LAST_DATA_SENT_AT, _LAST_DATA_RECEIVED_AT = 56, 44, 52
+"""Of the kernel's struct tcp_info (linux/tcp.h): how much of it is asked for, and where two of its fields lie, in milliseconds."""
+
 
 def tune(sock: socket.socket, limits: Limits) -> None:
     """No delay for small messages, and TCP's own means to find dead peers."""
@@ -40,14 +43,19 @@ def tune(sock: socket.socket, limits: Limits) -> None:
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(limits.user_timeout * 1000))
 
 
-async def secure(sock: socket.socket, context: ssl.SSLContext, server_hostname: str | None = None) -> Secured:
+async def secure(
+    sock: socket.socket,
+    context: ssl.SSLContext,
+    server_hostname: str | None = None,
+    session: ssl.SSLSession | None = None,
+) -> Secured:
     """The TLS handshake; the server's side where no host name is given. The socket is closed when it fails.
 
     Raises:
         OSError: the peer left, or TLS did not come about (``ssl.SSLError``).
     """
     try:
-        wrapped = Secured(sock, context, server_hostname)
+        wrapped = Secured(sock, context, server_hostname, session)
     except BaseException:
         sock.close()
         raise
@@ -99,6 +107,18 @@ def has_left(sock: socket.socket) -> bool:
         return False
     except OSError:
         return True
+
+
+def quiet_s(*, heard: socket.socket, told: socket.socket) -> float:
+    """Since when nothing has come from the one and nothing has gone to the other, by the kernel's word; without it, for ever."""
+    try:
+        came = heard.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO_SIZE)
+        went = told.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO_SIZE)
+    except OSError:
+        return float("inf")
+    (came_ms,) = struct.unpack_from("=I", came, _LAST_DATA_RECEIVED_AT)
+    (went_ms,) = struct.unpack_from("=I", went, _LAST_DATA_SENT_AT)
+    return float(min(came_ms, went_ms)) / 1000
 
 
 async def farewell(sock: socket.socket, last: bytes = b"") -> None:
