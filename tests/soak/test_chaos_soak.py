@@ -26,7 +26,8 @@ GROWTH_MIB = 4.0
 
 
 @pytest.mark.soak
-async def test_chaos_loses_mixes_and_leaks_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_chaos_loses_mixes_and_leaks_nothing(tmp_path: Path, workers: int) -> None:
     seed = int(os.environ.get("CHAOS_SEED", secrets.randbelow(1 << 31)))
     print(f"\nCHAOS_SEED={seed} repeats it")
     chaos = Chaos(
@@ -37,6 +38,7 @@ async def test_chaos_loses_mixes_and_leaks_nothing(tmp_path: Path) -> None:
         tempo=1.0,
         cycle_s=min(CYCLE_S, MINUTES * 60 - 5),
         buffer_max="16MiB",
+        workers=workers,
     )
     report = await chaos.run()
     print("\n".join(report.lines()))

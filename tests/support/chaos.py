@@ -14,7 +14,6 @@ from __future__ import annotations
 import os
 import resource
 import signal
-import statistics
 import subprocess
 import sys
 from collections import Counter
@@ -22,10 +21,12 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import httpx2
-import msgspec
 import trio
+from tests.support.certificates import Authority
+from tests.support.chaos_judge import Report, Sample, complaints
+from tests.support.chaos_secure import NAME
 from tests.support.chaos_tally import AUDIT_COUNTS, CSMS_COUNTS, STATION_COUNTS, Fault, Tally, read_faults
-from tests.support.deployment import REPOSITORY, Deployment, answers, listens, until
+from tests.support.deployment import REPOSITORY, Deployment, answers, free_port, listens, until
 
 from nocwatch import clock
 from nocwatch.moments import SECOND_NS
@@ -38,87 +39,6 @@ EXCUSE_AFTER_NS = 5 * SECOND_NS
 """So long after a CSMS is back, a handshake may still end as if it were away: it was dialled before."""
 SAMPLE_S = 1.0
 LOOKS = 12
-UNANSWERED_MAX = 0.02
-"""Of all connections: the relay gives only so many of the refused at once a moment to read why, which shows while a CSMS is
-away."""
-
-_STATUS_OF = {
-    "handshake_timeout": 408, "head_too_large": 431, "not_http": 400, "method_not_get": 400, "bare_line_end_or_nul": 400,
-    "malformed_header": 400, "folded_header": 400, "length_and_transfer_encoding": 400, "request_with_body": 400,
-    "several_hosts": 400, "no_route": 502, "loop": 508, "upstream_unknown_host": 502, "upstream_unreachable": 502, "upstream_refused": 502,
-    "upstream_garbage": 502, "upstream_closed": 502, "upstream_timeout": 504, "upstream_silent": 504, "links_max": 503,
-    "relay_out_of_resources": 503,
-}  # fmt: skip
-"""The relay's own refusals, as the station reads them. The others are read by nobody."""
-_UNREAD = frozenset({"empty", "station_left", "relay_fault", "shutting_down"})
-
-
-class Sample(msgspec.Struct, frozen=True):
-    """One look at the processes."""
-
-    at_s: float
-    relay_kib: int
-    relay_descriptors: int
-    watch_kib: int
-    links: int
-    buffered: int
-
-
-class Report(msgspec.Struct):
-    """What a run has to show."""
-
-    seed: int
-    minutes: float
-    relay: dict[str, float]
-    stations: dict[str, int]
-    csms: dict[str, int]
-    audit: dict[str, int]
-    faults: list[Fault]
-    excused: int
-    samples: list[Sample]
-    descriptors: tuple[int, int]
-    done: Counter[str]
-    complaints: list[str]
-
-    @property
-    def links_most(self) -> int:
-        return max((each.links for each in self.samples), default=0)
-
-    def quarters(self) -> tuple[float, float]:
-        """Median resident memory of the relay in the third and in the last quarter, MiB."""
-        quarter = len(self.samples) // 4
-        third, last = self.samples[2 * quarter : 3 * quarter], self.samples[3 * quarter :]
-        medians = [statistics.median(each.relay_kib for each in part) / 1024 for part in (third, last)]
-        return medians[0], medians[1]
-
-    def lines(self) -> list[str]:
-        third, last = self.quarters()
-        relay = self.relay
-        moved = relay["bytes_from_station"] + relay["bytes_from_csms"]
-        most = max(each.relay_kib for each in self.samples) / 1024
-        stalls = self.stations["stalls"] + self.csms["stalls"]
-        descriptors = max(each.relay_descriptors for each in self.samples)
-        refused = {name[8:]: int(value) for name, value in relay.items() if name.startswith("refused_")}
-        closed = {name[7:]: int(value) for name, value in relay.items() if name.startswith("closed_")}
-        saw = {
-            name: value
-            for name, value in self.stations.items()
-            if value and name.startswith(("csms_", "relay_", "mute"))
-        }
-        dropped, expired = relay["journal_dropped_records"], relay["journal_expired_segments"]
-        return [
-            f"seed {self.seed}, {self.minutes:.1f} minutes, done: {dict(self.done)}",
-            f"{self.stations['connected']} connections, {relay['links']:.0f} links, {self.links_most} at once",
-            f"{moved / 1e9:.2f} GB carried, {self.stations['flooded']} floods, {stalls} stalls of a peer, {relay['stalls']:.0f} of the relay",
-            f"{self.stations['unanswered']} refused without a word",
-            f"refused: {refused}",
-            f"closed: {closed}",
-            f"stations saw: {saw}",
-            f"journal: {self.audit}; {dropped:.0f} records dropped, {expired:.0f} segments expired",
-            f"relay: {third:.1f} MiB in the third quarter, {last:.1f} in the last, {most:.1f} at most",
-            f"its descriptors: {self.descriptors[0]} before, {self.descriptors[1]} after, {descriptors} at most",
-            f"{self.excused} ends excused by a CSMS that was away, {len(self.faults)} faults not",
-        ]
 
 
 class Chaos:
@@ -131,6 +51,8 @@ class Chaos:
         minutes: of chaos; starting and draining come on top.
         tempo: factor on all pauses.
         cycle_s: length of the calendar, which is gone through again and again.
+        buffer_max: of the journal, in all lanes.
+        workers: of the relay.
     """
 
     def __init__(
@@ -143,6 +65,7 @@ class Chaos:
         tempo: float,
         cycle_s: float,
         buffer_max: str,
+        workers: int = 1,
     ) -> None:
         self.seed, self.count, self.minutes, self.tempo, self.cycle_s = (
             seed,
@@ -160,8 +83,10 @@ class Chaos:
             f"journal.buffer_max={buffer_max}",
             "journal.segment_size=32MiB",
             "journal.size_max=2GiB",
+            f"relay.workers={workers}",
         )
         self.folder = folder
+        self.workers = workers
         self.samples: list[Sample] = []
         self.done: Counter[str] = Counter()
         self._away: list[tuple[int, int]] = []
@@ -174,7 +99,8 @@ class Chaos:
             await self._start()
             before = await self._descriptors_at_rest()
             self._spawn("chaos_stations", "--port", str(deployment.ports["relay"]), "--count", str(self.count),
-                        "--ramp", str(max(50.0, self.count / 20)))  # fmt: skip
+                        "--ramp", str(max(50.0, self.count / 20)), "--tls-port", str(deployment.ports["tls"]),
+                        "--authority", str(self._authority.certificate))  # fmt: skip
             begun_s = trio.current_time()
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._sample, begun_s)
@@ -196,12 +122,29 @@ class Chaos:
 
     async def _start(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
+        self._listen_with_tls()
         counts = {"stations": STATION_COUNTS, "csms": CSMS_COUNTS, "audit": AUDIT_COUNTS}
         self._tallies = {name: Tally(self.folder / f"{name}.tally", names) for name, names in counts.items()}
         await self._start_csms()
         await self.deployment.relay()
+        await until(self._all_up, lambda: self.deployment.log("relay"))
         await self._start_watch()
         self._spawn("chaos_audit", "--journal", str(self.deployment.data / "journal"))
+
+    def _listen_with_tls(self) -> None:
+        """A second listener beside the plain one."""
+        self._authority = Authority(self.folder)
+        certificate, key = self._authority.issue(NAME)
+        ports = self.deployment.ports
+        ports["tls"] = free_port()
+        self.deployment.settings.append(
+            f'relay.listen=[{{address: "127.0.0.1:{ports["relay"]}"}}, '
+            f'{{address: "127.0.0.1:{ports["tls"]}", tls: {{certificate: "{certificate}", key: "{key}"}}}}]'
+        )
+
+    async def _all_up(self) -> bool:
+        figures = await self._figures()
+        return self.workers == 1 or all(figures.get(f"worker_up_{lane}") for lane in range(self.workers))
 
     def _spawn(self, module: str, *arguments: str) -> None:
         log = (self.folder / f"{module}.log").open("ab")
@@ -245,11 +188,12 @@ class Chaos:
         await self._start_watch()
 
     async def _fill_disk(self) -> None:
-        relay = self.deployment.running["relay"].pid
-        soft, hard = resource.prlimit(relay, resource.RLIMIT_FSIZE)
-        resource.prlimit(relay, resource.RLIMIT_FSIZE, (DISK_FULL_BYTES, hard))
+        former = {each: resource.prlimit(each, resource.RLIMIT_FSIZE) for each in self._pids("relay")}
+        for process, (_, hard) in former.items():
+            resource.prlimit(process, resource.RLIMIT_FSIZE, (DISK_FULL_BYTES, hard))
         await trio.sleep(self.cycle_s * 0.15)
-        resource.prlimit(relay, resource.RLIMIT_FSIZE, (soft, hard))
+        for process, limits in former.items():
+            resource.prlimit(process, resource.RLIMIT_FSIZE, limits)
 
     async def _kill_csms(self) -> None:
         away_ns = clock.now_ns()
@@ -268,16 +212,27 @@ class Chaos:
 
     # --- looking ----------------------------------------------------------------------------------------------------
 
+    def _pids(self, name: str) -> list[int]:
+        """The process, and its workers where it has such."""
+        process = self.deployment.running.get(name)
+        if process is None:
+            return []
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        return [process.pid, *map(int, children.read_text().split())]
+
     def _descriptors(self) -> int:
-        return sum(1 for _ in Path(f"/proc/{self.deployment.running['relay'].pid}/fd").iterdir())
+        return sum(1 for each in self._pids("relay") for _ in Path(f"/proc/{each}/fd").iterdir())
 
     def _resident_kib(self, name: str) -> int:
-        process = self.deployment.running.get(name)
         try:
-            lines = Path(f"/proc/{process.pid}/status").read_text().splitlines() if process else []
+            lines = [
+                line
+                for each in self._pids(name)
+                for line in Path(f"/proc/{each}/status").read_text().splitlines()
+            ]
         except (FileNotFoundError, ProcessLookupError):
             return 0
-        return next((int(line.split()[1]) for line in lines if line.startswith("VmRSS:")), 0)
+        return sum(int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
 
     async def _figures(self) -> dict[str, float]:
         """The relay's counters, named as in its ticks."""
@@ -363,7 +318,7 @@ class Chaos:
         noted = read_faults(self.folder / "faults.jsonl")
         faults = [each for each in noted if not self._excused(each)]
         report = Report(
-            self.seed, self.minutes, relay, self._tallies["stations"].all(), self._tallies["csms"].all(),
+            self.seed, self.workers, self.minutes, relay, self._tallies["stations"].all(), self._tallies["csms"].all(),
             self._tallies["audit"].all(), faults, len(noted) - len(faults), self.samples, descriptors, self.done, [],
         )  # fmt: skip
         report.complaints = complaints(report)
@@ -376,93 +331,3 @@ class Chaos:
             fault.began_ns <= back_ns + EXCUSE_AFTER_NS and fault.ended_ns >= gone_ns
             for gone_ns, back_ns in self._away
         )
-
-
-def complaints(report: Report) -> list[str]:
-    """All that is not as it must be, in words."""
-    relay, stations, csms, audit = report.relay, report.stations, report.csms, report.audit
-    refused = {
-        name.removeprefix("refused_"): value for name, value in relay.items() if name.startswith("refused_")
-    }
-    closed = sum(value for name, value in relay.items() if name.startswith("closed_"))
-    said = [f"{each.kind}: {each.who} {each.name}: {each.said}" for each in report.faults[:20]]
-
-    def hold(what: str, *, so: bool) -> None:
-        if not so:
-            said.append(what)
-
-    def same(what: str, one: float, other: float) -> None:
-        hold(f"{what}: {one:.0f} and {other:.0f}", so=one == other)
-
-    def rising(what: str, *values: float) -> None:
-        hold(f"{what}: {values}", so=list(values) == sorted(values))
-
-    same(
-        "connections that stations made, and that the relay accepted",
-        stations["connected"],
-        relay["accepted"],
-    )
-    same("accepted, and links with refusals", relay["accepted"], relay["links"] + sum(refused.values()))
-    same("links, and how they were closed", relay["links"], closed)
-    same("a link that the relay ended by a fault of its own", relay["pump_errors"], 0)
-    same("a handshake that the relay ended by a fault of its own", refused.get("relay_fault", 0), 0)
-    same("calls that the recorder threw out", relay["recorder_errors"], 0)
-    same("accepts that failed", relay["accept_errors"], 0)
-
-    seen: Counter[str] = Counter()
-    counted: Counter[str] = Counter()
-    for name, value in stations.items():
-        if name.startswith(("csms_", "relay_")):
-            seen[name] = value
-    for reason, value in refused.items():
-        if reason in _UNREAD:
-            continue
-        answer = reason.removeprefix("answer_")
-        hold(f"a reason that this test does not know: {reason}", so=answer != reason or reason in _STATUS_OF)
-        counted[f"csms_{answer}" if answer != reason else f"relay_{_STATUS_OF.get(reason, 0)}"] += int(value)
-    counted["csms_101"] = int(relay["links"])
-    for name in sorted(seen.keys() | counted.keys()):
-        rising(f"{name}: seen, counted, and seen with those who saw nothing", seen[name], counted[name], seen[name] + stations["mute"])  # fmt: skip
-    same(
-        "every connection saw something or nothing",
-        stations["connected"],
-        sum(seen.values()) + stations["mute"],
-    )
-
-    up, down = relay["bytes_from_station"], relay["bytes_from_csms"]
-    rising(
-        "bytes up: the CSMS had, the relay carried, stations sent",
-        csms["bytes_received"],
-        up,
-        stations["bytes_sent"],
-    )
-    rising(
-        "bytes down: stations had, the relay carried, the CSMS sent",
-        stations["bytes_received"],
-        down,
-        csms["bytes_sent"],
-    )
-
-    dropped = relay["journal_dropped_records"]
-    hold("the disk was full, and nothing was dropped", so=dropped > 0)
-    same("records dropped, and missing by the journal's own GAPs", dropped, audit["gap_records"])
-    same(
-        "bytes dropped, and missing by the journal's own GAPs",
-        relay["journal_dropped_bytes"],
-        audit["gap_bytes"],
-    )
-    rising("bytes in the journal, carried, and in the journal or dropped", audit["chunk_bytes"], up + down, audit["chunk_bytes"] + audit["gap_bytes"])  # fmt: skip
-    rising("openings in the journal, links, and openings or dropped", audit["opened"], relay["links"], audit["opened"] + dropped)  # fmt: skip
-    rising(
-        "ends in the journal, links closed, and ends or dropped",
-        audit["closed"],
-        closed,
-        audit["closed"] + dropped,
-    )
-    hold(
-        "less than half of the journal's bytes could be compared",
-        so=audit["checked_bytes"] > audit["chunk_bytes"] / 2,
-    )
-    hold("no link is in the journal from its first byte to its last", so=audit["whole"] > 0)
-    rising("descriptors of the relay, after and before", *reversed(report.descriptors))
-    return said

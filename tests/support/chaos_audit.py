@@ -49,11 +49,13 @@ class Way:
 class Heard:
     """One connection in the journal."""
 
-    __slots__ = ("began_ns", "plan", "station", "ways")
+    __slots__ = ("began_ns", "lane", "plan", "station", "tls", "ways")
 
-    def __init__(self, station: str, began_ns: int, *, whole: bool) -> None:
-        self.station = station
-        self.began_ns = began_ns
+    def __init__(self, record: Record, event: dict[str, str], *, whole: bool) -> None:
+        self.station = event["station"]
+        self.tls = event["tls"]
+        self.lane = record.lane
+        self.began_ns = record.at_ns
         self.plan: Plan | None = None
         self.ways = (Way(whole=whole), Way(whole=whole))
 
@@ -80,12 +82,12 @@ class Audit:
         name = event["event"]
         if name == "open":
             self._tally.add("opened")
-            self._heard[record.connection] = Heard(event["station"], record.at_ns, whole=True)
+            self._heard[record.connection] = Heard(record, event, whole=True)
         elif name == "refused":
             self._tally.add("refused")
         elif name == "live" and record.connection not in self._heard:
             # Its opening is in a gap, or the disk was full when a segment began.
-            self._heard[record.connection] = Heard(event["station"], record.at_ns, whole=False)
+            self._heard[record.connection] = Heard(record, event, whole=False)
             if not self._tally["gaps"]:
                 self._fault("an unheard-of link lives, and no gap hides its opening", record)
         elif name == "closed":
@@ -118,6 +120,8 @@ class Audit:
             self._tally.add("other_gaps")
             self._fault(f"a gap that no disk explains: {record.data!r}", record)
         for heard in self._heard.values():
+            if heard.lane != record.lane:
+                continue
             for way in heard.ways:
                 way.at, way.whole, way.early = None, False, b""
 
@@ -181,6 +185,8 @@ class Audit:
             return False
         if heard.plan is None:
             heard.plan = plan_of(self._recipe, *name)
+            if heard.tls != heard.plan.tls:
+                self._fault(f"{heard.station} came by {heard.tls}, not {heard.plan.tls}", record)
         return True
 
     def _fault(self, said: str, record: Record) -> None:

@@ -130,6 +130,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--count", type=int, default=0)
     parser.add_argument("--ramp", type=float, default=100.0)
+    parser.add_argument("--tls-port", type=int, default=0)
+    parser.add_argument("--authority", type=Path)
     return parser.parse_args()
 
 

@@ -22,6 +22,7 @@ PIECE_MAX = 64 << 10
 """Bytes asked of a stream at once."""
 PAD = 1 << 20
 UP, DOWN = 0, 1
+SECURED_EVERY = 4
 
 _NAME = re.compile(rb"/(\d{6})/CP(\d{6})\?")
 _HELLO = re.compile(rb"(\d{6})\.(\d{6})\.([01])")
@@ -105,6 +106,27 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     def leaves(self) -> bool:
         """The station goes without an answer."""
         return self.arrival in ("left_early", "left_waiting", "wordless")
+
+    @property
+    def tls(self) -> str | None:
+        """Each fourth station comes through TLS, half of these by its older version."""
+        if self.station % SECURED_EVERY:
+            return None
+        return ("TLSv1.2", "TLSv1.3")[self.station // SECURED_EVERY % 2]
+
+    @property
+    def speaks_plain(self) -> bool:
+        """It says HTTP where TLS is spoken, and has no answer to expect."""
+        return self.tls is not None and self.arrival == "flawed" and self.variant % 2 == 1
+
+    @property
+    def leaves_within_tls(self) -> bool:
+        """It goes before TLS has come about."""
+        return self.tls is not None and self.arrival in ("left_early", "wordless") and bool(self.variant & 2)
+
+    @property
+    def begins_tls(self) -> bool:
+        return self.tls is not None and not self.speaks_plain and not self.leaves_within_tls
 
     @property
     def orderly(self) -> bool:

@@ -16,6 +16,7 @@ from collections.abc import Callable
 
 from tests.support.chaos_csms import arguments, shared_for
 from tests.support.chaos_plan import FLAWS, Plan, Recipe, answer_of, plan_of, request_of, status_due
+from tests.support.chaos_secure import Secure, Ways
 from tests.support.chaos_talk import IN, OUT, Shared, Talk
 from tests.support.chaos_tally import STATION_COUNTS
 
@@ -38,6 +39,8 @@ class Fleet:
         self.shared = shared
         self.recipe = recipe
         self.port: int = given.port
+        self.tls_port: int = given.tls_port
+        self.ways = Ways(given.authority)
         self.underway: set[Attempt] = set()
         self.ends = False
         for station in range(given.count):
@@ -81,6 +84,8 @@ class Attempt:
         self._shared = fleet.shared
         self._began_ns = clock.now_ns()
         self._answer = b""
+        self._secure: Secure | None = None
+        self._shaking = False
         self._pieces = self._arrival()
         self._sending = b""
         self._connected = False
@@ -88,7 +93,7 @@ class Attempt:
         self._sock = socket.socket()
         self._sock.setblocking(False)
         self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        number = self._sock.connect_ex(("127.0.0.1", fleet.port))
+        number = self._sock.connect_ex(("127.0.0.1", fleet.tls_port if plan.tls else fleet.port))
         if number not in (0, errno.EINPROGRESS):
             self._lost(f"cannot connect: {errno.errorcode[number]}")
             return
@@ -99,7 +104,11 @@ class Attempt:
         """Pauses and pieces, first piece last."""
         plan = self._plan
         head = request_of(plan, b"chaos.example")
-        if plan.arrival == "flawed":
+        if plan.leaves_within_tls:
+            head = self._fleet.ways.hello(plan)
+        if plan.speaks_plain:
+            head = FLAWS[0]
+        elif plan.arrival == "flawed":
             head = FLAWS[plan.variant % len(FLAWS)]
         elif plan.arrival == "huge":
             head = head[:-2] + b"X-Huge: " + b"h" * (66 << 10) + b"\r\n\r\n"
@@ -122,12 +131,37 @@ class Attempt:
                 return
             self._connected = True
             self._shared.tally.add("connected")
-            self._next_piece()
+            if self._plan.begins_tls:
+                self._sock = self._secure = self._fleet.ways.secure(self._sock, self._plan)
+                self._shaking = True
+                self._shake()
+            else:
+                self._next_piece()
+            return
+        if self._shaking:
+            self._shake()
             return
         if events & OUT:
             self._send()
         if events & ~OUT and self._sock.fileno() >= 0:
             self._receive()
+
+    def _shake(self) -> None:
+        assert self._secure is not None
+        try:
+            self._shaking = not self._secure.shake()
+        except OSError as error:
+            self._fault("tls", f"{self._plan.tls}: {error}")
+            self._shared.tally.add("mute")
+            self._close()
+            return
+        if self._shaking:
+            wanted = IN | OUT if self._secure.owes else IN
+            self._shared.loop.watch(self._sock.fileno(), wanted, self)
+            return
+        self._shared.tally.add("secured")
+        self._shared.tally.add("resumed", int(self._secure.resumed))
+        self._next_piece()
 
     def _next_piece(self) -> None:
         if self._sock.fileno() < 0:
@@ -183,6 +217,8 @@ class Attempt:
         self._shared.loop.forget(self._sock.fileno())
         self._fleet.underway.discard(self)
         self._shared.tally.add("csms_101")
+        if self._secure is not None:
+            self._fleet.ways.keep(plan, self._secure)
         if head != answer_of(plan) or not plan.welcomed or status_due(plan) != 101:
             self._fault("head", f"{head!r}, not {answer_of(plan)!r}")
         if not plan.pause_s:
@@ -198,7 +234,11 @@ class Attempt:
         status = int(match[1]) if match else None
         own = b"nocwatch relay: " in self._answer
         self._shared.tally.add(f"{'relay' if own else 'csms'}_{status}" if status else "mute")
-        if not plan.leaves:
+        if plan.speaks_plain:
+            self._shared.tally.add("plain_to_tls")
+            if status is not None:
+                self._fault("answer", f"HTTP where TLS is spoken: {self._answer[:300]!r}")
+        elif not plan.leaves:
             due = status_due(plan)
             if status is None and due in RELAYS_OWN:
                 # Of the refused only so many are given a moment to read why; it is counted, and bounded by the judge.

@@ -16,11 +16,12 @@ from nocwatch import clock
 
 STATUSES = (101, 400, 401, 403, 404, 408, 429, 431, 502, 503, 504)
 STATION_COUNTS = (
-    "connected", "alive", "mute", "unanswered", "bytes_sent", "bytes_received", "ended", "stalls", "flooded",
+    "connected", "secured", "resumed", "plain_to_tls", "alive", "mute", "unanswered", "bytes_sent", "bytes_received", "ended", "stalls", "flooded",
     *(f"csms_{each}" for each in STATUSES), *(f"relay_{each}" for each in STATUSES),
 )  # fmt: skip
 """Of the stations: ``csms_*`` are answers that carry the CSMS's mark, ``relay_*`` the relay's own, ``mute`` ends
-without one, ``unanswered`` those of them to which the relay owed an answer of its own."""
+without one, ``unanswered`` those of them to which the relay owed an answer of its own, ``plain_to_tls`` those that said HTTP where TLS
+is spoken. ``secured`` handshakes of TLS came about, ``resumed`` of them by an earlier session."""
 CSMS_COUNTS = ("accepted", "heads", "alive", "bytes_sent", "bytes_received", "ended", "stalls", "starts")
 AUDIT_COUNTS = (
     "records", "chunk_bytes", "checked_bytes", "anchored", "opened", "refused", "closed", "whole", "gaps", "disk_full", "slow_disk", "write_error", "gap_records",
@@ -58,7 +59,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     """Something that should not have been.
 
     Attributes:
-        kind: ``bytes``, ``head``, ``answer`` (another than was due), ``short``, ``reset``, ``fin``, ``stuck``, ``journal``.
+        kind: ``tls``, ``bytes``, ``head``, ``answer`` (another than was due), ``short``, ``reset``, ``fin``, ``stuck``, ``journal``.
         who: ``station``, ``csms`` or ``auditor``.
         name: of the connection: station.attempt.
         began_ns, ended_ns: between these it happened; a CSMS that was away meanwhile may excuse it.
