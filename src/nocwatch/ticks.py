@@ -12,6 +12,7 @@ GAUGES = frozenset(
     {
         "connections_begin",
         "draining",
+        "ended",
         "handshakes_open",
         "handshakes_waiting",
         "held_bytes",
@@ -22,10 +23,10 @@ GAUGES = frozenset(
         "workers",
     }
 )
-_LOWEST = ("upstream_up_", "certificate_expires_")
-"""What counts is the worker that is worst off."""
+_LOWEST = ("upstream_up_", "certificate_expires_", "ended")
+"""What counts is the worker that is worst off, and of the end the last one."""
 
-_GAUGES_OF_SOME = (*_LOWEST, "worker_up_", "worker_links_open_")
+_GAUGES_OF_SOME = (*_LOWEST, "worker_up_", "worker_links_open_", "worker_draining_")
 """What stands for now and not for all that ever was; behind the prefixes stands whose it is."""
 
 _HIGHEST = frozenset(
@@ -68,6 +69,16 @@ def going_on(counters: Mapping[str, int], former: Mapping[str, int]) -> dict[str
     """What a worker counts behind one that crashed: its figures go on from there, so that the whole never counts back."""
     counted = (name for name in former if not is_gauge(name) and name not in _HIGHEST)
     return {**counters, **{name: counters.get(name, 0) + former[name] for name in counted}}
+
+
+def speaking(lanes: Mapping[int, Mapping[str, int]]) -> list[int]:
+    """The lanes of which a tick each second is to be expected.
+
+    While a relay shuts down its workers end one after the other, each when its links have: who said that it ended is silent
+    on purpose. Where none is left they are all of them again: then it is the relay that is silent, and people want to know.
+    """
+    going = [lane for lane, counters in lanes.items() if not counters.get("ended")]
+    return going if any(lanes[lane].get("draining") for lane in going) else list(lanes)
 
 
 def current(of_lanes: Mapping[int, tuple[int, Mapping[str, int]]]) -> dict[int, Mapping[str, int]]:

@@ -58,3 +58,19 @@ def test_a_worker_that_the_configuration_took_away_counts_no_more() -> None:
 
 def test_ticks_of_another_version_count_as_they_come() -> None:
     assert ticks.current({0: (1, {}), 3: (2, {})}) == {0: {}, 3: {}}
+
+
+def test_a_worker_that_ended_on_purpose_is_not_missed_while_the_others_end() -> None:
+    ended, ending, running = {"ended": 1, "draining": 1}, {"ended": 0, "draining": 1}, {"ended": 0}
+    assert ticks.speaking({0: ending, 1: ended}) == [0]
+    assert ticks.speaking({0: ended, 1: ended}) == [0, 1]  # now it is the relay that is away
+    assert ticks.speaking({0: running, 1: ended}) == [0, 1]  # its parent should have started another
+    assert ticks.speaking({0: {}, 1: {}}) == [0, 1]  # ticks of another version
+    assert ticks.speaking({}) == []
+
+
+def test_a_relay_has_ended_when_all_its_workers_have() -> None:
+    assert ticks.total([{"ended": 1}, {"ended": 0}])["ended"] == 0
+    assert ticks.total([{"ended": 1}, {"ended": 1}])["ended"] == 1
+    assert ticks.is_gauge("ended")
+    assert ticks.is_gauge("worker_draining_1")

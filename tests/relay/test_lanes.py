@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nocwatch.relay.channel import Report
-from nocwatch.relay.lanes import Lane, figures, readiness
+from nocwatch.relay.lanes import Lane, each_of, figures, readiness
 
 
 def lanes(*reports: Report | None) -> list[Lane]:
@@ -55,3 +55,13 @@ def test_figures_go_on_while_a_worker_is_away_and_what_stands_for_now_does_not()
     found = figures(made)
     assert (found["links"], found["links_open"], found["upstream_up_main"]) == (6, 1, 1)
     assert (found["worker_up_0"], found["worker_up_1"], found["worker_restarts_0"]) == (0, 1, 1)
+
+
+def test_each_worker_is_told_with_what_it_does_now() -> None:
+    made = lanes(Report(counters={"links_open": 4, "draining": 1, "links": 9}), None)
+    made[1].restarts = 2
+    first, second = each_of(made)
+    assert first == {"worker": 0, "pid": None, "up": True, "draining": True, "links": 4, "restarts": 0}
+    assert second == {"worker": 1, "pid": None, "up": False, "draining": False, "links": 0, "restarts": 2}
+    assert figures(made)["worker_draining_0"] == 1
+    assert figures(made)["worker_draining_1"] == 0

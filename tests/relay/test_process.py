@@ -87,7 +87,25 @@ async def test_all_that_passed_is_in_the_journal_on_disk_when_the_relay_has_ende
     assert ticks[-1]["bytes_from_station"] == 10_000
     assert ticks[-1]["upstream_up_main"] == 1
     assert "journal_records" in ticks[-1]
+    assert [tick["ended"] for tick in ticks] == [0] * (len(ticks) - 1) + [1]
     assert len({each.connection for each in chunks}) == 1
+
+
+async def test_a_relay_that_is_cut_short_does_not_say_that_it_ended_on_purpose(tmp_path: Path) -> None:
+    """The end of its parent, or a fault: what is silent after it is to be missed."""
+    for asked in (None, False):
+        journal = JournalSettings(path=tmp_path / f"journal-{asked}")
+        async with trio.open_nursery() as nursery:
+            serving = lambda task_status, kept=journal: serve(  # noqa: E731
+                settings_for(1), kept, signals=False, task_status=task_status
+            )
+            relay: Relay = await nursery.start(serving)
+            if asked is None:
+                nursery.cancel_scope.cancel()
+            else:
+                relay.stop(asked=asked)
+        *_, last = (each for each in records_of(journal.path) if each.kind is RecordKind.TICK)
+        assert msgspec.json.decode(last.data)["ended"] == 0
 
 
 async def test_a_tick_each_second_holds_the_counters() -> None:

@@ -194,6 +194,30 @@ async def test_a_new_certificate_greets_new_stations_and_links_live_on(tmp_path:
         nursery.cancel_scope.cancel()
 
 
+async def test_a_certificate_that_was_mended_is_forgotten_with_the_reload_that_took_it(
+    tmp_path: Path,
+) -> None:
+    """And not some seconds later, at the next look at the files: whoever sent the signal looks at /readyz now."""
+    certificate, key = Authority(tmp_path).issue("relay.example")
+    good = certificate.read_bytes()
+    text = text_for(1).replace(
+        'address: "127.0.0.1:0"',
+        f'address: "127.0.0.1:0", tls: {{certificate: "{certificate}", key: "{key}"}}',
+    )
+    async with trio.open_nursery() as nursery:
+        made = Reloaded(tmp_path, text)
+        await nursery.start(made.run)
+        certificate.write_text("half a file")
+        for _ in range(2):
+            await made.relay._renewals.look()
+        (remark,) = (await readiness(made.relay))["remarks"]
+        assert "a new certificate cannot be used" in remark
+        certificate.write_bytes(good)
+        await made.hang_up(text)
+        assert (await readiness(made.relay))["remarks"] == []
+        nursery.cancel_scope.cancel()
+
+
 async def test_a_csms_that_is_known_to_be_down_stays_known_over_a_reload(tmp_path: Path) -> None:
     async with trio.open_nursery() as nursery:
         made = Reloaded(tmp_path, text_for(1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -25,10 +26,14 @@ from tests.support.relaying import (
     read_head,
 )
 
+from nocwatch.errors import NotNowError
 from nocwatch.journal.reader import Reader
 from nocwatch.journal.settings import JournalSettings
 from nocwatch.journal.writer import Writer
+from nocwatch.proxy.settings import RelaySettings
 from nocwatch.records import RecordKind
+from nocwatch.relay.inherited import Given
+from nocwatch.relay.parent import Parent
 
 Pair = tuple[trio.SocketStream, trio.SocketStream]
 
@@ -127,7 +132,12 @@ async def test_stations_are_dealt_out_and_one_address_tells_of_all(tmp_path: Pat
         assert now["links_total"] == len(pairs)
         assert now['upstream_up{upstream="main"}'] == 1
         assert now["workers"] == 2
-        assert await readiness(deployment) == {"ready": True, "reasons": [], "remarks": []}
+        told = await readiness(deployment)
+        assert told == {"ready": True, "reasons": [], "remarks": [], "workers": told["workers"]}
+        processes = workers_of(deployment)
+        assert [each["pid"] for each in told["workers"]] == [processes[0], processes[1]]
+        assert sum(each["links"] for each in told["workers"]) == len(pairs)
+        assert all(each["up"] and not each["draining"] for each in told["workers"])
         assert await deployment.stop("relay") == 0
     records = []
     with Reader(deployment.data / "journal") as reader:
@@ -273,6 +283,32 @@ async def test_a_worker_that_cannot_start_ends_the_whole_with_its_reason(tmp_pat
     finally:
         deployment.end()
     assert "the journal cannot be opened for writing" in deployment.log("relay")
+
+
+async def test_an_address_that_a_worker_cannot_have_at_the_first_start_ends_the_whole(
+    tmp_path: Path, autojump_clock: object
+) -> None:
+    """The parent has looked at it; then another program was quicker. Without an end nobody would ever start it again."""
+    settings = RelaySettings.model_validate(
+        {
+            "listen": [{"address": "127.0.0.1:0"}],
+            "upstreams": [{"name": "main", "url": "ws://127.0.0.1:1"}],
+            "workers": 2,
+            "status": None,
+        }
+    )
+    parent = Parent(settings, JournalSettings(path=tmp_path / "journal"), Given([None]))
+    host, port = parent.addresses[0].split(":")
+    with socket.socket() as other:
+        other.bind((host, int(port)))
+        other.listen()
+        with pytest.raises(BaseExceptionGroup) as raised:
+            await parent.run()
+    found = raised.value
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    assert isinstance(found, NotNowError)
+    assert "another program listens there" in str(found)
 
 
 async def test_two_relays_never_share_an_address_without_a_word(tmp_path: Path) -> None:

@@ -139,3 +139,44 @@ async def test_a_worker_that_the_configuration_took_away_is_neither_missed_nor_c
         await until(lambda: len(watch.follower.relay) == 2, "both lanes are read")
         assert watch.status.ready()[0] == []
         assert watch.status.relay_counters()["links_open"] == 4
+
+
+async def test_workers_that_run_out_one_after_the_other_are_a_remark_and_none_is_silent(room: Room) -> None:
+    """A drain with a grace of minutes: the worker without links ends at once, the other when its links have."""
+    now_ns = clock.now_ns()
+    room.tick(now_ns - 60 * SECOND_NS, 1, workers=2, draining=1, ended=1)
+    room._lane(1).close()  # its process is gone
+    room.tick(now_ns, 0, workers=2, draining=1, ended=0, links_open=7)
+    async with room.watching() as watch:
+        await until(lambda: len(watch.follower.relay) == 2, "both lanes are read")
+        reasons, remarks = watch.status.ready()
+        assert reasons == []
+        assert remarks == [
+            "The relay, or a worker of it, is shutting down; 7 links are left on those that run."
+        ]
+        assert watch.status.relay_silent_s() < 30
+
+
+async def test_a_worker_that_hangs_while_the_others_run_out_is_silent_all_the_same(room: Room) -> None:
+    now_ns = clock.now_ns()
+    room.tick(now_ns - 20 * SECOND_NS, 1, workers=2, draining=1, ended=0, links_open=3)
+    room._lane(1).close()
+    room.tick(now_ns, 0, workers=2, draining=1, ended=0, links_open=7)
+    async with room.watching() as watch:
+        await until(lambda: len(watch.follower.relay) == 2, "both lanes are read")
+        (reason,), _ = watch.status.ready()
+        assert reason.startswith("Worker 1 of the relay has been silent for ")
+
+
+async def test_a_relay_that_was_shut_down_is_told_as_that_from_its_last_word_on(room: Room) -> None:
+    now_ns = clock.now_ns()
+    room.tick(now_ns - 3600 * SECOND_NS, 1, workers=2, draining=1, ended=1)
+    room._lane(1).close()
+    room.tick(now_ns - 20 * SECOND_NS, 0, workers=2, draining=1, ended=1)
+    async with room.watching() as watch:
+        await until(lambda: len(watch.follower.relay) == 2, "both lanes are read")
+        (reason,), remarks = watch.status.ready()
+        assert reason.startswith("The relay was shut down 2")
+        assert "no charger can connect" in reason
+        assert remarks == []
+        assert 20 <= watch.status.relay_silent_s() < 600

@@ -88,6 +88,10 @@ class Renewals:
         labels = {each.label for each in holders}
         self._failed = {label: each for label, each in self._failed.items() if label in labels}
 
+    def all_read(self) -> None:
+        """A reload has just read all files and found them good: what was said of them before is over."""
+        self._failed.clear()
+
     def remarks(self) -> list[str]:
         """Which new files cannot be used, and why."""
         told = [sentence for tries, sentence in self._failed.values() if tries > TRIES_SILENT]

@@ -34,10 +34,12 @@ class Answers(msgspec.Struct, frozen=True):
     Attributes:
         ready: why the relay cannot do its job (empty: it can), and what an operator should know besides.
         counters: the relay's and the journal's, as in a tick.
+        workers: of a relay that has several, how each is.
     """
 
     ready: Callable[[], tuple[list[str], list[str]]]
     counters: Callable[[], Mapping[str, int]]
+    workers: Callable[[], list[dict[str, int | bool | None]]] | None = None
 
 
 async def serve_status(sock: socket.socket, answers: Answers) -> None:
@@ -106,6 +108,8 @@ def _answer(request: h11.Request, answers: Answers) -> tuple[int, str, bytes]:
     if path == b"/readyz":
         reasons, remarks = answers.ready()
         body = {"ready": not reasons, "reasons": reasons, "remarks": remarks}
+        if answers.workers is not None:
+            body["workers"] = answers.workers()
         return 503 if reasons else 200, "application/json", msgspec.json.encode(body)
     if path == b"/metrics":
         return 200, "text/plain; version=0.0.4; charset=utf-8", metrics_text(answers.counters())
@@ -149,6 +153,7 @@ _TABLES = (
     ("worker_up_", "worker_up", "worker"),
     ("worker_links_open_", "worker_links_open", "worker"),
     ("worker_restarts_", "worker_restarts", "worker"),
+    ("worker_draining_", "worker_draining", "worker"),
 )
 """Counters of which there is one for each reason, upstream or worker: prefix, family, label."""
 

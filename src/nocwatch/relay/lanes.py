@@ -95,4 +95,20 @@ def figures(lanes: Sequence[Lane]) -> dict[str, int]:
         result[f"worker_up_{lane.number}"] = int(lane.report is not None)
         result[f"worker_links_open_{lane.number}"] = lane.counters.get("links_open", 0)
         result[f"worker_restarts_{lane.number}"] = lane.restarts
+        result[f"worker_draining_{lane.number}"] = lane.counters.get("draining", 0)
     return result
+
+
+def each_of(lanes: Sequence[Lane]) -> list[dict[str, int | bool | None]]:
+    """How each worker is, for whoever has to find its process: on ``/readyz``."""
+    return [
+        {
+            "worker": lane.number,
+            "pid": lane.process.pid if lane.process is not None else None,
+            "up": lane.report is not None,
+            "draining": bool(lane.counters.get("draining")),
+            "links": lane.counters.get("links_open", 0),
+            "restarts": lane.restarts,
+        }
+        for lane in lanes
+    ]

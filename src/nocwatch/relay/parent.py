@@ -26,7 +26,7 @@ from nocwatch.proxy.settings import RelaySettings
 from nocwatch.proxy.status import Answers, serve_status
 from nocwatch.relay.channel import Begin, Channel, Message, Report, Stop, Take
 from nocwatch.relay.inherited import Given
-from nocwatch.relay.lanes import Lane, figures, readiness
+from nocwatch.relay.lanes import Lane, each_of, figures, readiness
 from nocwatch.relay.places import Places
 from nocwatch.relay.reload import Reloading, Reread, prepare
 from nocwatch.relay.signals import obey
@@ -110,7 +110,8 @@ class Parent:
         try:
             async with trio.open_nursery() as self._errands:
                 if self._status is not None:
-                    self._errands.start_soon(serve_status, self._status, Answers(self.ready, self.figures))
+                    answers = Answers(self.ready, self.figures, lambda: each_of(self._lanes))
+                    self._errands.start_soon(serve_status, self._status, answers)
                 if signals:
                     await self._errands.start(obey, self)
                 self._errands.start_soon(self._look_after)
@@ -132,7 +133,9 @@ class Parent:
             self._places.close()
             if self._status is not None:
                 self._status.close()
-        _log.info("the relay has ended")
+        ended = figures(self._lanes)
+        made, cut = ended.get("links", 0), ended.get("closed_relay_shutdown", 0)
+        _log.info("the relay has ended", links_made=made, links_cut=cut)
 
     # What it is asked to do.
 
@@ -224,7 +227,7 @@ class Parent:
         """Ends the whole where a worker that never was up will not be."""
         if status == USAGE_ERROR:
             raise NocwatchError(f"worker {lane.number} could not start; what it said stands above")
-        if status == NOT_NOW and tried_s > STARTING_S_MAX:
+        if status in (NOT_NOW, None) and tried_s > STARTING_S_MAX:
             raise NotNowError(f"worker {lane.number} could not start so far; what it said stands above")
 
     async def _run_worker(self, lane: Lane) -> int | None:
@@ -245,6 +248,8 @@ class Parent:
             # No memory or descriptors for a process, or the address is taken: the other workers go on.
             _log.error("worker could not be made", worker=lane.number, error=str(error))
             channel.close()
+            if isinstance(error, NocwatchError) and not lane.former:
+                raise  # a relay that has not begun ends as one of a single process does, and is started again
             return None
         lane.begin(channel, process)
         try:

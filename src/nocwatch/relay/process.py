@@ -81,7 +81,7 @@ class Relay:
             NocwatchError: a certificate or the journal's folder cannot be used; NotNowError: an address is taken.
         """
         self.settings = settings
-        self.draining = False
+        self.draining = self._asked = False
         self.counters = Counters()
         self._journal = journal
         self._former = former or {}
@@ -167,17 +167,19 @@ class Relay:
                         nursery.cancel_scope.cancel()
                 finally:
                     self._pump.close_all()
-                    self._record_tick()
+                    self._record_tick(ended=self._asked)
                     journal.cancel_scope.cancel()
         finally:
             self._close_sockets()
-        _log.info("the relay has ended", links=self.counters.links)
+        cut = self.counters.closed.get("relay_shutdown", 0)
+        _log.info("the relay has ended", links_made=self.counters.links, links_cut=cut)
 
     # What it is asked to do.
 
-    def stop(self) -> None:
-        """Accept nothing more, give the links their grace, then end. What SIGTERM does."""
+    def stop(self, *, asked: bool = True) -> None:
+        """Accept nothing more, give the links their grace, then end. What SIGTERM does; ``asked``: whether anybody wants it."""
         self.draining = True
+        self._asked = self._asked or asked
         self._reloading.end()
         self._stop.cancel()
 
@@ -205,6 +207,7 @@ class Relay:
         ):
             listener.take_over(new, context)
         self.settings = fresh.settings
+        self._renewals.all_read()
         certificates.tell_chains(fresh.contexts)
 
     # How it is.
@@ -241,6 +244,7 @@ class Relay:
             **self._renewals.counters,
             **certificates.expiries(self._listeners, self._pairing.upstreams),
             "draining": int(self.draining),
+            "ended": 0,
             "connections_begin": self._connections_begin,
             "start_time_seconds": self._started_ns // moments.SECOND_NS,
             "workers": self.settings.workers,
@@ -318,8 +322,9 @@ class Relay:
                 self._fault = repr(error)
                 _log.exception("a fault of the relay; links are not affected", during=work.__name__)
 
-    def _record_tick(self) -> None:
-        self._guard.tick(clock.now_ns(), msgspec.json.encode(self.tick()))
+    def _record_tick(self, *, ended: bool = False) -> None:
+        """The last one says whether it is the last on purpose, so that nobody takes the silence after it for a fault."""
+        self._guard.tick(clock.now_ns(), msgspec.json.encode({**self.tick(), "ended": int(ended)}))
 
     def _upstream_changed(self, upstream: Upstream, failure: Failure | None) -> None:
         event, reason = ("upstream_up", "") if failure is None else ("upstream_down", failure.reason)

@@ -72,7 +72,7 @@ class Worker:
                 if message.hurry:
                     self._relay.hurry()
         _log.warning("the relay's parent is gone; ending")
-        self._relay.stop()
+        self._relay.stop(asked=False)
         self._relay.hurry()
 
     async def _report(self) -> None:

@@ -32,6 +32,14 @@ RELAY_SILENT = (
     "Chargers may be cut off, so this comes first. Does http://127.0.0.1:9465/healthz on its machine answer? If not, restart the relay: chargers reconnect by "
     "themselves. If it does, look at its disk and its log."
 )
+RELAY_ENDED = (
+    "Somebody stopped it, or its service was told to end: no fault by itself, and no charger can connect until it is started again (systemctl start "
+    "nocwatch-relay, or nocwatch run). If nobody knows of it, look at its log and at the machine's updates."
+)
+RELAY_DRAINS = (
+    "It was asked to end and gives its links their time (relay.grace); nobody new is let in where it does. A worker that was asked alone is "
+    "replaced by itself."
+)
 JOURNAL_FULL = (
     "Chargers go on, nobody watches them. Make room on the journal's disk, or lower journal.size_max and restart the relay. It writes again by "
     "itself once there is room."

@@ -119,8 +119,13 @@ class Status:
         }
 
     def relay_silent_s(self) -> float:
-        """Since the last tick, of the worker that is silent for longest; 0 before the first one was seen."""
-        return max((self._silent_s(lane) for lane in self._lanes()), default=0.0)
+        """Since the last tick, of the worker that is silent for longest; 0 before the first one was seen.
+
+        A worker that ended on purpose counts no more while the others end; where all have, the last one's word does.
+        """
+        lanes = self._lanes()
+        silent = [self._silent_s(lane) for lane in ticks.speaking(lanes)]
+        return min(silent, default=0.0) if _all_ended(lanes) else max(silent, default=0.0)
 
     def sink_behind_s(self) -> float:
         if self._sink is None or not self._sink.oldest_ns:
@@ -155,6 +160,10 @@ class Status:
 
     def _remarks(self) -> list[Trouble]:
         relay, now_ns, found = self.relay_counters(), clock.now_ns(), list[Trouble]()
+        if relay.get("draining") and not _all_ended(lanes := self._lanes()):
+            left = sum(lanes[lane].get("links_open", 0) for lane in ticks.speaking(lanes))
+            text = f"The relay, or a worker of it, is shutting down; {left} links are left on those that run."
+            found.append(Trouble(text, remedies.RELAY_DRAINS))
         if lost := drops.told(relay, now_ns):
             text = f"The relay could not write all to the journal (disk full or slow): {lost}. What passed then was not seen."
             found.append(Trouble(text, remedies.JOURNAL_DROPS))
@@ -187,12 +196,15 @@ class Status:
             text = "The journal has nothing from a relay. Is the relay running, with the same journal folder?"
             return [Trouble(text, remedies.NO_RELAY)]
         lanes = self._lanes()
-        silent = [lane for lane in sorted(lanes) if self._silent_s(lane) > RELAY_SILENT_S]
+        silent = [lane for lane in sorted(ticks.speaking(lanes)) if self._silent_s(lane) > RELAY_SILENT_S]
         if not silent:
             return []
         if self._disk_full():
             text = f"The disk of the journal is full, for {silent_s:.0f} s now: the relay carries on, and what passes is not seen. Make room."
             return [Trouble(text, remedies.JOURNAL_FULL)]
+        if _all_ended(lanes):
+            text = f"The relay was shut down {silent_s:.0f} s ago and has not been started again: no charger can connect."
+            return [Trouble(text, remedies.RELAY_ENDED)]
         who = (
             "The relay" if len(silent) == len(lanes) else f"Worker {', '.join(map(str, silent))} of the relay"
         )
@@ -240,3 +252,8 @@ class Status:
             {"name": name, **counters} for name, counters in sorted(follower.pipeline.engine.counters.items())
         ]
         return sections
+
+
+def _all_ended(lanes: Mapping[int, Mapping[str, int]]) -> bool:
+    """Whether the relay's last word was that it ended because it was asked to."""
+    return bool(lanes) and all(counters.get("ended") for counters in lanes.values())
