@@ -60,8 +60,7 @@ def test_a_clock_of_local_time_is_known_after_a_restart() -> None:
     second = Fleet()
     second.restore(play.fleet.snapshot())
     assert second.snapshot() == play.fleet.snapshot()
-    again = Play(fleet=second, clock=play.clock)
-    again.connection = play.connection
+    again = Play(fleet=second, after=play)
     again.status(1, "Charging", at=again.now_s + 7200)
     status = next(event for event in again.events if isinstance(event, StatusReported))
     assert status.when_from is TimeFrom.CORRECTED
@@ -76,7 +75,6 @@ def test_a_snapshot_of_a_release_that_knew_no_manners_is_read() -> None:
     del former["habits"]
     second = Fleet()
     second.restore(msgspec.msgpack.encode(former))
-    again = Play(fleet=second, clock=play.clock)
-    again.connection = play.connection
+    again = Play(fleet=second, after=play)
     odd_status(again)
     assert second.misfits("CP1") == {"StatusNotification additionalProperties": 1}

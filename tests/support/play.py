@@ -45,6 +45,7 @@ class Play:
         settings: StateSettings | None = None,
         feed: Callable[[Sighting], Moved] | None = None,
         clock: list[float] | None = None,
+        after: Play | None = None,
     ) -> None:
         self.station = station
         self.version = version
@@ -57,6 +58,9 @@ class Play:
         self._feed = feed or self.fleet.feed
         self.last_call = ""
         self._ids = 0
+        if after is not None:
+            # The same journal, read on by another fleet.
+            self.clock, self.connection, self._ids = after.clock, after.connection, after._ids
         self._transactions = 4710
         self._sequence: dict[str, int] = {}
 

@@ -32,6 +32,7 @@ class Conversation(msgspec.Struct):
     """One connection's.
 
     Attributes:
+        heard: sequence of the last frame that was read; by it ``state`` knows one that is read again.
         usual: name of the table that the connection goes by.
         settled: the version was negotiated, or somebody showed it.
         waiting, past: calls by message id, the oldest first; index is who called.
@@ -41,6 +42,7 @@ class Conversation(msgspec.Struct):
     connection: int
     subprotocol: str | None = None
     patience_ns: int = PATIENCE_NS
+    heard: int = -1
     usual: str = ""
     settled: bool = False
     waiting: tuple[dict[str, Call], dict[str, Call]] = msgspec.field(default_factory=lambda: ({}, {}))

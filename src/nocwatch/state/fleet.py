@@ -1,7 +1,8 @@
 """The whole network as it stands: sightings in, events and changes out. The only way into this room.
 
 What always holds: pipeline time never runs backwards; a moment that is due at t is worked on with the time t, before the
-sighting that brings a later time; the same sightings give the same changes and ids; and a snapshot taken between two
+sighting that brings a later time; the same sightings give the same changes and ids; a record that is read again (the number of a
+connection is never used twice, and the sequences of its frames rise) changes nothing; and a snapshot taken between two
 sightings, restored into a new ``Fleet`` of the same settings, goes on to the letter.
 """
 
@@ -21,8 +22,9 @@ from nocwatch.state import presence, station
 from nocwatch.state.changes import AnyChange, LinkRefused
 from nocwatch.state.memory import LinkState, StationState
 from nocwatch.state.records import last_reading, session_now, station_record
-from nocwatch.state.relays import RelayMemory, Relays
+from nocwatch.state.relays import Relays
 from nocwatch.state.settings import StateSettings
+from nocwatch.state.snapshot import Snapshot, decode, encode
 from nocwatch.state.tracker import TimerKey, Tracker
 from nocwatch.timers import Timers
 
@@ -32,23 +34,6 @@ class Moved(msgspec.Struct, frozen=True):
 
     events: list[OcppEvent]
     changes: list[AnyChange]
-
-
-class _Snapshot(msgspec.Struct):
-    """Everything. A new field needs a default, so that a snapshot of the former release is read."""
-
-    now_ns: int
-    stations: list[StationState]
-    conversations: list[Conversation]
-    upstreams: dict[str, bool]
-    timers: list[tuple[TimerKey, int]]
-    counters: dict[str, int]
-    habits: dict[str, Habits] = {}
-    relay: RelayMemory = msgspec.field(default_factory=RelayMemory)
-
-
-_decode = msgspec.msgpack.Decoder(_Snapshot).decode
-_encode = msgspec.msgpack.Encoder().encode
 
 
 class _Stations(Mapping[str, Station]):
@@ -173,8 +158,8 @@ class Fleet:
         return {} if habits is None else dict(habits.conformance.reasons)
 
     def snapshot(self) -> bytes:
-        return _encode(
-            _Snapshot(
+        return encode(
+            Snapshot(
                 now_ns=self.now_ns,
                 stations=[tracker.state for tracker in self._trackers.values()],
                 conversations=list(self._conversations.values()),
@@ -192,7 +177,7 @@ class Fleet:
         Raises:
             msgspec.ValidationError: where it is of another form.
         """
-        kept = _decode(snapshot)
+        kept = decode(snapshot)
         self.now_ns, self.relays.upstreams, self.relays.memory = kept.now_ns, kept.upstreams, kept.relay
         self.counters.clear()
         self.counters.update(kept.counters)
@@ -214,6 +199,9 @@ class Fleet:
             tracker = self._tracker(frame.station)
             if tracker is None:
                 return
+            if frame.sequence <= tracker.state.closed_links.get(frame.connection, -1):
+                self._count_again()
+                return
             # The journal begins in mid-connection, or a trace has no link lines.
             tracker.frame = frame.ref
             self._implied_link(tracker, frame.connection, moved)
@@ -222,6 +210,10 @@ class Fleet:
             tracker = self._trackers.get(frame.station)
             if tracker is None:
                 return
+        if frame.sequence <= conversation.heard:
+            self._count_again()
+            return
+        conversation.heard = frame.sequence
         if frame.direction is Direction.FROM_STATION:
             tracker.state.last_seen_ns = self.now_ns
         events = conversation.feed(frame, self._habits.get(frame.station))
@@ -270,7 +262,9 @@ class Fleet:
             )
         elif link.event is LinkEvent.OPEN:
             tracker = self._tracker(link.station)
-            if tracker is not None:
+            if tracker is not None and link.sequence <= tracker.state.closed_links.get(link.connection, -1):
+                self._count_again()
+            elif tracker is not None:
                 tracker.frame = link.ref
                 self._open(tracker, link, link.subprotocol, moved)
         else:
@@ -288,6 +282,9 @@ class Fleet:
             self._conversations.pop(dropped, None)
         moved.changes.extend(tracker.flush())
 
+    def _count_again(self) -> None:
+        self.counters["state_read_again"] = self.counters.get("state_read_again", 0) + 1
+
     def _implied_link(self, tracker: Tracker, connection: int, moved: Moved) -> None:
         state = tracker.state
         implied = LinkState(connection=connection, opened_at_ns=self.now_ns, upstream=state.upstream)
@@ -299,6 +296,7 @@ class Fleet:
         if tracker is None:
             return
         tracker.now_ns, tracker.frame, tracker.late = self.now_ns, link.ref, False
+        presence.remember_end(tracker, link)
         self._timers.cancel((link.station, "calls", str(link.connection)))
         presence.closed(tracker, link)
         moved.changes.extend(tracker.flush())

@@ -77,6 +77,7 @@ class StationState(msgspec.Struct, kw_only=True):
     Attributes:
         sessions: those under way and those remembered, in the order of their first acts.
         under_way: ids of the former.
+        closed_links: sequence of the end of each of the last connections, to know what is read again.
         lag_ns: least time from a live time stamp to its reception: the error of the station's clock.
         boot_pending: the last boot was not accepted yet: the next one is the same.
         triggered_boot_at_ns: the CSMS asked for a BootNotification; it is no restart.
@@ -87,6 +88,7 @@ class StationState(msgspec.Struct, kw_only=True):
 
     id: str
     links: list[LinkState] = []
+    closed_links: dict[int, int] = {}
     since_ns: int
     last_seen_ns: int = 0
     upstream: str = ""

@@ -39,10 +39,7 @@ def on_metered(tracker: Tracker, event: Metered) -> None:
                 session.reading_frame = event.frame
             if power is None and not why and readings.register_wh is not None:
                 power = meter.power_w(session.meter)
-        if meter.began_anew(session.meter):
-            issue(session, REGISTER_FELL, when_ns, event.frame)
-        if session.meter.kilo:
-            issue(session, IN_KWH, when_ns, event.frame)
+        _doubts(session, when_ns, event.frame)
         energy = meter.energy_wh(session.meter, gate)
         _goes_on(tracker, session, event, when_ns)
         if session.open:
@@ -76,6 +73,13 @@ def on_metered(tracker: Tracker, event: Metered) -> None:
             implausible=why,
         )
     )
+
+
+def _doubts(session: SessionState, when_ns: int, frame: str) -> None:
+    if meter.began_anew(session.meter):
+        issue(session, REGISTER_FELL, when_ns, frame)
+    if session.meter.kilo:
+        issue(session, IN_KWH, when_ns, frame)
 
 
 def _key(event: Metered, register_key: str) -> str:

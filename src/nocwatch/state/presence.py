@@ -19,6 +19,8 @@ from nocwatch.state.tracker import Tracker
 
 HOLES_MAX = 32
 """Times without a link that are remembered: enough for the sessions of a day on a flapping station."""
+CLOSED_MAX = 32
+"""Ended connections that are remembered: what a restart reads again is seconds long."""
 ORDERS_MAX = 16
 """Resets and limits that are remembered; only the latest can explain an end."""
 TRIGGERED_BOOT_NS = 60 * SECOND_NS
@@ -114,6 +116,14 @@ def _came_back(tracker: Tracker) -> None:
                 tracker.wait(
                     "free", session.id, tracker.now_ns + int(tracker.settings.lost_stop_after * SECOND_NS)
                 )
+
+
+def remember_end(tracker: Tracker, link: Link) -> None:
+    """The connection's last word: what is read of it again afterwards was read before."""
+    ends = tracker.state.closed_links
+    ends[link.connection] = max(link.sequence, ends.get(link.connection, -1))
+    while len(ends) > CLOSED_MAX:
+        del ends[next(iter(ends))]
 
 
 def closed(tracker: Tracker, link: Link) -> None:
