@@ -60,7 +60,7 @@ class PortFacts(NamedTuple):
     Attributes:
         since_ns: when it was first heard of.
         connectors: bands of each connector; ``station``: of the station itself.
-        tries: its sessions that are over, in any order.
+        tries: of its sessions that are over at least the failures by the charger, and the first success after each; in any order.
     """
 
     port: Port

@@ -127,8 +127,10 @@ def uptime(
     exclusions: Sequence[Exclusion],
     from_ns: int,
     until_ns: int,
+    *,
+    listed: bool = True,
 ) -> Uptime:
-    """Of one port, from ``from_ns`` (or its first sight) to ``until_ns``, which is not later than now.
+    """Of one port, from ``from_ns`` (or its first sight) to ``until_ns``, which is not later than now; ``listed`` with its outages.
 
     Closed hours come as exclusions with the cause ``outside_opening_hours``. They are taken off the outages; of a regulation
     that assesses open hours alone (United Kingdom) also off the time.
@@ -148,17 +150,11 @@ def uptime(
     off = allowances(regulation, exclusions, service)
     said, unknown, service = (cut(spans, start_ns, until_ns) for spans in (said, unknown, service))
     allowed = merged(span for spans in off.values() for span in spans)
-    lines = [
-        *_lines(facts.port, outages(facts, regulation.down), said, exclusions, off),
-        *_lines(
-            facts.port,
-            unserved,
-            without(service, merged([*said, *unknown])),
-            exclusions,
-            off,
-            by_evidence=True,
-        ),
-    ]
+    lines: list[OutageLine] = []
+    if listed:
+        lines += _lines(facts.port, outages(facts, regulation.down), said, exclusions, off)
+        shown = without(service, merged([*said, *unknown]))
+        lines += _lines(facts.port, unserved, shown, exclusions, off, by_evidence=True)
     return Uptime(
         port=facts.port,
         from_ns=start_ns,

@@ -6,7 +6,8 @@ on one connector within 2 minutes. Between two attempts counts the time from the
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from operator import attrgetter
 from typing import NamedTuple
 
 from nocwatch.moments import MINUTE_NS
@@ -14,7 +15,8 @@ from nocwatch.sessions import Outcome
 
 KNOWN_GAP_NS = 30 * MINUTE_NS
 UNKNOWN_GAP_NS = 2 * MINUTE_NS
-_NO_TRY = frozenset({Outcome.ONGOING.value})
+_SUCCESS, _FAILED, _ONGOING = Outcome.SUCCESS.value, Outcome.FAILED.value, Outcome.ONGOING.value
+_TIME = attrgetter("started_at_ns", "stopped_at_ns")
 
 
 class Attempt(NamedTuple):
@@ -46,42 +48,54 @@ class VisitSums(NamedTuple):
             return NotImplemented
         return VisitSums(*(one + two for one, two in zip(self, other, strict=True)))
 
-
-def visits(attempts: Iterable[Attempt]) -> list[tuple[Attempt, VisitSums]]:
-    """Each visit's first attempt, and what the visit counts for. Attempts may come in any order."""
-    ordered = sorted(
-        (each for each in attempts if each.outcome not in _NO_TRY),
-        key=lambda each: (_driver(each), each.started_at_ns, each.stopped_at_ns),
-    )
-    found: list[tuple[Attempt, VisitSums]] = []
-    visit: list[Attempt] = []
-    until_ns = 0
-    for each in ordered:
-        gap_ns = KNOWN_GAP_NS if each.token else UNKNOWN_GAP_NS
-        if visit and (_driver(visit[0]) != _driver(each) or each.started_at_ns - until_ns > gap_ns):
-            found += _judged(visit)
-            visit = []
-            until_ns = 0
-        visit.append(each)
-        until_ns = max(until_ns, each.stopped_at_ns)
-    return found + (_judged(visit) if visit else [])
+    def times(self, number: int) -> VisitSums:
+        return VisitSums(*(number * each for each in self))
 
 
-def _driver(attempt: Attempt) -> tuple[str, ...]:
-    if attempt.token:
-        return ("token", attempt.place, attempt.token)
-    return ("connector", attempt.station, str(attempt.evse), str(attempt.connector))
+WELL = VisitSums(1, first_attempt=1)
+TROUBLED = VisitSums(1, troubled=1)
+FAILED = VisitSums(1, failed=1)
 
 
-def _judged(visit: list[Attempt]) -> list[tuple[Attempt, VisitSums]]:
-    outcomes = [each.outcome for each in visit]
-    success, failed = Outcome.SUCCESS.value in outcomes, Outcome.FAILED.value in outcomes
-    if not success and not failed:
-        return []
-    first = outcomes[0] == Outcome.SUCCESS.value
-    return [
-        (
-            visit[0],
-            VisitSums(1, int(first), int(success and not first), int(not success)),
-        )
-    ]
+class _Visit:
+    """One that may go on: its first attempt, when its last one ended, and what came of them."""
+
+    __slots__ = ("failed", "first", "success", "until_ns")
+
+    def __init__(self, first: Attempt) -> None:
+        self.first = first
+        self.until_ns = 0
+        self.success = self.failed = False
+
+    def add(self, attempt: Attempt) -> None:
+        self.until_ns = max(self.until_ns, attempt.stopped_at_ns)
+        if attempt.outcome == _SUCCESS:
+            self.success = True
+        elif attempt.outcome == _FAILED:
+            self.failed = True
+
+    def judged(self) -> Iterator[tuple[Attempt, VisitSums]]:
+        if self.first.outcome == _SUCCESS:
+            yield self.first, WELL
+        elif self.success:
+            yield self.first, TROUBLED
+        elif self.failed:
+            yield self.first, FAILED
+
+
+def visits(attempts: Iterable[Attempt]) -> Iterator[tuple[Attempt, VisitSums]]:
+    """Each visit's first attempt, and what the visit counts for. Attempts may come in any order, and are quickest in that of time."""
+    under_way: dict[tuple[object, ...], _Visit] = {}
+    for each in sorted(attempts, key=_TIME):
+        if each.outcome == _ONGOING:
+            continue
+        token = each.token
+        driver = (each.place, token) if token else (each.station, each.evse, each.connector)
+        visit = under_way.get(driver)
+        if visit is None or each.started_at_ns - visit.until_ns > (KNOWN_GAP_NS if token else UNKNOWN_GAP_NS):
+            if visit is not None:
+                yield from visit.judged()
+            visit = under_way[driver] = _Visit(each)
+        visit.add(each)
+    for visit in under_way.values():
+        yield from visit.judged()

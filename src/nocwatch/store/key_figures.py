@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fnmatch
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Mapping
 
 import msgspec
@@ -129,12 +130,14 @@ def key_figures(reader: sqlite3.Connection, places: Places, query: Query, now_ns
         group = group_of(groups, name)
         group.repairs = (group.repairs or Repairs()) + repairs(each, from_ns, until_ns, now_ns)
     if tried is not None and query.by != "connector":
-        for first, sums in visits(tried):
-            there = place(first.station)
-            if current is not None and not of_current(current, there, first.evse, first.connector):
+        # There are hundreds of thousands of some three kinds: counted first, and added up by connector.
+        counted = Counter((first.station, first.evse, first.connector, sums) for first, sums in visits(tried))
+        for (station, evse, connector, sums), number in counted.items():
+            there = place(station)
+            if current is not None and not of_current(current, there, evse, connector):
                 continue
-            group = group_of(groups, name_of(query.by, there, first.evse, first.connector, ""))
-            group.visits = (group.visits or VisitSums()) + sums
+            group = group_of(groups, name_of(query.by, there, evse, connector, ""))
+            group.visits = (group.visits or VisitSums()) + sums.times(number)
     told = [_told(group) for _, group in sorted(groups.items())]
     if answers:
         told = _with_answers(told, answers, query.by)

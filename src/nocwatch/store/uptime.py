@@ -121,7 +121,7 @@ def _month(
     for each in facts:
         off = excluded(each.port.station)
         now = uptime(regulation, each, off, month.from_ns, month.until_ns)
-        year = uptime(regulation, each, off, month.year_ns, month.until_ns)
+        year = uptime(regulation, each, off, month.year_ns, month.until_ns, listed=False)
         if now.total_ns <= 0:
             continue
         nows.append(now)
