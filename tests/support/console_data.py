@@ -62,6 +62,7 @@ class Network:
         self.now = now_ns
         self.stations: dict[str, Station] = {}
         self.places = places or Places()
+        self.misfitting: dict[str, Mapping[str, int]] = {}
         self.reasons: list[str] = []
         self.remarks: list[str] = []
         self.remedies: dict[str, str] = {}
@@ -77,6 +78,9 @@ class Network:
 
     def fleet(self) -> Mapping[str, Station]:
         return self.stations
+
+    def misfits(self, station: str) -> Mapping[str, int]:
+        return self.misfitting.get(station, {})
 
     def rules(self) -> Sequence[RuleFacts]:
         return self.facts

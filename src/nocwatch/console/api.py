@@ -22,7 +22,7 @@ from nocwatch.console.pages.sessions import of_scope, wanted_sessions
 from nocwatch.console.pages.troubles import wanted_alerts, wanted_flags
 from nocwatch.console.parameters import parameters_of
 from nocwatch.console.shell import Console
-from nocwatch.console.views import fleet, kpis, misfits, plans, sessions, shapes
+from nocwatch.console.views import fleet, kpis, limits, misfits, sessions, shapes
 from nocwatch.console.views.fleet import FleetFilter
 from nocwatch.frames import Direction
 from nocwatch.moments import rfc3339
@@ -177,15 +177,15 @@ class Api:
             return {"at_s": [], "series": [], "approximated": False, "limits": []}
         series = [{"name": name, "unit": unit, "values": values} for name, unit, values in drawn.series]
         services = self.console.services
-        lines = plans.lines(found, samples, services.now_ns(), services.places.place(found.station))
-        limits = [
+        lines = limits.lines(found, samples, services.now_ns(), services.places.place(found.station))
+        beside = [
             {"name": name, "unit": "kW", "at_s": line.at_s, "values": line.values} for name, line in lines
         ]
         return {
             "at_s": drawn.at_s,
             "series": series,
             "approximated": drawn.approximated,
-            "limits": limits,
+            "limits": beside,
         }
 
     async def estimate(self, request: Request, _address: Address) -> object:

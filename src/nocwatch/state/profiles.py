@@ -147,7 +147,7 @@ def _settled(tracker: Tracker, each: Installed, status: str, at_ns: int) -> None
                 tracker.settings,
                 at_ns,
                 "charging_profile",
-                f"Charging profile ({each.profile.purpose or 'no purpose'}) {word}",
+                f"{each.profile.purpose or 'Without a purpose'} {word}",
                 each.frames,
             )
             tracker.touch(session)

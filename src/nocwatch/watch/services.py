@@ -53,6 +53,9 @@ class WatchServices:
     def fleet(self) -> Mapping[str, Station]:
         return self._follower.pipeline.stations
 
+    def misfits(self, station: str) -> Mapping[str, int]:
+        return self._follower.pipeline.fleet.misfits(station)
+
     def rules(self) -> Sequence[RuleFacts]:
         return self._rules
 

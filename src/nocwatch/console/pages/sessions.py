@@ -13,7 +13,7 @@ from starlette.routing import Route
 from nocwatch.console.addresses import RANGES, Address
 from nocwatch.console.figures import SCOPES, scope_of
 from nocwatch.console.shell import Console
-from nocwatch.console.views import frames, money, plans, sessions
+from nocwatch.console.views import frames, limits, money, plans, sessions
 from nocwatch.kpis.counting import CountsAs
 from nocwatch.kpis.grouping import UNKNOWN
 from nocwatch.moments import SECOND_NS
@@ -163,19 +163,21 @@ class SessionPages:
         estimate = estimated(session, samples, places)
         bill = money.panel(estimate)
         now_ns = console.services.now_ns()
-        lines = plans.lines(session, samples, now_ns, places.place(session.station))
+        lines = limits.lines(session, samples, now_ns, places.place(session.station))
         context = {
             "session": session,
             "banner": sessions.banner(session),
-            "cards": sessions.cards(
-                session,
-                console.services.now_ns(),
-                bill.total if bill else "",
-                doubt=sessions.doubtful(samples),
-            ),
+            "cards": [
+                *sessions.cards(
+                    session, now_ns, bill.total if bill else "", doubt=sessions.doubtful(samples)
+                ),
+                *plans.cards(session),
+            ],
             "bill": bill,
             "plan": plans.panel(session, now_ns),
-            "costs": plans.costs(session, estimate.price.total if estimate.price else None, estimate.currency),
+            "costs": plans.costs(
+                session, estimate.price.total if estimate.price else None, estimate.currency
+            ),
             "imported": money.imported(places.imports.of_session(session)),
             "access": places.access(session),
             "driver": places.people.driver(session.token),
@@ -193,7 +195,7 @@ class SessionPages:
             "steps": sessions.steps(session),
             "curve": curve,
             "sketch": sessions.sketch(curve) if curve else "",
-            "sketch_limit": plans.sketch(curve, lines) if curve and lines else "",
+            "sketch_limit": limits.sketch(curve, lines) if curve and lines else "",
             "flags": flags,
             "frames": rows,
             "more_frames": page.next is not None,

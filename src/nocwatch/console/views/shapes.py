@@ -137,7 +137,9 @@ def planned(each: Session) -> Document:
             "priority": plan.priority,
         },
         "costs": [_cost(note) for note in each.costs.notes] if each.costs is not None else [],
-        "settlement": None if each.costs is None or each.costs.settled is None else _timed(each.costs.settled),
+        "settlement": None
+        if each.costs is None or each.costs.settled is None
+        else _timed(each.costs.settled),
         "booking": None if each.reservation is None else booking(each.reservation),
     }
 
