@@ -271,7 +271,7 @@ def test_a_store_of_the_first_form_is_brought_up_and_its_sessions_are_counted(tm
     store.apply(batch_of(a_station(), status(ConnectorStatus.AVAILABLE, NOON), session_changed(charge("s1"))))
     store.close()
     old = sqlite3.connect(tmp_path / "x.db")
-    for table in ("days", "start_times", "answer_times", "eras"):
+    for table in ("days", "start_times", "answer_times", "eras", "token_prefixes"):
         old.execute(f"DROP TABLE {table}")
     for index in ("states_down", "sessions_reservation", "sessions_limited"):
         old.execute(f"DROP INDEX {index}")

@@ -73,7 +73,8 @@ def replay(
         raise NocwatchError(f"--registry {registry}: there is no such folder")
     gate = Gate(privacy_key(key_file) if key_file else REPLAY_KEY)
     chosen = load_rules(rules or shipped_rules())
-    places = load_registry(registry, gate.token).places if registry else Places()
+    places = load_registry(registry, gate.token, gate.prefixes.known).places if registry else Places()
+    gate.heed(places.people.prefixes)
     from_ns, until_ns = moment(from_, "--from"), moment(until, "--until")
     folders = [file for file in files if file.is_dir()]
     if folders and len(files) > 1:

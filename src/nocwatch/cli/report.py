@@ -192,8 +192,21 @@ def registry(settings: Configuration) -> Book:
     folder, key_file = Path(settings.registry), Path(settings.privacy.key_file)
     # Without the key no session has a token either: nothing was ever heard.
     gate = Gate(privacy_key(key_file) if key_file.exists() else bytes(32))
-    found = load_registry(folder, gate.token)
+    found = load_registry(folder, gate.token, _prefixed(settings))
     return Book(found.files, found.places)
+
+
+def _prefixed(settings: Configuration) -> dict[str, str]:
+    """Key-hash → prefix, of the tokens that the store knows; nothing where there is no store to be read."""
+    from nocwatch.store.errors import StoreError
+    from nocwatch.store.reading import reading
+    from nocwatch.store.tokens import prefixed
+
+    try:
+        with reading(settings.store) as reader:
+            return dict(prefixed(reader))
+    except StoreError:
+        return {}  # whoever reads it next says so
 
 
 def _told(reader: sqlite3.Connection, book: Book, found: Iterator[Session]) -> Iterator[Told]:

@@ -6,7 +6,7 @@ What always holds: references were checked before, so what is named is there; to
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 
 from nocwatch.moments import SECOND_NS
@@ -26,7 +26,7 @@ from nocwatch.registry.model import (
     TokenPrefix,
     Vehicle,
 )
-from nocwatch.registry.people import People, Profile, TokenFacts
+from nocwatch.registry.people import People, Prefixed, Profile, TokenFacts
 from nocwatch.registry.place import Place, Window
 from nocwatch.registry.places import House, Places
 
@@ -38,6 +38,7 @@ def join(
     token_hash: TokenHash,
     imports: Imports | None = None,
     calendars: Iterable[Window] = (),
+    prefixed: Mapping[str, str] | None = None,
 ) -> Places:
     """The look-ups of all files, with what was imported and what stands in calendars."""
     sites = {site.id: site for file in files for site in file.sites}
@@ -71,7 +72,7 @@ def join(
             for each in file.exclusions
             for window in _window(each, each.from_, each.until)
         ),
-        people=_people(files, token_hash),
+        people=_people(files, token_hash, prefixed),
         house=house,
         imports=imports,
     )
@@ -172,7 +173,9 @@ def _window(of: Exclusion | Maintenance, begin: datetime | None, end: datetime |
         )
 
 
-def _people(files: tuple[RegistryFile, ...], token_hash: TokenHash) -> People:
+def _people(
+    files: tuple[RegistryFile, ...], token_hash: TokenHash, prefixed: Mapping[str, str] | None
+) -> People:
     vehicles = [vehicle for file in files for vehicle in file.vehicles]
     prefixes = sorted(
         (each for file in files for each in file.token_prefixes), key=lambda each: -len(each.prefix)
@@ -199,6 +202,13 @@ def _people(files: tuple[RegistryFile, ...], token_hash: TokenHash) -> People:
         },
         profiles=tuple(_profile(each, token_hash) for file in files for each in file.access_profiles),
         deny=any(file.access_default == "deny" for file in files),
+        prefixed=Prefixed(
+            {
+                each.prefix.casefold(): TokenFacts(provider=each.provider, roaming=each.roaming)
+                for each in prefixes
+            },
+            prefixed if prefixed is not None else {},
+        ),
     )
 
 

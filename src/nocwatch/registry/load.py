@@ -5,7 +5,7 @@ All problems of all files are found at once. An absent folder is an empty regist
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,12 +33,15 @@ class Registry:
     places: Places
 
 
-def load_registry(path: Path, token_hash: Callable[[str], str]) -> Registry:
+def load_registry(
+    path: Path, token_hash: Callable[[str], str], prefixed: Mapping[str, str] | None = None
+) -> Registry:
     """Reads a folder (``*.yaml``, ``*.yml``, in order of name) or one file.
 
     Args:
         path: the operator's folder or file; where it does not exist the registry is empty.
         token_hash: the gate's key-hash, so that a token's ``uid`` is found by what frames show of it.
+        prefixed: key-hash → prefix, of tokens that were seen (``Gate.prefixes``), for ``token_prefixes``.
 
     Raises:
         ConfigurationError: with every problem of every file.
@@ -60,7 +63,7 @@ def load_registry(path: Path, token_hash: Callable[[str], str]) -> Registry:
     if problems:
         raise ConfigurationError(problems)
     files = tuple(file for _, file in parsed)
-    return Registry(files, join(files, token_hash, Imports(imported), calendars))
+    return Registry(files, join(files, token_hash, Imports(imported), calendars, prefixed))
 
 
 def _files(path: Path, suffixes: tuple[str, ...] = (".yaml", ".yml")) -> list[Path]:

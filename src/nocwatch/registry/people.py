@@ -6,6 +6,7 @@ nocwatch never authorises: what a profile forbids is told, not prevented. Tokens
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 import msgspec
 
@@ -29,6 +30,18 @@ class TokenFacts(msgspec.Struct, frozen=True, kw_only=True):
     roaming: bool = False
     shared: bool = False
     master: bool = False
+
+
+class Prefixed(NamedTuple):
+    """What tokens that the registry lacks begin with.
+
+    Attributes:
+        facts: prefix in lower case → what is known of such a token.
+        seen: key-hash → prefix, as the gate notes them; it may grow meanwhile.
+    """
+
+    facts: Mapping[str, TokenFacts]
+    seen: Mapping[str, str]
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,9 +90,11 @@ class People:
         vehicle_tokens: Mapping[str, str] | None = None,
         profiles: tuple[Profile, ...] = (),
         deny: bool = False,
+        prefixed: Prefixed | None = None,
     ) -> None:
         """``vehicle_tokens``: key-hash of what a vehicle says of itself (EVCCID, VIN) → its id; ``deny``: ``access_default``."""
         self.tokens = dict(tokens or {})
+        self._prefixed = prefixed or Prefixed({}, {})
         self.drivers, self.groups = dict(drivers or {}), dict(groups or {})
         self.vehicles = dict(vehicles or {})
         self.profiles = profiles
@@ -90,8 +105,14 @@ class People:
                 self._of_driver.setdefault(vehicle.driver, []).append(vehicle)
 
     def token(self, token: str | None) -> TokenFacts:
-        """Facts of a token; empty facts where it is unknown."""
-        return self.tokens.get(token or "", _UNKNOWN)
+        """Facts of a token: its own, else those of its prefix; empty facts where neither is known."""
+        known = self.tokens.get(token or "")
+        return known or self._prefixed.facts.get(self._prefixed.seen.get(token or "", ""), _UNKNOWN)
+
+    @property
+    def prefixes(self) -> tuple[str, ...]:
+        """Of tokens, as the registry has them, in lower case."""
+        return tuple(self._prefixed.facts)
 
     def driver(self, token: str | None) -> Driver | None:
         """Whose token it is; of a vehicle that authorises itself its driver."""

@@ -19,7 +19,7 @@ from nocwatch.kpis.counting import counted
 from nocwatch.network import Station
 from nocwatch.plans import in_a_word
 from nocwatch.sessions import Session
-from nocwatch.store import notes, summing
+from nocwatch.store import notes, summing, tokens
 from nocwatch.store.batch import Batch, Row, or_none
 from nocwatch.store.rollups import BandPart, SessionPart, Sums
 
@@ -50,6 +50,7 @@ def apply(writer: sqlite3.Connection, batch: Batch) -> None:
         notes.keep_act(writer, act)
     for entry in batch.audit:
         notes.audit(writer, entry)
+    tokens.put(writer, batch.token_prefixes, batch.at_ns)
     summing.add(writer, sums)
     if batch.cursor is not None:
         put_meta(writer, "cursor", batch.cursor)

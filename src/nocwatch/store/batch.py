@@ -36,6 +36,7 @@ class Batch(msgspec.Struct):
         at_ns: pipeline time of the last step.
         answers: (answer's id, answer time, call's id); ``unanswered``: ids of calls whose time ran out.
         acts, audit: of what is no record's doing, to be kept with what it changed.
+        token_prefixes: (token's key-hash, prefix) as the gate noted them.
         frames, samples, states: rows in the order of their table's columns (see ``schema``).
     """
 
@@ -53,6 +54,7 @@ class Batch(msgspec.Struct):
     alerts: list[Alert] = []
     acts: list[Act] = []
     audit: list[AuditEntry] = []
+    token_prefixes: list[tuple[str, str]] = []
 
     def add_step(
         self,

@@ -15,6 +15,7 @@ import structlog
 import trio
 
 from nocwatch.moments import DAY_NS, HOUR_NS, SECOND_NS
+from nocwatch.store import tokens
 from nocwatch.store.errors import StoreUnavailableError
 from nocwatch.store.ids import LANES_MAX, lane_range
 from nocwatch.store.settings import StoreSettings
@@ -59,6 +60,7 @@ def steps(settings: StoreSettings, now_ns: int) -> list[tuple[str, Step]]:
         ),
         ("answer_times", lambda writer: _answer_times(writer, before(settings.hours_for) // HOUR_NS)),
         ("eras", lambda writer: _eras(writer, before(settings.hours_for))),
+        ("token_prefixes", lambda writer: tokens.forget(writer, sessions_ns, CHUNK_ROWS)),
     ]
 
 

@@ -187,7 +187,12 @@ CREATE INDEX sessions_reservation ON sessions (reservation) WHERE reservation IS
 CREATE INDEX sessions_limited ON sessions (limited, started_at_ns, id) WHERE limited <> '';
 """
 
-MIGRATIONS: tuple[str, ...] = (FIRST_LIGHT, KEY_FIGURES, PLANS)
+TOKENS = """
+-- With which of the operator's prefixes a token began, as the gate saw it: key-hash, prefix in lower case, when it was noted.
+CREATE TABLE token_prefixes (token TEXT PRIMARY KEY, prefix TEXT NOT NULL, at_ns INTEGER NOT NULL) WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (FIRST_LIGHT, KEY_FIGURES, PLANS, TOKENS)
 
 
 def migrate(writer: sqlite3.Connection, path: str) -> None:

@@ -16,7 +16,7 @@ from nocwatch.alerts.notification import OutboxCounts, OutboxRow
 from nocwatch.flags import Flag
 from nocwatch.sessions import Session
 from nocwatch.store import apply as writes
-from nocwatch.store import notes, outbox, standing, summing
+from nocwatch.store import notes, outbox, standing, summing, tokens
 from nocwatch.store.batch import Batch
 from nocwatch.store.database import Database
 from nocwatch.store.errors import StoreError, StoreUnavailableError
@@ -102,6 +102,11 @@ class Store:
         with self.database.reading() as reader:
             row = reader.execute("SELECT value FROM meta WHERE name = 'at_ns'").fetchone()
         return int(row[0]) if row else 0
+
+    def prefixed_tokens(self, limit: int) -> list[tuple[str, str]]:
+        """Tokens' key-hashes with the prefixes that they began with, the latest noted first."""
+        with self.database.reading() as reader:
+            return tokens.prefixed(reader, limit)
 
     # --- sessions, flags, alerts ---------------------------------------------------------------------------------------
 

@@ -14,11 +14,13 @@ What it cannot do: recognise a bare token in free text that does not name it.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import TypeAlias
 
 import msgspec
 
 from nocwatch.keyhash import digest, key_hash
+from nocwatch.tap.prefixes import Prefixes
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 
@@ -104,12 +106,16 @@ class Gate:
 
     Args:
         key: of the operator's installation; tokens hashed under another key cannot be compared with these.
+
+    Attributes:
+        prefixes: which of the operator's prefixes tokens begin with.
     """
 
-    __slots__ = ("_harmless", "_key", "_names", "_tokens")
+    __slots__ = ("_harmless", "_key", "_names", "_tokens", "prefixes")
 
     def __init__(self, key: bytes) -> None:
         self._key = key
+        self.prefixes = Prefixes()
         self._tokens: dict[str, str] = {}
         self._harmless: set[bytes] = set()
         self._names: dict[str, int] = {}
@@ -125,7 +131,13 @@ class Gate:
             self._tokens.clear()
         hashed = key_hash(self._key, raw)
         self._tokens[raw] = hashed
+        self.prefixes.note(raw, hashed)
         return hashed
+
+    def heed(self, prefixes: Iterable[str]) -> None:
+        """From now on notes which tokens begin with these, of those too that were hashed before."""
+        if self.prefixes.heed(prefixes):
+            self._tokens.clear()
 
     def text(self, payload: bytes) -> bytes:
         """The message without secrets: ``payload`` itself where it has none.

@@ -41,11 +41,12 @@ class Tap:
     """Feeds on one journal.
 
     Attributes:
+        gate: that its frames pass.
         counters: by bounded name, since the beginning: ``frames``, ``garbled_<reason>``, ``gaps``, ``bad_records`` …
     """
 
     def __init__(self, gate: Gate) -> None:
-        self._gate = gate
+        self.gate = gate
         self._state = _State()
         self._connections = self._state.connections
 
@@ -106,7 +107,7 @@ class Tap:
                 station=connection.station,
                 direction=_DIRECTIONS[record.direction],
                 kind=Kind.TEXT,
-                payload=self._gate.text(payload),
+                payload=self.gate.text(payload),
             )
         ]
 
@@ -135,7 +136,7 @@ class Tap:
         plain = message.kind is Kind.TEXT
         payload = message.payload
         if payload:
-            payload = self._gate.text(payload) if plain else self._gate.binary(payload)
+            payload = self.gate.text(payload) if plain else self.gate.binary(payload)
         return Frame(
             lane=record.lane,
             sequence=record.sequence << 16 | index,
@@ -146,7 +147,7 @@ class Tap:
             kind=message.kind,
             payload=payload,
             code=message.code,
-            reason=self._gate.words(message.reason) if message.kind is Kind.CLOSE else message.reason,
+            reason=self.gate.words(message.reason) if message.kind is Kind.CLOSE else message.reason,
         )
 
     def _nameless(self, record: Record) -> Connection:

@@ -77,7 +77,9 @@ def _outcome(rule: Rule, test: RuleTest, raised: Sized, told: str, *, holds: boo
 def _places(registry: Path, gate: Gate) -> Places:
     if not registry.exists():
         raise NocwatchError(f"{registry}: there is no such file")
-    return load_registry(registry, gate.token).places
+    places = load_registry(registry, gate.token, gate.prefixes.known).places
+    gate.heed(places.people.prefixes)
+    return places
 
 
 def _last_ns(trace: Path, gate: Gate) -> int:

@@ -16,7 +16,7 @@ from nocwatch.tap.gate import Gate
 
 
 def load_operators_files(configuration: Configuration, gate: Gate) -> tuple[list[Rule], Places]:
-    """Rules and registry; what alerts need (templates, receivers) is tried too.
+    """Rules and registry; what alerts need (templates, receivers) is tried too. The gate heeds the registry's token prefixes.
 
     Where the configuration names no rules and there is no ``rules/``, the shipped ones run; a folder that is named must be there.
 
@@ -32,11 +32,12 @@ def load_operators_files(configuration: Configuration, gate: Gate) -> tuple[list
     except ConfigurationError as error:
         problems += error.problems
     try:
-        places = load_registry(Path(configuration.registry), gate.token).places
+        places = load_registry(Path(configuration.registry), gate.token, gate.prefixes.known).places
     except ConfigurationError as error:
         problems += error.problems
     if problems:
         raise ConfigurationError(problems)
+    gate.heed(places.people.prefixes)
     return rules, places
 
 

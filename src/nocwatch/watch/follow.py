@@ -312,15 +312,15 @@ class Follower:
                 since = time.perf_counter()
         self.counters["records_total"] += len(records)
         batch.cursor = msgspec.json.encode(self._reader.cursor)
+        batch.token_prefixes = self._tap.gate.prefixes.take()
         # Before its alerts are in the store: of a backlog nobody is told until its end.
         self.caught_up &= clock.now_ns() - records[-1].at_ns < FRESH_NS
         await self._keeping.keep(batch, shield)
         self.counters["points_total"] += await self._points.keep(lines, records[-1].at_ns)
         self.read_at_ns = records[-1].at_ns
         age_ns = clock.now_ns() - self.read_at_ns
-        self.behind_s = max(0.0, age_ns / 1e9)
-        self.caught_up = age_ns < FRESH_NS
-        if age_ns < FRESH_NS:
+        self.behind_s, self.caught_up = max(0.0, age_ns / 1e9), age_ns < FRESH_NS
+        if self.caught_up:
             news.publish(self.pipeline.stations)
 
     def _take_one(self, record: Record, batch: Batch, news: News, lines: list[str]) -> None:

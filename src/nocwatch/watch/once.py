@@ -12,6 +12,7 @@ from nocwatch.console.live import Hub
 from nocwatch.pipeline import Pipeline
 from nocwatch.store.store import Store
 from nocwatch.tap.gate import Gate
+from nocwatch.tap.prefixes import TOKENS_MAX
 from nocwatch.tap.tap import Tap
 from nocwatch.watch.files import load_operators_files
 from nocwatch.watch.follow import Follower
@@ -29,6 +30,7 @@ async def read_through(configuration: Configuration) -> dict[str, int]:
     gate = Gate(privacy_key(Path(configuration.privacy.key_file), make=True))
     rules, places = load_operators_files(configuration, gate)
     store = Store.open(configuration.store)
+    gate.prefixes.remember(store.prefixed_tokens(TOKENS_MAX))
     follower = Follower(
         configuration.journal.path,
         Path(configuration.data) / "watch.snapshot",

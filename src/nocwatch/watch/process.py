@@ -23,6 +23,7 @@ from nocwatch.sinks.spool import Spool
 from nocwatch.store import retention
 from nocwatch.store.store import Store
 from nocwatch.tap.gate import Gate
+from nocwatch.tap.prefixes import TOKENS_MAX
 from nocwatch.tap.tap import Tap
 from nocwatch.watch import exporter
 from nocwatch.watch.files import alert_renderer, load_operators_files
@@ -64,6 +65,7 @@ class Watch:
         channels = build(alerts)
         renderer = alert_renderer(configuration, self.console_address)
         self.store = Store.open(configuration.store)
+        self._gate.prefixes.remember(self.store.prefixed_tokens(TOKENS_MAX))
         self.dispatcher = Dispatcher(self.store, channels, renderer, settled=lambda: self.follower.settled)
         influx = configuration.influx
         self._spool = Spool(influx) if influx.url else None
