@@ -296,7 +296,12 @@ async def test_a_station_on_this_machine_may_have_the_port_of_one_of_our_own_con
     async with listening_csms() as csms, running(settings_for(csms.port)) as (relay, _):
         station = await connect(relay)
         host, port = station.socket.getsockname()
-        relay._pairing._ours.add((host, port, "127.0.0.1", csms.port))
+        dials = relay._pairing._dials
+        with socket.create_server((host, 0)) as csms_of_another:
+            near = socket.create_connection(csms_of_another.getsockname())
+            with near:
+                _, mark = dials.begin(near) or (0, 0)
+        dials._places[port] = mark  # as if the kernel had given that dial the station's port
         await station.send_all(REQUEST)
         await csms.welcome()
         assert await read_head(station) == ANSWER

@@ -324,3 +324,22 @@ async def test_two_relays_never_share_an_address_without_a_word(tmp_path: Path) 
             other.end()
         assert "another program listens there" in other.log("relay")
         assert await answers(deployment.status("/healthz"))
+
+
+async def test_a_dial_that_comes_back_to_another_worker_is_known_as_the_relays_own(tmp_path: Path) -> None:
+    """The DNS name of the CSMS leads to the relay. Each station costs two connections, whichever worker has which end."""
+    stations = 24
+    deployment = Deployment(tmp_path, "relay.workers=2")
+    port = deployment.ports["relay"]
+    deployment.settings.append(f'relay.upstreams=[{{name: main, url: "ws://127.1:{port}"}}]')
+    try:
+        await deployment.relay()
+        await until(lambda: '"workers": 2' in deployment.log("relay"), "both are up")
+        for _ in range(stations):
+            async with await trio.open_tcp_stream("127.0.0.1", port) as station:
+                await station.send_all(REQUEST)
+                assert (await read_head(station)).startswith(b"HTTP/1.1 508 ")
+        await is_counted(deployment, "accepted_total", 2 * stations)
+        await is_counted(deployment, 'refused_total{reason="loop"}', stations)
+    finally:
+        deployment.end()

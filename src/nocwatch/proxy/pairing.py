@@ -13,7 +13,6 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from functools import partial
 
 import trio
@@ -30,8 +29,8 @@ from nocwatch.proxy.failure import Failure
 from nocwatch.proxy.forwarded import told
 from nocwatch.proxy.handshake import Flaw, RequestHead, find_head, parse_request
 from nocwatch.proxy.listener import Listener
+from nocwatch.proxy.loops import Dials
 from nocwatch.proxy.negotiation import LEFT
-from nocwatch.proxy.networks import plain_host
 from nocwatch.proxy.patience import Patience
 from nocwatch.proxy.proxy_protocol import looks_like_header
 from nocwatch.proxy.pump import Pump
@@ -68,18 +67,6 @@ _SENTENCES = {
 _LOOP = Failure(
     508, "loop", "this is nocwatch's own connection: the address of the central system leads back to nocwatch"
 )
-"""Else one station would take all places: each connection to ourselves makes another."""
-
-
-_Connection = tuple[str, int, str, int]
-
-
-def _connection(dialling: tuple[str, int], dialled: tuple[str, int]) -> _Connection:
-    """What tells a TCP connection from all others.
-
-    One end alone may be a station's on this machine too, to which the kernel gave the same port for another destination.
-    """
-    return plain_host(dialling[0]), dialling[1], plain_host(dialled[0]), dialled[1]
 
 
 class Pairing:
@@ -100,6 +87,7 @@ class Pairing:
         counters: Counters,
         numbers: Iterator[int],
         links_max: int,
+        dials: Dials | None = None,
     ) -> None:
         self.upstreams = upstreams
         self._limits = limits
@@ -109,7 +97,7 @@ class Pairing:
         self._links_max = links_max
         self._refusing = Refusing(guard, counters, numbers)
         self._asking: dict[Arrival, tuple[float, Callable[[], None]]] = {}
-        self._ours: set[_Connection] = set()  # those whose CSMS we ask
+        self._dials = dials or Dials()
         self._partings = 0
         self._door = Door(counters)
         self.admission = self._door.admission
@@ -198,7 +186,7 @@ class Pairing:
     async def _pair(
         self, arrival: Arrival, station: socket.socket, request: RequestHead, rest: bytes
     ) -> None:
-        refusal = self._door.read(arrival, request) or self._loop(station)
+        refusal = self._door.read(arrival, request) or (_LOOP if self._dials.has(station) else None)
         info = self._info(station, arrival.remote_address, request)
         if refusal is None:
             refusal = clients.refusal(arrival.listener.settings.tls, info.certificate, request.station)
@@ -257,12 +245,9 @@ class Pairing:
         silent = Failure(504, "upstream_silent", f"the central system {name} did not answer in time")
         patience.begins(self._limits.answer_timeout, partial(self._refusing.refuse, arrival, info, silent))
         left = partial(self._refusing.refuse, arrival, info, LEFT)
-        ours = None
+        begun = self._dials.begin(csms)
         try:
             self._asking[arrival] = trio.current_time(), left
-            with suppress(OSError):  # it has left, and may have answered before
-                ours = _connection(csms.getsockname(), csms.getpeername())
-                self._ours.add(ours)
             outcome = await negotiation.ask(station, csms, head, name, self._limits.head_size_max)
             if isinstance(outcome, Failure):
                 return outcome
@@ -282,20 +267,8 @@ class Pairing:
             return LEFT  # negotiation lets out no errors but those of sending to the station
         finally:
             self._asking.pop(arrival, None)
-            if ours is not None:
-                self._ours.discard(ours)
+            self._dials.end(begun)
         return outcome
-
-    def _loop(self, station: socket.socket) -> Failure | None:
-        """A refusal where it is the other end of a connection that we made to a CSMS."""
-        try:
-            return (
-                _LOOP
-                if self._ours and _connection(station.getpeername(), station.getsockname()) in self._ours
-                else None
-            )
-        except OSError:  # it has left
-            return None
 
     def _info(self, station: socket.socket, remote_address: str, request: RequestHead) -> LinkInfo:
         """What is known before the CSMS has spoken. The security profile as OCPP counts them: 0 to 3, None for TLS alone."""

@@ -27,6 +27,7 @@ class Begin:
         journal: where it lies.
         lane: whose worker this is.
         sockets: descriptors of the listeners, in the order of the settings.
+        dials: descriptor of the memory in which all workers note their dials; -1 for none.
         former: last figures of the worker in whose place this one comes.
         verbose: log more.
         privacy_key: what user names of handshakes are hashed with.
@@ -36,6 +37,7 @@ class Begin:
     journal: JournalSettings
     lane: int
     sockets: tuple[int, ...]
+    dials: int
     former: dict[str, int]
     verbose: bool
     privacy_key: bytes = field(default=b"", repr=False)

@@ -21,6 +21,7 @@ from nocwatch import notify
 from nocwatch.errors import NocwatchError, NotNowError
 from nocwatch.journal.settings import JournalSettings
 from nocwatch.proxy import listener as listening
+from nocwatch.proxy import loops
 from nocwatch.proxy.listener import bind
 from nocwatch.proxy.settings import RelaySettings
 from nocwatch.proxy.status import Answers, serve_status
@@ -88,6 +89,7 @@ class Parent:
         self._grace = trio.CancelScope()
         self._silent_s_max = notify.watchdog_s() or SILENT_S_MAX
         self._errands: trio.Nursery | None = None
+        self._dials = _memory()
 
     def hash_users_with(self, key: bytes) -> None:
         """As of a relay of one process. To be called before it runs."""
@@ -131,6 +133,8 @@ class Parent:
                 self._errands.cancel_scope.cancel()
         finally:
             self._places.close()
+            if self._dials >= 0:
+                os.close(self._dials)
             if self._status is not None:
                 self._status.close()
         ended = figures(self._lanes)
@@ -240,7 +244,7 @@ class Parent:
                 process = await trio.lowlevel.open_process(
                     [sys.executable, "-m", "nocwatch.relay.worker", str(theirs.fileno()), str(lane.number)],
                     stdin=subprocess.DEVNULL,
-                    pass_fds=(theirs.fileno(), *sockets),
+                    pass_fds=(theirs.fileno(), *sockets, *([] if self._dials < 0 else [self._dials])),
                     start_new_session=True,
                     env=notify.for_children(os.environ),
                 )
@@ -260,6 +264,7 @@ class Parent:
                     self._journal,
                     lane.number,
                     sockets,
+                    self._dials,
                     lane.former,
                     self._verbose,
                     self._privacy_key,
@@ -326,3 +331,12 @@ class Parent:
         await trio.sleep(END_PATIENCE_S)
         for lane in self._lanes:
             lane.signal(signal.SIGKILL)
+
+
+def _memory() -> int:
+    """Where workers note their dials; -1 where the system gives none: then each knows of its own."""
+    try:
+        return loops.memory()
+    except OSError as error:
+        _log.warning("workers do not know one another's dials", error=str(error))
+        return -1

@@ -25,6 +25,7 @@ from nocwatch.proxy.counters import Counters
 from nocwatch.proxy.dial import Upstream
 from nocwatch.proxy.failure import Failure
 from nocwatch.proxy.listener import Listener, bind
+from nocwatch.proxy.loops import Dials
 from nocwatch.proxy.numbers import beginning, connection_numbers
 from nocwatch.proxy.pairing import Pairing
 from nocwatch.proxy.pump import Pump
@@ -65,6 +66,7 @@ class Relay:
         sockets: Sequence[socket.socket | None] = (),
         status: socket.socket | None = None,
         former: Mapping[str, int] | None = None,
+        dials: Dials | None = None,
     ) -> None:
         """Binds everything and opens the journal.
 
@@ -76,6 +78,7 @@ class Relay:
             sockets: that listen already, one a listener; None where the relay is to bind.
             status: the same for the status server.
             former: last figures of the worker in whose place this one comes; they go on from there.
+            dials: of all workers of the relay.
 
         Raises:
             NocwatchError: a certificate or the journal's folder cannot be used; NotNowError: an address is taken.
@@ -123,6 +126,7 @@ class Relay:
             self.counters,
             connection_numbers(self._connections_begin, lane),
             self._links_max,
+            dials,
         )
         self._pairing.admission.change(Lists(settings.admission))
 

@@ -17,6 +17,7 @@ import trio
 
 from nocwatch import garbage, logs
 from nocwatch.errors import NocwatchError
+from nocwatch.proxy.loops import Dials
 from nocwatch.relay.channel import Begin, Channel, Report, Stop, Take
 from nocwatch.relay.process import Relay
 
@@ -35,7 +36,12 @@ class Worker:
         for each in sockets:
             each.set_inheritable(False)
         self._relay = Relay(
-            begin.settings, begin.journal, lane=begin.lane, sockets=sockets, former=begin.former
+            begin.settings,
+            begin.journal,
+            lane=begin.lane,
+            sockets=sockets,
+            former=begin.former,
+            dials=_shared(begin.dials),
         )
         self._relay.hash_users_with(begin.privacy_key)
         self._channel = channel
@@ -90,6 +96,15 @@ class Worker:
             async for _ in received:
                 self._relay.stop()
                 await self._tell()
+
+
+def _shared(descriptor: int) -> Dials | None:
+    if descriptor < 0:
+        return None
+    try:
+        return Dials(descriptor)
+    finally:
+        os.close(descriptor)  # the memory stays
 
 
 async def work(sock: socket.socket) -> None:
