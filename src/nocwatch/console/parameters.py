@@ -72,7 +72,16 @@ PARAMETERS: dict[str, dict[str, tuple[str, Schema]]] = {
         **{name: text for name, text in _SCOPE.items() if name != "station"},
         "firmware": ("Started in an hour in which the station ran it", TEXT),
         "late": ("Replayed offline data", _BOOL),
-        "text": ("A part of the station, or the beginning of session id, transaction or token", TEXT),
+        "limited": (
+            "`limited`: by a charging profile at all; `nothing`: one allowed nothing at some time",
+            {"type": "string", "enum": ["limited", "nothing"]},
+        ),
+        "costed": ("With a cost that was reported, or without", _BOOL),
+        "reservation": ("Number of the reservation that led to it", {"type": "integer"}),
+        "text": (
+            "A part of the station, the beginning of session id, transaction or token, or a reservation's number",
+            TEXT,
+        ),
         **_SPAN,
         **_PAGE,
     },

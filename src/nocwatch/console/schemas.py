@@ -61,6 +61,8 @@ SCHEMAS: Schema = {
         last_seen="string",
         version="string?",
         upstream="string?",
+        reservations="array",
+        grid_alarm="string?",
     ),
     "Session": {
         **_object(
@@ -81,6 +83,10 @@ SCHEMAS: Schema = {
             start_confidence="number",
             milestones="object",
             late="boolean",
+            cost="object?",
+            limited="string?",
+            reservation="integer?",
+            resumed="boolean",
         ),
     },
     "Flag": _object(

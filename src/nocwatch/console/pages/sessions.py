@@ -18,6 +18,7 @@ from nocwatch.kpis.counting import CountsAs
 from nocwatch.kpis.grouping import UNKNOWN
 from nocwatch.moments import SECOND_NS
 from nocwatch.money import estimated
+from nocwatch.plans import Limited
 from nocwatch.registry.places import Places, Scope
 from nocwatch.sessions import Outcome, Reason, Session, StartSource
 from nocwatch.store.key_figures import place_of, sockets_of, stations_of
@@ -38,8 +39,13 @@ PICKED = (
     "token",
     "start_source",
     "late",
+    "limited",
+    "costed",
+    "reservation",
 )
 """What a list can be narrowed by; each with a button that takes it away."""
+NUMBER_MAX = 2**31
+"""Of a reservation: OCPP's integers."""
 AROUND = 12
 """Frames before and after the one that is asked for."""
 
@@ -49,6 +55,7 @@ def wanted_sessions(address: Address, now_ns: int, default_range: str = "24h") -
     name, from_ns = address.range(default_range, now_ns)
     sources = address.words("start_source", StartSource)
     cells = address.words("counts_as", CountsAs)
+    plans_asked = address.words("limited", Limited)
     firmware, upstream = address.text("firmware"), address.text("upstream")
     moment = address.moment("from")
     found = SessionFilter(
@@ -64,6 +71,9 @@ def wanted_sessions(address: Address, now_ns: int, default_range: str = "24h") -
         ended=address.yes("ended"),
         evse=address.number("evse"),
         connector=address.number("connector"),
+        limited=plans_asked[0] if plans_asked else None,
+        costed=address.yes("costed"),
+        reservation=address.whole("reservation", 0, 0, NUMBER_MAX) if address.text("reservation") else None,
         counts_as=cells[0] if cells else None,
         firmware="" if firmware == UNKNOWN else firmware,
         text=address.text("text"),

@@ -2,7 +2,7 @@
 
 const SHOWN = ["Power", "Energy", "State of charge", "Limit", "Vehicle's plan"]; // the others are a click away, and would cover these
 let holder = null;
-const COLOURS = { Power: "--charging", Energy: "--available", "State of charge": "--suspendedev", Current: "--reserved", Voltage: "--preparing", Limit: "--faulted", "Vehicle's plan": "--muted" };
+const COLOURS = { Power: "--charging", Energy: "--available", "State of charge": "--suspendedev", Current: "--reserved", Voltage: "--preparing", Limit: "--text", "Vehicle's plan": "--muted" };
 const ROOF = 2; // a limit far above the power would press the curve to the ground: it is cut off there
 let plot = null;
 let hidden = null;
