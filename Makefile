@@ -37,7 +37,7 @@ test: setup
 servers:
 	sh tools/servers/influxdb1.sh $(SERVERS)
 	sh tools/servers/influxdb2.sh $(SERVERS)
-	sh tools/servers/debian.sh prometheus=prometheus promtool=prometheus prometheus-alertmanager=prometheus-alertmanager nginx=nginx-light haproxy=haproxy chromium=chromium
+	sh tools/servers/debian.sh prometheus=prometheus promtool=prometheus prometheus-alertmanager=prometheus-alertmanager nginx=nginx-light /usr/lib/nginx/modules/ngx_stream_module.so=libnginx-mod-stream haproxy=haproxy curl=curl chromium=chromium
 
 lint: setup
 	$(BIN)/ruff check .

@@ -11,6 +11,8 @@ import pytest
 _CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nocwatch" / "servers"
 SERVERS = Path(os.environ.get("NOCWATCH_SERVERS") or _CACHE)
 _NAMES = {"alertmanager": "prometheus-alertmanager"}
+_FILES = {"nginx-stream": Path("/usr/lib/nginx/modules/ngx_stream_module.so")}
+"""What is no program: a module that another one loads."""
 REQUIRED = bool(os.environ.get("NOCWATCH_REQUIRE_SERVERS"))
 
 
@@ -19,6 +21,8 @@ def program(name: str) -> str | None:
     built = SERVERS / name
     if built.exists():
         return str(built)
+    if name in _FILES:
+        return str(_FILES[name]) if _FILES[name].exists() else None
     return shutil.which(_NAMES.get(name, name))
 
 

@@ -353,7 +353,7 @@ async def test_a_relay_with_a_mistake_in_its_configuration_is_not_started_again(
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
 def test_the_units_are_such_as_systemd_takes(tmp_path: Path) -> None:
     for unit in UNITS:
-        text = unit.read_text().replace("/opt/nocwatch/bin/nocwatch", "/bin/true")
+        text = unit.read_text().replace("/opt/nocwatch/.venv/bin/nocwatch", "/bin/true")
         text = text.replace("User=nocwatch", "User=root").replace("Group=nocwatch", "Group=root")
         (tmp_path / unit.name).write_text(text)
     done = subprocess.run(
@@ -371,7 +371,10 @@ def test_the_units_start_what_there_is() -> None:
     ]
     relay, _, watch = (unit.read_text() for unit in UNITS)
     for text, name in ((relay, "relay"), (watch, "watch")):
-        assert f"ExecStart=/opt/nocwatch/bin/nocwatch {name} --config /etc/nocwatch/nocwatch.yaml\n" in text
+        assert (
+            f"ExecStart=/opt/nocwatch/.venv/bin/nocwatch {name} --config /etc/nocwatch/nocwatch.yaml\n"
+            in text
+        )
         assert "\nType=notify\n" in text
         assert "\nExecReload=/bin/kill -HUP $MAINPID\n" in text
     assert "\nWatchdogSec=30\n" in relay

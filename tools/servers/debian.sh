@@ -1,11 +1,13 @@
 #!/bin/sh
 # Installs Debian packages without starting the services that come with them: debian.sh PROGRAM=PACKAGE ...
-# Nothing is done for programs that are on the PATH already. Needs apt-get and root for the rest.
+# A PROGRAM with a slash in it is a file. Nothing is done for programs that are on the PATH already. Needs apt-get and root for the rest.
 set -eu
+
+there() { command -v "$1" >/dev/null 2>&1 || [ -f "$1" ]; }
 
 missing=
 for pair; do
-	command -v "${pair%%=*}" >/dev/null 2>&1 || missing="$missing ${pair#*=}"
+	there "${pair%%=*}" || missing="$missing ${pair#*=}"
 done
 [ -n "$missing" ] || exit 0
 [ "$(id -u)" = 0 ] || { echo "not installed:$missing (run as root: apt-get install$missing)" >&2; exit 1; }
@@ -23,5 +25,5 @@ install() { DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-r
 # An old list names files that the archive no longer has: fetch it anew, once.
 install 2>/dev/null || { apt-get update -qq && install; }
 for pair; do
-	command -v "${pair%%=*}" >/dev/null || { echo "${pair%%=*} is still missing" >&2; exit 1; }
+	there "${pair%%=*}" || { echo "${pair%%=*} is still missing" >&2; exit 1; }
 done
