@@ -71,12 +71,14 @@ class _Rating(Row):
 
 
 class _Invoice(Row):
-    """What was charged for."""
+    """What was charged for; ``cpo_share``: what of it goes to the charge point's operator."""
 
     number: str
     amount: Annotated[Decimal, Field(decimal_places=9)]
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
     state: Literal["paid", "settled", "unpaid"]
+    cpo_share: Annotated[Decimal, Field(decimal_places=9)] | None = None
+    billing_type: str = ""
 
 
 class _Receipt(Row):
@@ -85,6 +87,8 @@ class _Receipt(Row):
     number: str = ""
     amount: Annotated[Decimal, Field(decimal_places=9)]
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+    cpo_share: Annotated[Decimal, Field(decimal_places=9)] | None = None
+    billing_type: str = ""
 
 
 class _Telemetry(Row):

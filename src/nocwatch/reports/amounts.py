@@ -10,6 +10,8 @@ import msgspec
 
 from nocwatch.money import estimate
 from nocwatch.money.curve import Point
+from nocwatch.money.impact import Impact
+from nocwatch.registry.model import Factors
 from nocwatch.registry.places import Places
 from nocwatch.sessions import Session
 
@@ -19,6 +21,7 @@ class Amounts(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         price: what is paid, tax included; ``net`` and ``vat`` are its parts, up to the rounding of cash.
+        impact: what it saves and emits, by the driver's vehicle where it is known.
     """
 
     currency: str | None = None
@@ -28,9 +31,11 @@ class Amounts(msgspec.Struct, frozen=True, kw_only=True):
     price: Decimal | None = None
     cost: Decimal | None = None
     margin: Decimal | None = None
+    impact: Impact = Impact()
 
 
 UNKNOWN = Amounts()
+NO_FACTORS = Factors()
 
 Points: TypeAlias = Callable[[str], Sequence[Point]]
 """The curve of a session, by its id."""
@@ -39,15 +44,16 @@ Points: TypeAlias = Callable[[str], Sequence[Point]]
 def amounts(session: Session, places: Places, points: Points) -> Amounts:
     """The estimate of one session. Its curve is asked for only where the price hangs on it."""
     tariff = places.tariff(session)
-    if tariff is None:
+    if tariff is None and places.house.factors == NO_FACTORS:
         return UNKNOWN
-    by_curve = bool(tariff.windows or tariff.per_idle_hour)
+    by_curve = tariff is not None and bool(tariff.windows or tariff.per_idle_hour)
     found = estimate(
         session,
         points(session.id) if by_curve else (),
         tariff=tariff,
         place=places.place(session.station),
         factors=places.house.factors,
+        vehicle=places.people.vehicle(session.token),
     )
     price = found.price
     return Amounts(
@@ -58,4 +64,5 @@ def amounts(session: Session, places: Places, points: Points) -> Amounts:
         price=price.total if price else None,
         cost=found.cost,
         margin=found.margin,
+        impact=found.impact,
     )

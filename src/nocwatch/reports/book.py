@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 
 from nocwatch.registry.model import RegistryFile
 from nocwatch.registry.places import Place, Places
+from nocwatch.reports.billed import Billed, billed
 from nocwatch.sessions import Session
 
 
@@ -23,6 +24,7 @@ class Book:
 
     def __init__(self, files: Iterable[RegistryFile] = (), places: Places | None = None) -> None:
         self.places = places or Places()
+        self._last: tuple[Session, Billed] | None = None
         self._parties = {each.id: each.country_code_party for file in files for each in file.operators}
 
     def place(self, session: Session) -> Place:
@@ -62,7 +64,18 @@ class Book:
         return (found.name or found.id) if found else None
 
     def provider(self, session: Session) -> str | None:
+        """Of the token itself, or of the prefix that it begins with."""
         return self.places.token(session.token).provider or None
+
+    def roaming(self, session: Session) -> bool | None:
+        """Whether the token begins as a roaming partner's do; None where nothing is said of that."""
+        return self.places.token(session.token).roaming or None
+
+    def billed(self, session: Session) -> Billed:
+        """What other systems know of it. Many columns ask for one row: the last is remembered."""
+        if self._last is None or self._last[0] is not session:
+            self._last = (session, billed(session, self.places.imports))
+        return self._last[1]
 
     def stations_of(self, names: Iterable[str], **wanted: str) -> list[str]:
         """Those of the stations whose place matches every field that is given, exactly or as a glob; fields as of ``Place``."""

@@ -9,6 +9,7 @@ What always holds: a value that is not known is None. Names and order are what s
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
@@ -88,8 +89,14 @@ def _location(told: Told) -> str | None:
     return "Public" if told.book.place(told.session).access == "public" else None
 
 
-def _unknown(_: Told) -> None:
-    """Nothing that nocwatch sees tells it."""
+def _currency(told: Told) -> str | None:
+    return told.amounts.currency or told.book.billed(told.session).currency
+
+
+def _cpo_share(told: Told) -> Decimal | None:
+    """In the row's currency, or not at all."""
+    found = told.book.billed(told.session)
+    return found.cpo_share if found.currency == _currency(told) else None
 
 
 def _who(told: Told) -> str | None:
@@ -128,7 +135,7 @@ VIRTA: tuple[Column, ...] = (
     Column("VAT", "vat", lambda told: told.amounts.vat),
     Column("Net", "net", lambda told: told.amounts.net),
     Column("Price", "price", lambda told: told.amounts.price),
-    Column("Currency", "currency", lambda told: told.amounts.currency),
+    Column("Currency", "currency", _currency),
     Column("Public/Private", "access", lambda told: told.book.place(told.session).access.title() or None),
     Column("Free usage", "free_usage", _free),
     Column("Plug type", "plug_type", _plug),
@@ -136,8 +143,8 @@ VIRTA: tuple[Column, ...] = (
     Column("Operator", "operator", lambda told: told.book.party(told.session)),
     Column("Provider ID", "provider_id", lambda told: told.book.provider(told.session)),
     Column("Transaction ID", "transaction_id", lambda told: told.session.transaction),
-    Column("CPO share", "cpo_share", _unknown),
-    Column("Billing type", "billing_type", _unknown),
+    Column("CPO share", "cpo_share", _cpo_share),
+    Column("Billing type", "billing_type", lambda told: told.book.billed(told.session).billing_type),
     Column("Location type", "location_type", _location),
 )
 
@@ -173,6 +180,21 @@ _OWN: tuple[Column, ...] = (
     Column("Upstream", "upstream", lambda told: told.session.upstream or None),
     Column("Late", "late", lambda told: told.session.late),
     Column("Revised because", "revised_because", lambda told: told.session.revised_because or None),
+    Column("Roaming", "roaming", lambda told: told.book.roaming(told.session)),
+    Column("Distance (km)", "distance_km", lambda told: told.amounts.impact.distance_km),
+    Column("CO2 emitted (kg)", "co2_emitted_kg", lambda told: told.amounts.impact.co2_emitted_kg),
+    Column("CO2 saved (kg)", "co2_saved_kg", lambda told: told.amounts.impact.co2_saved_kg),
+    Column("NOx saved (g)", "nox_saved_g", lambda told: told.amounts.impact.nox_saved_g),
+    Column("Fuel avoided (l)", "fuel_avoided_l", lambda told: told.amounts.impact.fuel_litres),
+    Column("Fuel cost avoided", "fuel_cost_avoided", lambda told: told.amounts.impact.fuel_cost),
+    Column("Charged", "charged", lambda told: told.book.billed(told.session).charged),
+    Column("Charged currency", "charged_currency", lambda told: told.book.billed(told.session).currency),
+    Column("Invoice", "invoice", lambda told: told.book.billed(told.session).invoice),
+    Column("Invoice state", "invoice_state", lambda told: told.book.billed(told.session).invoice_state),
+    Column("Receipt", "receipt", lambda told: told.book.billed(told.session).receipt),
+    Column("Rating", "rating_stars", lambda told: told.book.billed(told.session).stars),
+    Column("Odometer (km)", "odometer_km", lambda told: told.book.billed(told.session).odometer_km),
+    Column("Imported from", "imported_from", lambda told: told.book.billed(told.session).source),
 )
 
 

@@ -107,11 +107,12 @@ def table_of(rows: Iterable[Told], columns: Sequence[Column], style: Style) -> I
 
 
 def json_of(rows: Iterable[Told], columns: Sequence[Column], style: Style) -> Iterator[str]:
-    """One array, an object a line. Prices say that they are estimates."""
+    """One array, an object a line. Prices say that they are estimates, and what was imported where it is from."""
     before = "["
     for told in rows:
         found = record(told, columns, style)
         found["price_basis"] = None if told.amounts.price is None else "estimate"
+        found["billing_source"] = told.book.billed(told.session).source
         yield f"{before}\n{_JSON.encode(found).decode()}"
         before = ","
     yield "\n]\n" if before == "," else "[]\n"
