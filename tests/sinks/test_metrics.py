@@ -14,10 +14,13 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from tests.conftest import program
 from tests.support.history import a_session
+from tests.support.play import Play
 
 from nocwatch import delays
+from nocwatch.frames import Sighting
 from nocwatch.journal.counters import COUNTERS as JOURNAL_COUNTERS
 from nocwatch.network import Connector, ConnectorStatus, Station
+from nocwatch.pipeline import Step
 from nocwatch.plans import Booking
 from nocwatch.proxy.counters import MEANINGS, Counters
 from nocwatch.proxy.status import metrics_text
@@ -26,6 +29,7 @@ from nocwatch.sessions import Outcome, Reason
 from nocwatch.sinks.meanings import COUNTERS, GAUGES
 from nocwatch.sinks.metrics import Tally, exposition
 from nocwatch.state.changes import SessionChanged
+from nocwatch.state.fleet import Fleet, Moved
 
 NOON_NS = 1_790_000_000_000_000_000
 HOSTILE = ['a"b', "back\\slash", "new\nline", "Zürich", "{}", "\udcff", "x" * 500, "", "\x00"]
@@ -82,7 +86,16 @@ def relay_counters() -> dict[str, int]:
     counters.closed["station_reset"] = 2
     journal = dict.fromkeys(JOURNAL_COUNTERS, 0)
     process = dict.fromkeys(
-        ("draining", "reloads", "reload_failures", "start_time_seconds", "connections_begin", "workers"), 0
+        (
+            "draining",
+            "ended",
+            "reloads",
+            "reload_failures",
+            "start_time_seconds",
+            "connections_begin",
+            "workers",
+        ),
+        0,
     )
     certificates = {
         "certificate_renewals": 1,
@@ -94,7 +107,13 @@ def relay_counters() -> dict[str, int]:
 
 
 def parent_counters() -> dict[str, int]:
-    return {**relay_counters(), "worker_up_0": 1, "worker_links_open_0": 5, "worker_restarts_0": 2}
+    return {
+        **relay_counters(),
+        "worker_up_0": 1,
+        "worker_links_open_0": 5,
+        "worker_restarts_0": 2,
+        "worker_draining_0": 0,
+    }
 
 
 def scraped(figures: Figures, tally: Tally | None = None) -> dict[str, list[Any]]:
@@ -175,6 +194,36 @@ def test_sessions_and_flags_are_counted_as_they_end_and_rise() -> None:
     assert families["nocwatch_session_energy_watthours"][0].value == 3000
 
 
+def test_every_call_is_counted_by_its_action_and_what_no_version_has_is_one_series() -> None:
+    tally = Tally()
+    play = Play(version="2.1")
+    play._feed = lambda sighting: counted(play.fleet, sighting, tally)
+    play.begin()
+    play.ask("NotifyDERStartStop", {"controlId": "1", "started": True, "timestamp": play.stamp()}, {})
+    play.text('[6,"x","NotifyPeriodicEventStream",{"id":1,"pending":0,"data":[]}]')
+    play.command("SetDERControl", {"controlId": "1"})
+    for name in ("Bogus", 'Bog"us', "notify_event"):
+        play.call(name, {})
+    found = {
+        (s.labels["action"], s.labels["direction"]): s.value
+        for s in scraped(Figures(), tally)["nocwatch_calls"]
+    }
+    assert found == {
+        ("BootNotification", "cp-to-csms"): 1,
+        ("StatusNotification", "cp-to-csms"): 1,
+        ("NotifyDERStartStop", "cp-to-csms"): 1,
+        ("NotifyPeriodicEventStream", "cp-to-csms"): 1,
+        ("SetDERControl", "csms-to-cp"): 1,
+        ("unknown", "cp-to-csms"): 3,
+    }
+
+
+def counted(fleet: Fleet, sighting: Sighting, tally: Tally) -> Moved:
+    moved = fleet.feed(sighting)
+    tally.step(Step(sighting, sighting.received_at_ns, moved.events, moved.changes))
+    return moved
+
+
 def test_ten_thousand_stations_are_scraped_within_the_patience_of_prometheus() -> None:
     figures = Figures(*(a_station(f"CP{number:05d}", connectors=2) for number in range(10_000)))
     render = exposition(figures, Tally())
@@ -203,6 +252,7 @@ def test_the_document_names_each_metric_and_no_other() -> None:
     tally = Tally()
     tally.flags["faulted"] = 1
     tally.sessions["success", ""] = 1
+    tally.calls["Heartbeat", "cp-to-csms"] = 1
     text = exposition(Figures(a_station("CP1")), tally)().decode() + metrics_text(parent_counters()).decode()
     exported = set(re.findall(r"^# TYPE (\S+)", text, re.MULTILINE))
     exported = {name for name in exported if not name.startswith("nocwatch_seen_relay_")}

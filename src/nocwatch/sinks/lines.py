@@ -35,7 +35,7 @@ from nocwatch.state.changes import (
 STEP_POINTS_MAX = 8
 """Room for the points of one step that could share series and time: errors, changes. It is one or two."""
 
-_DIRECTIONS = {Direction.FROM_STATION: "cp-to-csms", Direction.FROM_CSMS: "csms-to-cp"}
+DIRECTIONS = {Direction.FROM_STATION: "cp-to-csms", Direction.FROM_CSMS: "csms-to-cp"}
 
 STATUS_CODES: dict[ConnectorStatus, int] = {status: code for code, status in enumerate(ConnectorStatus)}
 """A number for each state, for what can only draw numbers."""
@@ -115,7 +115,7 @@ class LineMaker:
         return kept[1] if lasting else kept[2]
 
     def _frame(self, frame: Frame, spoke: Spoke | None) -> str:
-        direction = _DIRECTIONS[frame.direction]
+        direction = DIRECTIONS[frame.direction]
         action = f",action={tag(spoke.action)}" if spoke and spoke.action and spoke.known else ""
         message = f",type={spoke.type}" if spoke else ""
         fields = [f"bytes={len(frame.payload)}i", f'ref="{frame.ref}"']

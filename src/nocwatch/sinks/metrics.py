@@ -17,9 +17,13 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from nocwatch import delays, ticks
 from nocwatch.flags import Flag, FlagState, Severity
 from nocwatch.network import ConnectorStatus, Station
+from nocwatch.ocpp.envelope import CALL, SEND
+from nocwatch.ocpp.events import Spoke
+from nocwatch.ocpp.versions import base_name
+from nocwatch.pipeline import Step
 from nocwatch.registry.places import Place
 from nocwatch.sessions import Outcome
-from nocwatch.sinks.lines import STATUS_CODES
+from nocwatch.sinks.lines import DIRECTIONS, STATUS_CODES
 from nocwatch.sinks.meanings import COUNTERS, GAUGES
 from nocwatch.state.changes import SessionChanged
 
@@ -57,18 +61,37 @@ class Figures(Protocol):
         """Messages that did not fit their schema, by station; a station without any is not there."""
 
 
+_ASKS = frozenset({CALL, SEND})
+
+
 class Tally:
-    """Counts what passes: sessions by outcome and flags by rule, since the watch's start. Fed by the watch's loop."""
+    """Counts what passes: calls by action, sessions by outcome and flags by rule, since the watch's start. Fed by the watch's loop."""
 
     def __init__(self) -> None:
         self.sessions: Counter[tuple[str, str]] = Counter()
         self.energy_wh = 0.0
         self.flags: Counter[str] = Counter()
+        self.calls: Counter[tuple[str, str]] = Counter()
+
+    def step(self, step: Step) -> None:
+        """All that one sighting caused."""
+        for event in step.events:
+            if type(event) is Spoke and event.type in _ASKS:
+                # A name that no version has may be anything: of these there is one series.
+                self.calls[
+                    base_name(event.action) if event.known else "unknown", DIRECTIONS[event.direction]
+                ] += 1
+        for change in step.changes:
+            if isinstance(change, SessionChanged):
+                self.session(change)
+        for flag in step.flags:
+            self.flag(flag)
 
     def copy(self) -> Tally:
         """As it stands now."""
         made = Tally()
         made.sessions, made.energy_wh, made.flags = self.sessions.copy(), self.energy_wh, self.flags.copy()
+        made.calls = self.calls.copy()
         return made
 
     def session(self, change: SessionChanged) -> None:
@@ -158,6 +181,13 @@ class FleetCollector:
         energy = CounterMetricFamily(
             "nocwatch_session_energy_watthours", "Energy of sessions that ended.", value=self._tally.energy_wh
         )
+        calls = CounterMetricFamily(
+            "nocwatch_calls",
+            "Calls by action, whatever the version; `unknown` is an action that none has.",
+            labels=["action", "direction"],
+        )
+        for (action, direction), number in self._tally.calls.items():
+            calls.add_metric([action, direction], number)
         flags = CounterMetricFamily("nocwatch_flags", "Flags raised.", labels=["rule"])
         for rule, number in self._tally.flags.items():
             flags.add_metric([_clean(rule)], number)
@@ -168,7 +198,7 @@ class FleetCollector:
         by_severity = self._figures.alerts_firing()
         for each in Severity:
             firing.add_metric([each.value], by_severity.get(each.value, 0))
-        yield from (sessions, energy, flags, raised, firing)
+        yield from (sessions, energy, calls, flags, raised, firing)
 
     def _ours(self) -> Iterable[Metric]:
         yield from _relay(self._figures.relay_counters())

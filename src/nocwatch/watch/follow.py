@@ -31,7 +31,6 @@ from nocwatch.records import Record
 from nocwatch.registry.places import Places
 from nocwatch.sinks.metrics import Tally
 from nocwatch.sinks.spool import Spool
-from nocwatch.state.changes import SessionChanged
 from nocwatch.store.batch import Batch
 from nocwatch.store.errors import StoreUnavailableError
 from nocwatch.store.store import Store
@@ -342,9 +341,5 @@ class Follower:
             self.counters["frames_total"] += 1
         elif isinstance(step.sighting, Tick):
             self.relay[step.sighting.lane] = step.sighting
-        for change in step.changes:
-            if isinstance(change, SessionChanged):
-                self.tally.session(change)
-        for flag in step.flags:
-            self.tally.flag(flag)
+        self.tally.step(step)
         self.counters["alerts_total"] += len(step.alerts)
