@@ -352,6 +352,53 @@ async def test_who_comes_too_often_is_told_when_to_come_again(
         assert (await journal.event("refused"))["reason"] == reason
 
 
+async def test_in_a_storm_on_a_tls_listener_as_many_are_told_when_to_come_as_are_let_in(
+    tmp_path: Path,
+) -> None:
+    """The rest is hung up on before TLS: a handshake each would cost the core that carries the links."""
+    authority = Authority(tmp_path)
+    certificate, key = authority.issue("relay.example")
+    tls = {"certificate": str(certificate), "key": str(key)}
+    caps = {"handshakes_per_second": 0.01, "burst": 2}
+    settings = {"listen": [{"address": "127.0.0.1:0", "tls": tls}], "admission": caps}
+
+    async def station() -> trio.SSLStream[trio.SocketStream]:
+        return trio.SSLStream(
+            await connect(relay), authority.client_context(), server_hostname="relay.example"
+        )
+
+    async with listening_csms() as csms, running(settings_for(csms.port, **settings)) as (relay, journal):
+        for _ in range(2):
+            let_in = await station()
+            await let_in.send_all(REQUEST)
+            await csms.welcome()
+            assert await read_head(let_in) == ANSWER
+        for _ in range(2):
+            told = await station()
+            await told.send_all(REQUEST)
+            head = await read_head(told)
+            assert head.startswith(b"HTTP/1.1 503 ")
+            assert b"\r\nRetry-After: 60\r\n" in head
+            assert (await journal.event("refused"))["http_status"] == 503
+        hung_up = await connect(relay)
+        assert await read_all(hung_up) == b""
+        assert (await journal.event("refused", 3))["http_status"] is None
+        assert relay.counters.refused == {"handshake_rate": 3}
+
+
+async def test_whom_the_cap_on_one_address_keeps_out_costs_no_tls_handshake(tmp_path: Path) -> None:
+    certificate, key = Authority(tmp_path).issue("relay.example")
+    tls = {"certificate": str(certificate), "key": str(key)}
+    caps = {"handshakes_per_second": 100, "address_handshakes_per_second": 0.01, "address_burst": 1}
+    settings = {"listen": [{"address": "127.0.0.1:0", "tls": tls}], "admission": caps}
+    async with listening_csms() as csms, running(settings_for(csms.port, **settings)) as (relay, _):
+        first = await connect(relay)
+        await first.aclose()
+        second = await connect(relay)
+        assert await read_all(second) == b""
+        assert relay.counters.refused["address_rate"] == 1
+
+
 async def test_a_refused_flood_cannot_fill_the_journal_and_is_counted_to_the_last_one() -> None:
     count = 3 * PARTINGS_MAX
     settings = {"admission": {"networks_deny": LOOPBACK}}

@@ -123,6 +123,7 @@ class Admission:
         self._lists = Lists(AdmissionSettings())
         self._connections: dict[int, int] = {}
         self._rate: Rate | None = None
+        self._courtesy: Rate | None = None
         self._rates: Rates | None = None
         self._forgotten = 0
         self.guards_addresses = self.guards_stations = False
@@ -136,6 +137,7 @@ class Admission:
         rate, burst = settings.handshakes_per_second, settings.burst
         if (rate, burst) != (before.handshakes_per_second, before.burst):
             self._rate = Rate(rate, burst) if rate is not None else None
+            self._courtesy = Rate(rate, burst) if rate is not None else None
         rate, burst = settings.address_handshakes_per_second, settings.address_burst
         if (rate, burst) != (before.address_handshakes_per_second, before.address_burst):
             self._forgotten = self.forgotten
@@ -183,6 +185,16 @@ class Admission:
             return None
         self._connections[key] = self._connections.get(key, 0) + 1
         return partial(self._leave, key)
+
+    def is_answered_behind_tls(self, failure: Failure, now: float) -> bool:
+        """Whether somebody who is refused is worth a TLS handshake, to be told when to come again.
+
+        Only who comes in a storm of all: one that is kept out for its own sake knows it, or shall not. And only as many a
+        second as are let in: so the cap bounds what a storm costs in TLS to twice what it lets through.
+        """
+        if failure.reason != "handshake_rate" or self._courtesy is None:
+            return False
+        return self._courtesy.wait_s(now) is None
 
     def station(self, identity: str) -> Failure | None:
         """Whether this identity may come; asked once its request is read."""

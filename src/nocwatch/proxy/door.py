@@ -2,7 +2,8 @@
 
 The lists and caps themselves are ``admission.py``, whose word is believed is ``trust.py``; here they meet the socket. An
 address is judged as soon as it is known: at accept; behind a PROXY header; or, where a load balancer writes it into the
-request, when the head is read. So nobody who can be refused before TLS costs a TLS handshake.
+request, when the head is read. So nobody who can be refused before TLS costs a TLS handshake, but for some of those who come
+in a storm of all: they are answered behind it.
 
 Always holds: each connection is judged once by its true address; with nothing configured ``waits`` is never true and
 nobody asks.
@@ -95,6 +96,12 @@ class Door:
                 arrival.unjudged = True
                 return None
         return self._judge(arrival)
+
+    def answers_behind_tls(self, arrival: Arrival, failure: Failure) -> bool:
+        """Whether its refusal waits for TLS, so that the station can be told."""
+        if arrival.listener.context is None:
+            return False
+        return self.admission.is_answered_behind_tls(failure, trio.current_time())
 
     def read(self, arrival: Arrival, request: RequestHead) -> Failure | None:
         """What the request's head adds: the address, where a load balancer wrote it there, and the identity."""

@@ -145,14 +145,18 @@ class Pairing:
             if self._counters.handshakes_open + self._counters.links_open > self._links_max:
                 self._refusing.turn_away(arrival, _FULL)
                 return
+            failure = None
             if self._door.waits(arrival.listener):
                 failure = await self._door.arrive(arrival, sock)
-                if failure is not None:
+                if failure is not None and not self._door.answers_behind_tls(arrival, failure):
                     self._refusing.turn_away(arrival, failure)
                     return
             if arrival.listener.context is not None:
                 arrival.sock = sock = await sockets.secure(sock, arrival.listener.context)
                 arrival.speaks = True
+            if failure is not None:
+                self._refusing.turn_away(arrival, failure)
+                return
             outcome = await self._request(sock)
         except ssl.SSLError as error:
             outcome = Failure(None, tls.station_reason(error))
