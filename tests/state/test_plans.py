@@ -426,3 +426,31 @@ def test_a_load_manager_that_moves_the_limit_all_night_leaves_its_course_behind(
     assert max(after - before for before, after in itertools.pairwise(moments)) < 1800
     assert 0 in [limit for _, limit, _ in found], "what barred the charge is kept before all else"
     play.stop(transaction, 1000)
+
+
+@pytest.mark.parametrize("pulled", [False, True])
+def test_a_dynamic_profile_is_moved_by_the_csms_or_at_the_stations_request(pulled: bool) -> None:
+    play = Play(version="2.1").begin()
+    play.transaction("Started", trigger="Authorized", evse=1, state="Charging", token="TAG", register=0)
+    set_profile(play, profile_of((0, 16), number=7, kind="Dynamic", old=False) | {"transactionId": "T1"})
+    play.wait(60)
+    if pulled:
+        answer = {"status": "Accepted", "scheduleUpdate": {"limit": 0}}
+        play.ask("PullDynamicScheduleUpdate", {"chargingProfileId": 7}, answer)
+    else:
+        play.command(
+            "UpdateDynamicSchedule", {"chargingProfileId": 7, "scheduleUpdate": {"limit": 0}}, "Rejected"
+        )
+        play.command("UpdateDynamicSchedule", {"chargingProfileId": 7, "scheduleUpdate": {"setpoint": 3}})
+        play.command("UpdateDynamicSchedule", {"chargingProfileId": 8, "scheduleUpdate": {"limit": 3}})
+        play.command("UpdateDynamicSchedule", {"chargingProfileId": 7, "scheduleUpdate": {"limit": 0}})
+    play.wait(600)
+    assert [limit for _, limit, _ in steps(play)] == [16, 0]
+    play.transaction("Ended", trigger="StopAuthorized", reason="Local", register=0)
+    assert play.session.blame is Blame.CSMS
+    moved = next(
+        each
+        for each in reversed(play.sightings)
+        if isinstance(each, Frame) and b'"status": "Accepted"' in each.payload
+    )
+    assert play.session.blame_evidence[-1].frames == (moved.ref,)

@@ -462,6 +462,13 @@ class LimitNoted(Event, frozen=True, kw_only=True):
     schedules: tuple[Schedule, ...] = ()
 
 
+class LimitMoved(Event, frozen=True, kw_only=True):
+    """2.1 UpdateDynamicSchedule that was accepted, or an update that the station asked for: a dynamic profile has another limit."""
+
+    profile: int | None
+    limit: float | None
+
+
 class PriorityNoted(Event, frozen=True, kw_only=True):
     """2.1 NotifyPriorityCharging: at the station the driver asked to charge without limits, or no longer."""
 
@@ -576,6 +583,7 @@ OcppEvent: TypeAlias = (
     | ChargingNeeds
     | ChargingPlanned
     | LimitNoted
+    | LimitMoved
     | PriorityNoted
     | GridAlarmed
     | BatterySwapped

@@ -13,6 +13,7 @@ from nocwatch.ocpp.events import (
     BatterySwapped,
     Command,
     GridAlarmed,
+    LimitMoved,
     PriorityNoted,
     Settled,
     WebPaymentStarted,
@@ -95,6 +96,18 @@ def _swapped(hearing: Hearing, payload: Payload) -> Events:
     ]
 
 
+def _moved(hearing: Hearing, call: Payload, answer: Payload) -> Events:
+    """UpdateDynamicSchedule, or PullDynamicScheduleUpdate: the one has the limit in its call, the other in its answer."""
+    quiet = Hearing(hearing.stamp, hearing.message_id, hearing.version)
+    if hearing.text(answer, "status", required=True) != "Accepted":
+        return []
+    update = quiet.object(call, "scheduleUpdate") or hearing.object(answer, "scheduleUpdate")
+    if "limit" not in update:
+        return []  # a setpoint, or an offer to discharge: no limit
+    profile = quiet.integer(call, "chargingProfileId")
+    return [LimitMoved(profile=profile, limit=quiet.number(update, "limit"), **hearing.stamp)]
+
+
 def _use_priority(hearing: Hearing, payload: Payload) -> dict[str, Any]:
     activate = hearing.truth(payload, "activate")
     return {
@@ -127,6 +140,11 @@ TABLE = TABLE_201._replace(
         "BatterySwap": _swapped,
         **command_calls(_COMMANDS),
     },
-    answers={**TABLE_201.answers, **command_answers(_COMMANDS)},
-    csms_actions=TABLE_201.csms_actions | _COMMANDS.keys(),
+    answers={
+        **TABLE_201.answers,
+        "UpdateDynamicSchedule": _moved,
+        "PullDynamicScheduleUpdate": _moved,
+        **command_answers(_COMMANDS),
+    },
+    csms_actions=TABLE_201.csms_actions | _COMMANDS.keys() | {"UpdateDynamicSchedule"},
 )

@@ -48,6 +48,7 @@ class Installed(msgspec.Struct, kw_only=True):
         status: the station's answer; empty while it is awaited.
         from_ns: since when it is in force, None where it never was; ``ended_at_ns`` until when.
         session: id of the session that it was made for.
+        moved_frame: of the message that gave it its present limit, where that is another (2.1 dynamic schedules).
         by: ``csms``, or who else limits.
     """
 
@@ -63,6 +64,7 @@ class Installed(msgspec.Struct, kw_only=True):
     from_ns: int | None = None
     ended_at_ns: int | None = None
     session: str = ""
+    moved_frame: str = ""
     by: str = "csms"
 
     @property
@@ -202,7 +204,7 @@ def _at(profiles: list[Installed], situation: Situation, at_ns: int) -> Limit:
         purpose=profile.purpose,
         stack_level=profile.stack_level,
         by=lowest.each.by,
-        frame=lowest.each.frame,
+        frame=lowest.each.moved_frame or lowest.each.frame,
     )
 
 

@@ -7,8 +7,17 @@ nothing, and what is remembered is bounded (``profiles_max``; the oldest that is
 
 from __future__ import annotations
 
-from nocwatch.ocpp.events import CallRefused, CallUnanswered, CommandAnswered, Commanded, LimitNoted
-from nocwatch.ocpp.planning import ChargingProfile, Choice
+import msgspec
+
+from nocwatch.ocpp.events import (
+    CallRefused,
+    CallUnanswered,
+    CommandAnswered,
+    Commanded,
+    LimitMoved,
+    LimitNoted,
+)
+from nocwatch.ocpp.planning import ChargingProfile, Choice, Period
 from nocwatch.state.limits import (
     ACCEPTED,
     EXTERNAL,
@@ -123,6 +132,28 @@ def on_limit(tracker: Tracker, event: LimitNoted) -> None:
         touched = [*before, made]
     if touched:
         refresh(tracker, touched, event.at_ns)
+
+
+def on_moved(tracker: Tracker, event: LimitMoved) -> None:
+    """2.1: a profile that is in force has another limit from now on."""
+    for each in tracker.state.profiles:
+        if (
+            not each.in_force
+            or each.profile.id != event.profile
+            or event.profile is None
+            or each.moved_frame == event.frame
+        ):
+            continue
+        moved = tuple(
+            msgspec.structs.replace(
+                schedule,
+                periods=(Period(0.0, event.limit, schedule.periods[0].phases if schedule.periods else None),),
+            )
+            for schedule in each.profile.schedules[:1]
+        )
+        each.profile = msgspec.structs.replace(each.profile, schedules=moved)
+        each.moved_frame = event.frame
+        refresh(tracker, [each], event.at_ns)
 
 
 # --- pieces ------------------------------------------------------------------------------------------------------------

@@ -128,6 +128,7 @@ _HANDLERS: dict[type[Event], Callable[[Tracker, Any], None]] = {
     events.ChargingNeeds: wishes.on_needs,
     events.ChargingPlanned: wishes.on_planned,
     events.LimitNoted: profiles.on_limit,
+    events.LimitMoved: profiles.on_moved,
     events.PriorityNoted: wishes.on_priority,
     events.GridAlarmed: wishes.on_grid_alarm,
     events.BatterySwapped: wishes.on_swapped,
