@@ -159,6 +159,36 @@ def test_a_code_that_turns_out_dangerous_takes_the_advice_to_reset_back() -> Non
     assert standing.advice.startswith("Dangerous, GroundFailure (ground fault): do not reset it")
 
 
+def test_a_station_that_says_faulted_where_nothing_is_wrong_is_left_alone_until_it_says_more() -> None:
+    watched = Watched("faulted", places=places(place("CP1", quirks=("faulted_without_error",)), place("CP2")))
+    for name in ("CP1", "CP2"):
+        watched.play(name).begin().status(1, "Faulted")
+    watched.wait(600)
+    assert watched.only.station == "CP2"
+    watched.plays["CP1"].status(1, "Faulted", "ConnectorLockFailure")
+    watched.wait(1)
+    assert [flag.station for flag in watched.raised] == ["CP2", "CP1"]
+    assert watched.raised[1].severity is Severity.CRITICAL
+
+
+@pytest.mark.parametrize(("status", "told"), [("Available", False), ("Charging", False), ("Faulted", True)])
+def test_a_vendors_code_on_a_healthy_connector_of_a_known_station_is_no_danger(
+    status: str, told: bool
+) -> None:
+    quirky = place("CP1", quirks=("vendor_error_on_healthy",))
+    for known in (quirky, place("CP1")):
+        watched = Watched("faulted", places=places(known))
+        watched.play("CP1").begin().status(1, status, vendorErrorCode="CX002")
+        watched.wait(1)
+        assert bool(watched.raised) is (told or known is not quirky)
+
+
+def test_a_safety_code_in_the_error_code_counts_whatever_the_vendors_field_is_known_for() -> None:
+    watched = Watched("faulted", places=places(place("CP1", quirks=("vendor_error_on_healthy",))))
+    watched.play("CP1").begin().status(1, "Available", info="CX002 seen", vendorErrorCode="7")
+    assert watched.only.severity is Severity.CRITICAL
+
+
 def test_offline_does_not_end_a_fault() -> None:
     watched = Watched("faulted")
     cp1 = watched.play("CP1").begin()

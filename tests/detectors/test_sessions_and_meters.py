@@ -531,6 +531,18 @@ def test_register_of_a_station_that_counts_each_session_from_zero() -> None:
     assert watched.raised
 
 
+def test_zeros_of_a_station_that_is_known_for_them_are_no_fall_and_a_real_fall_is() -> None:
+    quirky = places(place("CP1", quirks=("register_drops_to_zero",)))
+    for known, values, falls in (
+        (quirky, (15000, 0, 0, 0, 15900), False),
+        (None, (15000, 0, 0, 0, 15900), True),
+        (quirky, (15000, 0, 12000, 0, 12100), True),
+    ):
+        watched = Watched("register_rollback", places=known)
+        registers(watched, *values)
+        assert bool(watched.raised) is falls
+
+
 def test_samples_that_come_out_of_order_are_no_fall() -> None:
     watched = Watched("register_rollback")
     cp1 = registers(watched, 15000, 15600)

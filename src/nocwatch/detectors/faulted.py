@@ -64,7 +64,9 @@ class Faulted(Detector[FaultedSettings, Fault]):
     The advice is by the code. With a safety code, or where the error code or the vendor's code is one of `dangerous_codes`, it is
     never to reset; name the codes of your vendors there that mean danger, beside these.
 
-    Stays quiet on faults that are over within `debounce`, so also on those that a station tells after a time offline.
+    Stays quiet on faults that are over within `debounce`, so also on those that a station tells after a time offline; on Faulted with NoError and
+    nothing else said, of a station that the registry gives the quirk `faulted_without_error`; and on codes in the vendor's field beside another status
+    than Faulted, of one with `vendor_error_on_healthy`.
     """
 
     name = "faulted"
@@ -114,7 +116,7 @@ class Faulted(Detector[FaultedSettings, Fault]):
 
     def due(self, key: str, context: Context[Fault]) -> None:
         fault = context.peek(key)
-        if fault is not None and fault.faulted_since_ns:
+        if fault is not None and fault.faulted_since_ns and not self._is_known_noise(fault, context):
             self._tell(key, fault, context)
 
     def _status(
@@ -143,16 +145,20 @@ class Faulted(Detector[FaultedSettings, Fault]):
         began = not fault.faulted_since_ns
         if began:
             fault.faulted_since_ns = context.now_ns
-        if (error_code, vendor_error) != (fault.error_code, fault.vendor_error) or began:
+        news = (error_code, vendor_error) != (fault.error_code, fault.vendor_error) or began
+        if news:
             fault.error_code, fault.vendor_error, fault.frames = error_code, vendor_error, frames
             if context.raised(key):
                 self._tell(key, fault, context)
-        if began and not context.raised(key):
-            context.wake(key, context.now_ns + round(self.settings.debounce * SECOND_NS))
+        if news and not context.raised(key):
+            lasts_ns = fault.faulted_since_ns + round(self.settings.debounce * SECOND_NS)
+            context.wake(key, max(context.now_ns, lasts_ns))
 
     def _codes(self, event: StatusReported, context: Context[Fault]) -> None:
         key = wording.socket_key(event.station, event.evse, event.connector)
-        found = self._safety(event.error_code, event.vendor_error, event.info)
+        healthy = event.status is not ConnectorStatus.FAULTED
+        noise = healthy and "vendor_error_on_healthy" in context.place(event.station).quirks
+        found = self._safety(event.error_code, "" if noise else event.vendor_error, event.info)
         if event.status is ConnectorStatus.FAULTED and error_codes.named_in(
             event.info, self.settings.dangerous_codes
         ):
@@ -247,6 +253,11 @@ class Faulted(Detector[FaultedSettings, Fault]):
             ),
             numbers={"faulted_s": (context.now_ns - onset) / SECOND_NS},
         )
+
+    def _is_known_noise(self, fault: Fault, context: Context[Fault]) -> bool:
+        """Faulted and nothing more, of a station that is known to say so where nothing is wrong."""
+        said = fault.codes or fault.info or fault.vendor_error or fault.error_code not in _NO_ERROR
+        return not said and "faulted_without_error" in context.place(fault.station).quirks
 
     def _dangerous(self, fault: Fault) -> list[str]:
         if not fault.faulted_since_ns:

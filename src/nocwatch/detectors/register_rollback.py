@@ -70,8 +70,8 @@ class RegisterRollback(Detector[RegisterRollbackSettings, Meters]):
     is compared with itself only: same connector, measurand, phase, unit and location. One flag a session, an event.
 
     No fall: a single dip; -1 and other negative values, which are no reading; a fall of nearly 2³² Wh; a sample with an older time stamp than the
-    last; a reset that the registry allows (`meter_register: session` at the transaction's beginning, `boot` after a boot); any while the export
-    register rises. Meter start and stop of 1.6 are not compared: some stations count them from elsewhere.
+    last; a reset that the registry allows (`meter_register: session` at the transaction's beginning, `boot` after a boot); readings of 0 of a station
+    with the quirk `register_drops_to_zero`; any while the export register rises. Meter start and stop of 1.6 are not compared: some stations count them from elsewhere.
     """
 
     name = "register_rollback"
@@ -161,6 +161,8 @@ class RegisterRollback(Detector[RegisterRollbackSettings, Meters]):
     ) -> None:
         key = f"{sample.measurand}/{sample.phase}/{sample.unit}/{sample.location}"
         at_ns, value_wh = event.when_ns, sample.value
+        if value_wh == 0 and "register_drops_to_zero" in context.place(event.station).quirks:
+            return
         series = meters.series.get(key)
         if series is None:
             if len(meters.series) < SERIES_MAX:
