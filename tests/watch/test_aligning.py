@@ -19,9 +19,13 @@ from nocwatch.alerts.alert import Alert, AlertState, Notice
 from nocwatch.alerts.channels import FileChannel
 from nocwatch.alerts.dispatcher import Dispatcher
 from nocwatch.alerts.rendering import Renderer
-from nocwatch.flags import FlagState
+from nocwatch.flags import Blame, FlagState
 from nocwatch.journal.cursor import Cursor
+from nocwatch.kpis.grouping import Query
+from nocwatch.registry.places import Places
+from nocwatch.sessions import Outcome, Reason
 from nocwatch.store.batch import Batch
+from nocwatch.store.key_figures import key_figures
 from nocwatch.store.values import FlagFilter
 from nocwatch.trace.writing import import_traces
 from nocwatch.watch.aligning import BECAUSE, reached
@@ -246,3 +250,73 @@ async def test_a_watch_that_was_down_tells_what_still_stands_and_not_what_came_a
     assert states == {"CP1": AlertState.RESOLVED, "CP2": AlertState.FIRING}
     told = [json.loads(line) for line in file.read_text().splitlines()]
     assert [(each["station"], each["state"]) for each in told] == [("CP2", "firing")]
+
+
+CHARGING = Path(__file__).parents[1] / "trace" / "foreign" / "csms_log_16_raw.jsonl"
+
+
+@pytest.fixture
+def charging(tmp_path: Path) -> Desk:
+    """A vehicle that charges at the journal's end, after 10 400 Wh; the driver before it is done."""
+    lines = CHARGING.read_text().splitlines()
+    story = tmp_path / "charging.jsonl"
+    story.write_text(
+        "\n".join(line for line in lines if msgspec.json.decode(line)["timestamp"] < "2025-03-03T07:45")
+    )
+    return Desk(tmp_path, story)
+
+
+def figure(desk: Desk, name: str) -> tuple[float | None, float | None]:
+    query = Query(from_ns=0, until_ns=4 * 10**18)
+    with desk.store.database.snapshot() as reader:
+        (group,) = key_figures(reader, Places(), query, 4 * 10**18).groups
+    return next((each.numerator, each.denominator) for each in group.figures if each.name == name)
+
+
+async def test_a_session_that_nobody_remembers_ends_where_it_was_last_heard_of(charging: Desk) -> None:
+    async with charging.following() as follower:
+        await until(lambda: follower.settled, "it is settled")
+    (before,) = charging.store.sessions().items
+    assert (before.outcome, before.energy_wh) == (Outcome.ONGOING, 10_400)
+    lose_memory(charging)
+    async with charging.following() as follower:
+        await until(lambda: follower.settled, "it is settled")
+        assert follower.counters["forgotten_total"] == 1
+    after = charging.store.session(before.id)
+    assert after is not None
+    assert (after.outcome, after.reason, after.blame) == (Outcome.FAILED, Reason.UNKNOWN, Blame.UNKNOWN)
+    assert (after.energy_wh, after.stopped_at_ns) == (10_400, before.changed_at_ns)
+    assert "without its memory" in after.blame_evidence[0].text
+    assert [entry.subject for entry in charging.store.audit_entries().items] == [before.id]
+    # Of how the charger did its end says nothing: it is no try.
+    assert figure(charging, "session_success") == (0, 0)
+    async with charging.following() as again:
+        await until(lambda: again.settled, "it is settled")
+        assert again.counters["forgotten_total"] == 0
+
+
+async def test_a_session_that_is_remembered_goes_on(charging: Desk) -> None:
+    for _ in range(2):
+        async with charging.following() as follower:
+            await until(lambda: follower.settled, "it is settled")
+        charging.snapshot.unlink()
+    (session,) = charging.store.sessions().items
+    assert session.outcome is Outcome.ONGOING
+    assert charging.store.audit_entries().items == []
+
+
+async def test_a_session_that_comes_to_be_known_again_has_the_pipelines_word(charging: Desk) -> None:
+    """The journal was not mounted, and is there again at the next start."""
+    async with charging.following() as follower:
+        await until(lambda: follower.settled, "it is settled")
+    shutil.copytree(charging.folder / "journal", charging.folder / "kept")
+    lose_memory(charging)
+    async with charging.following() as follower:
+        await until(lambda: follower.settled, "it is settled")
+    lose_memory(charging)
+    shutil.rmtree(charging.folder / "journal")
+    shutil.copytree(charging.folder / "kept", charging.folder / "journal")
+    async with charging.following() as follower:
+        await until(lambda: follower.settled, "it is settled")
+    (session,) = charging.store.sessions().items
+    assert (session.outcome, session.reason) == (Outcome.ONGOING, None)

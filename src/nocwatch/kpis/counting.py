@@ -18,6 +18,8 @@ DELIVERED_WH = 50.0
 """Above this, power was delivered even where the station never said Charging (stated mapping for OCPP 1.6)."""
 JOINED = "joined"
 """The step of an attempt whose acts turned out to be another session's."""
+FORGOTTEN = "forgotten"
+"""The step of a session whose end nobody saw, since the watch lost its memory: it says nothing of the charger."""
 
 AUTHORISED = "authorised"
 _PLUGGED = ("preparing", "ev_connected")
@@ -50,7 +52,7 @@ class Counted(NamedTuple):
 
 
 def counted(session: Session) -> Counted:
-    if not session.over or any(step.name == JOINED for step in session.steps):
+    if not session.over or any(step.name in (JOINED, FORGOTTEN) for step in session.steps):
         return Counted()
     success = session.outcome is Outcome.SUCCESS
     reached = session.milestones

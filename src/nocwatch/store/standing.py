@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import msgspec
 
 from nocwatch.alerts.alert import AlertState
+from nocwatch.sessions import Outcome
 from nocwatch.store.apply import ALERT_STATE_RANK, FLAG_OPEN_RANK
 
 
@@ -31,6 +32,14 @@ def raised_flags(reader: sqlite3.Connection) -> list[str]:
     """Ids of all flags that stand, the oldest of each severity first."""
     rows = reader.execute(
         "SELECT id FROM flags WHERE rank >= ? ORDER BY rank, onset_at_ns, id", (FLAG_OPEN_RANK,)
+    )
+    return [row[0] for row in rows]
+
+
+def ongoing_sessions(reader: sqlite3.Connection) -> list[str]:
+    """Ids of all sessions that go on, the oldest first."""
+    rows = reader.execute(
+        "SELECT id FROM sessions WHERE outcome = ? ORDER BY started_at_ns, id", (Outcome.ONGOING.value,)
     )
     return [row[0] for row in rows]
 

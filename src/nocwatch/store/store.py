@@ -177,6 +177,11 @@ class Store:
         with self.database.reading() as reader:
             return standing.raised_flags(reader)
 
+    def ongoing_sessions(self) -> list[str]:
+        """Ids of all sessions that go on."""
+        with self.database.reading() as reader:
+            return standing.ongoing_sessions(reader)
+
     def standing_alerts(self, others: Iterable[str] = ()) -> list[standing.Standing]:
         """All open alerts, and those of the others that are kept, in short."""
         with self.database.snapshot() as reader:

@@ -3,7 +3,8 @@
 A snapshot that cannot be used, a journal that no longer reaches back to where a trouble began, rules that were edited just
 before a kill: then the rebuilt pipeline does not know a flag that the store has raised, or makes the alert anew with fewer
 revisions than people were told. Nobody would ever end those. So each flag and alert that stands in the store alone is ended
-there with the reason, and an alert that the store is ahead with goes on after the store's revision.
+there with the reason, and an alert that the store is ahead with goes on after the store's revision. A session that goes on in
+the store alone is ended too: where it ended nobody saw, so it counts for no key figure of tries.
 
 What always holds: it is done when all is read that the store had seen, and never before; what is written and the act that
 makes it known to the pipeline are one transaction, so a kill leaves it done or not begun; done twice it changes nothing.
@@ -22,9 +23,11 @@ import trio
 from nocwatch import clock
 from nocwatch.alerts.acts import Act, ActKind, Stored
 from nocwatch.alerts.alert import Alert, AlertState, Notice
-from nocwatch.flags import Flag, FlagState, derived_id
+from nocwatch.flags import Blame, Evidence, Flag, FlagState, derived_id
 from nocwatch.journal.cursor import Cursor
+from nocwatch.kpis.counting import FORGOTTEN
 from nocwatch.pipeline import Pipeline, Step
+from nocwatch.sessions import Milestone, Outcome, Reason, Session, SessionStep
 from nocwatch.store.store import Store
 from nocwatch.store.values import AuditEntry
 
@@ -38,6 +41,10 @@ BECAUSE = (
     "nocwatch was started again without its memory of how this began, and watches it no more. "
     "It may not be over: have a look. If it is found anew, it is told anew."
 )
+LOST = (
+    "nocwatch was started again without its memory of this session, which was last heard of then. "
+    "How it ended is not known; what comes of it now is a session of its own."
+)
 US = "nocwatch"
 """Who did it, in audit and acts."""
 
@@ -49,12 +56,14 @@ class Known(msgspec.Struct, frozen=True):
         now_ns: its time.
         flags: ids of those that stand.
         alerts: id → revision, of all in the book; ``open`` those that fire or are acknowledged.
+        sessions: ids of those under way.
     """
 
     now_ns: int
     flags: frozenset[str]
     alerts: Mapping[str, int]
     open: frozenset[str]
+    sessions: frozenset[str]
 
 
 class Alignment(msgspec.Struct, frozen=True):
@@ -63,6 +72,7 @@ class Alignment(msgspec.Struct, frozen=True):
     step: Step
     act: Act
     audit: list[AuditEntry]
+    sessions: dict[str, Session] = {}
 
 
 def known(pipeline: Pipeline) -> Known:
@@ -73,6 +83,7 @@ def known(pipeline: Pipeline) -> Known:
         frozenset(pipeline.engine.known),
         book.revisions,
         frozenset(alert.id for alert in book.open),
+        frozenset(each.id for station in pipeline.stations for each in pipeline.sessions(station)),
     )
 
 
@@ -102,9 +113,13 @@ async def misaligned(store: Store, pipeline: Pipeline) -> list[Alignment]:
     """
     found = await trio.to_thread.run_sync(_misaligned, store, known(pipeline))
     flags, alerts = (sum(len(getattr(each.step, kind)) for each in found) for kind in ("flags", "alerts"))
-    if flags or alerts:
+    sessions = sum(len(each.sessions) for each in found)
+    if flags or alerts or sessions:
         log.warning(
-            "the watch has no memory of what the store has; it is ended there", flags=flags, alerts=alerts
+            "the watch has no memory of what the store has; it is ended there",
+            flags=flags,
+            alerts=alerts,
+            sessions=sessions,
         )
     return found
 
@@ -122,6 +137,8 @@ def _misaligned(store: Store, known: Known) -> list[Alignment]:
         elif mine < each.revision and (each.open or not each.resolved_by):
             behind[each.id] = Stored(each.revision, each.told)
     made += [_of_alerts(some, known.now_ns) for some in _portions(ended)]
+    unknown = [session for session in store.ongoing_sessions() if session not in known.sessions]
+    made += [_of_sessions(store, some, known.now_ns) for some in _portions(unknown)]
     if behind:
         step = Step(None, known.now_ns)
         made.append(Alignment(step, _act(known.now_ns, alerts=behind), []))
@@ -164,6 +181,28 @@ def _ended(alert: Alert, told: bool, now_ns: int) -> Alert:
         resolved_by="",
         forgotten=True,
         revision=alert.revision + 1,
+    )
+
+
+def _of_sessions(store: Store, ids: list[str], now_ns: int) -> Alignment:
+    found = [session for each in ids if (session := store.session(each)) is not None]
+    ended = {session.id: _left(session) for session in found}
+    return Alignment(Step(None, now_ns), _act(now_ns), [_entry(each) for each in ended], ended)
+
+
+def _left(session: Session) -> Session:
+    """As it was when it was last heard of. Of one revision, so that a pipeline that comes to know it again has the word."""
+    at_ns = session.changed_at_ns
+    return msgspec.structs.replace(
+        session,
+        outcome=Outcome.FAILED,
+        reason=Reason.UNKNOWN,
+        blame=Blame.UNKNOWN,
+        blame_evidence=(Evidence(text=LOST, at_ns=at_ns),),
+        stopped_at_ns=at_ns,
+        power_w=None,
+        phase=Milestone.FAILED,
+        steps=(*session.steps, SessionStep(at_ns=at_ns, name=FORGOTTEN, text=LOST)),
     )
 
 

@@ -248,11 +248,12 @@ class Follower:
         except StoreUnavailableError:
             return  # the next round tries again
         for each in found:
-            batch = Batch(acts=[msgspec.structs.replace(each.act, after=self._last)], audit=each.audit)
+            acts = [msgspec.structs.replace(each.act, after=self._last)]
+            batch = Batch(acts=acts, audit=each.audit, sessions=each.sessions)
             await self._told(each.step, batch, shield)
             if step := self._again(each.act):
                 await self._told(step, Batch(), shield)
-            self.counters["forgotten_total"] += len(each.step.flags) + len(each.step.alerts)
+            self.counters["forgotten_total"] += len((*each.step.flags, *each.step.alerts, *each.sessions))
         self._aligned = True
         self._wake_dispatcher()
 
