@@ -321,3 +321,25 @@ def test_a_snapshot_forgets_no_plan() -> None:
     (session,) = play.fleet.sessions("CP1")
     assert (session.plan, session.costs) == (play.session.plan, play.session.costs)
     assert standing(play) == [5]
+
+
+def test_a_final_cost_that_is_said_with_each_retry_of_the_stop_is_one() -> None:
+    play = play_2x("2.0.1")
+    charge(play)
+    for _ in range(3):
+        updated(play, "Ended", {"totalCost": 3.3}, info={"stoppedReason": "Local"})
+        play.wait(10)
+    assert play.session.costs is not None
+    assert len(play.session.costs.notes) == 1
+
+
+def test_the_time_of_a_reservation_that_ended_is_not_the_next_ones() -> None:
+    play = Play().begin()
+    reserve(play, minutes=10)
+    play.command("CancelReservation", {"reservationId": 5})
+    play.command(
+        "ReserveNow",
+        {"connectorId": 1, "expiryDate": "9999-12-31T23:59:59Z", "idTag": "TAG", "reservationId": 5},
+    )
+    play.wait(3600)
+    assert standing(play) == [5]

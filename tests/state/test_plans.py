@@ -299,6 +299,39 @@ def test_a_profile_that_is_sent_again_and_again_is_no_news() -> None:
     assert len(play.fleet._trackers["CP1"].state.profiles) == 32
 
 
+def test_what_was_refused_stays_out_when_another_is_taken_and_what_was_not_cleared_stays_in() -> None:
+    play = Play().begin()
+    play.start()
+    set_profile(play, profile_of((0, 0), level=2, number=2), status="Rejected")
+    set_profile(play, profile_of((0, 16)))
+    clear(play, "Unknown", id=1)
+    set_profile(play, profile_of((0, 20), purpose="TxDefaultProfile", kind="Absolute", number=3), 0)
+    assert [limit for _, limit, _ in steps(play)] == [16]
+
+
+def test_a_csms_that_uses_one_message_id_for_all_it_asks() -> None:
+    play = Play().begin()
+    play.start()
+    for limit in (16, 10):
+        payload = {"connectorId": 1, "csChargingProfiles": profile_of((0, limit))}
+        play.call("SetChargingProfile", payload, by=Direction.FROM_CSMS, message_id="1")
+        play.answer("1", {"status": "Accepted"}, by=Direction.FROM_STATION)
+        play.wait(60)
+    assert [limit for _, limit, _ in steps(play)] == [16, 10]
+
+
+def test_the_profile_of_a_remote_start_goes_where_its_transaction_is_found() -> None:
+    play = Play(version="2.0.1").begin(1, 2)
+    play.authorize("OTHER")
+    payload = {"remoteStartId": 7, "idToken": {"idToken": "APP", "type": "Central"}, "chargingProfile": profile_of((0, 10), old=False)}  # fmt: skip
+    play.command("RequestStartTransaction", payload)
+    play.transaction("Started", trigger="CablePluggedIn", evse=1, state="EVConnected", register=0)
+    play.transaction("Updated", trigger="RemoteStart", token="APP", remote_id=7, state="Charging")
+    charge = next(each for each in play.sessions if each.transaction == "T1")
+    assert charge.plan is not None
+    assert [each.limit for each in charge.plan.limits] == [10]
+
+
 # --- limits.py by itself --------------------------------------------------------------------------------------------------
 
 
@@ -419,12 +452,12 @@ def test_a_load_manager_that_moves_the_limit_all_night_leaves_its_course_behind(
     transaction = play.start()
     for number in range(720):
         play.wait(40)
-        set_profile(play, profile_of((0, 0 if 300 <= number < 310 else 8 + number % 7)))
+        set_profile(play, profile_of((0, 0 if number in (100, 200, 400) else 8 + number % 7)))
     found = steps(play)
     assert len(found) == STEPS_MAX
     moments = [at for at, _, _ in found]
     assert max(after - before for before, after in itertools.pairwise(moments)) < 1800
-    assert 0 in [limit for _, limit, _ in found], "what barred the charge is kept before all else"
+    assert [limit for _, limit, _ in found].count(0) == 3, "what barred the charge is kept before all else"
     play.stop(transaction, 1000)
 
 

@@ -39,7 +39,7 @@ WORD_MAX = 20
 
 def on_asked(tracker: Tracker, event: Commanded) -> None:
     """SetChargingProfile, or a remote start that brings a profile."""
-    if event.profile is None or _find(tracker, event.connection, event.message_id) is not None:
+    if event.profile is None or any(each.frame == event.frame for each in tracker.state.profiles):
         return
     profile, left_out = kept(event.profile)
     if left_out:
@@ -61,8 +61,8 @@ def on_asked(tracker: Tracker, event: Commanded) -> None:
 
 def on_answered(tracker: Tracker, event: CommandAnswered) -> None:
     """The station's word on a profile."""
-    each = _find(tracker, event.connection, event.message_id)
-    if each is None or each.status:
+    each = _waiting(tracker, event.connection, event.message_id)
+    if each is None:
         return
     each.answer_frame = event.frame
     _settled(tracker, each, event.status[:WORD_MAX] or "no status", event.at_ns)
@@ -197,15 +197,12 @@ def _install(tracker: Tracker, each: Installed) -> None:
             tracker.count("state_profiles_dropped")
 
 
-def _find(tracker: Tracker, connection: int, message_id: str) -> Installed | None:
-    return next(
-        (
-            each
-            for each in tracker.state.profiles
-            if (each.connection, each.message_id) == (connection, message_id) and each.message_id
-        ),
-        None,
-    )
+def _waiting(tracker: Tracker, connection: int, message_id: str) -> Installed | None:
+    """Of several calls under one id the newest: a CSMS may use an id again."""
+    for each in reversed(tracker.state.profiles):
+        if (each.connection, each.message_id) == (connection, message_id) and not each.status:
+            return each
+    return None
 
 
 def _meant(tracker: Tracker, event: Commanded, profile: ChargingProfile) -> str:
