@@ -343,3 +343,12 @@ def test_the_time_of_a_reservation_that_ended_is_not_the_next_ones() -> None:
     )
     play.wait(3600)
     assert standing(play) == [5]
+
+
+def test_a_transaction_that_goes_on_after_a_boot_was_taken_up_again() -> None:
+    play = Play().begin()
+    transaction = play.start()
+    play.wait(60)
+    play.boot()
+    play.meter(1, 2000, transaction)
+    assert play.session.resumed

@@ -254,7 +254,8 @@ def test_priority_lifts_the_profile_of_the_transaction() -> None:
     set_profile(play, profile_of((0, 6), old=False) | {"transactionId": "T1"})
     set_profile(play, profile_of((0, 32), purpose="PriorityCharging", number=2, kind="Absolute", old=False))
     play.wait(60)
-    play.ask("NotifyPriorityCharging", {"transactionId": "T1", "activated": True}, {})
+    for _ in range(2):  # said again, it is no news
+        play.ask("NotifyPriorityCharging", {"transactionId": "T1", "activated": True}, {})
     play.wait(60)
     play.command("UsePriorityCharging", {"transactionId": "T1", "activate": False})
     assert [(limit, purpose) for _, limit, purpose in steps(play)] == [
