@@ -1,7 +1,7 @@
 """The key figures: name, unit, what is divided by what, in words, and whose definition it is. Data alone; docs/kpis.md says the same.
 
-Counters are columns of the store's hourly sums, and ``known_ns`` and ``port_days`` that follow from them. A minus before a name
-takes it off.
+Counters are columns of the store's hourly sums, and ``known_ns`` and the ``closed_`` ones that follow from them and the registry. A
+minus before a name takes it off.
 """
 
 from __future__ import annotations
@@ -34,6 +34,9 @@ class Kpi(msgspec.Struct, frozen=True, kw_only=True):
     tries: bool = False
     mark: float | None = None
 
+
+OPEN_TIME = ("known_ns", "-closed_ns")
+"""Known time but the site's closed hours, where the registry tells its opening hours."""
 
 KPIS = (
     Kpi(
@@ -91,17 +94,17 @@ KPIS = (
         name="utilisation_occupied",
         title="Utilisation, occupied",
         unit="%",
-        numerator=("occupied_ns",),
-        denominator=("known_ns",),
-        text="Connector time with a vehicle, of the time of which anything is known.",
+        numerator=("occupied_ns", "-closed_occupied_ns"),
+        denominator=OPEN_TIME,
+        text="Connector time with a vehicle, of the site's open time of which anything is known.",
         source="Atlas Public Policy, charging use",
     ),
     Kpi(
         name="utilisation_charging",
         title="Utilisation, charging",
         unit="%",
-        numerator=("charging_ns",),
-        denominator=("known_ns",),
+        numerator=("charging_ns", "-closed_charging_ns"),
+        denominator=OPEN_TIME,
         text="Connector time with status Charging, of the same time.",
         source="Atlas Public Policy, charging use",
     ),
@@ -109,8 +112,8 @@ KPIS = (
         name="utilisation_idle",
         title="Utilisation, idle",
         unit="%",
-        numerator=("occupied_ns", "-charging_ns"),
-        denominator=("known_ns",),
+        numerator=("occupied_ns", "-closed_occupied_ns", "-charging_ns", "closed_charging_ns"),
+        denominator=OPEN_TIME,
         text="Occupied and not charging: the difference of the two.",
         source="Atlas Public Policy, charging use",
     ),

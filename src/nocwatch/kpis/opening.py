@@ -9,7 +9,7 @@ import re
 from functools import lru_cache
 
 from nocwatch.kpis.spans import Span, merged
-from nocwatch.registry.hours import DAYS, Hours, cuts, hours, local
+from nocwatch.registry.hours import DAYS, SPAN_MAX_NS, Hours, cuts, hours, local
 
 _SHORT = {name[:2]: name for name in DAYS}
 _RULE = re.compile(
@@ -53,8 +53,10 @@ def closed(text: str, timezone: str, from_ns: int, until_ns: int) -> list[Span]:
     times = opening(text)
     if times is None:
         return []
+    # Piece by piece: a report of years is longer than what is looked at hour by hour at once.
     return merged(
         (start, end)
-        for start, end in cuts(from_ns, until_ns, timezone, times)
+        for begin in range(from_ns, until_ns, SPAN_MAX_NS)
+        for start, end in cuts(begin, min(begin + SPAN_MAX_NS, until_ns), timezone, times)
         if not any(each.hold(local(start, timezone)) for each in times)
     )

@@ -21,6 +21,7 @@ from nocwatch.moments import HOUR_NS
 from nocwatch.registry.places import Place, Places, Scope
 from nocwatch.store.reads import cells as cell_reads
 from nocwatch.store.reads import service
+from nocwatch.store.reads.closed_hours import closed_cells
 
 
 class GroupFigures(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,6 +109,8 @@ def key_figures(reader: sqlite3.Connection, places: Places, query: Query, now_ns
     current = query.scope.current
     whole = stations is None and query.by is By.FLEET and not split and current is None
     cells = cell_reads.cells(reader, stations, from_ns, until_ns, now_ns, split, whole=whole)
+    open_until_ns = min(until_ns, now_ns)
+    cells += closed_cells(reader, stations, place, (from_ns, open_until_ns), split)
     # Outages and visits are told apart neither by firmware nor by CSMS: they are no figures of either.
     facts = [] if split else service.ports(reader, stations, from_ns, min(until_ns, now_ns), tried=False)
     tried = None if split else service.attempts(reader, stations, from_ns, until_ns, _site_of(place))

@@ -22,6 +22,8 @@ _SUMS = ", ".join(f"sum(h.{name})" for name in COLUMNS)
 _FOR_EVER = 1 << 40
 Era = tuple[int, int, str]
 """From which hour, until which, and what held."""
+WHOLE_TIME: Sequence[Era] = ((0, _FOR_EVER, ""),)
+"""Of a station whose sums are not told apart."""
 
 
 def cells(
@@ -39,7 +41,7 @@ def cells(
     ``whole``: of all together, from the row that holds the fleet's sums; its counts then stand in one cell of no station.
     """
     first, last = from_ns // HOUR_NS, -(-until_ns // HOUR_NS)
-    found = _Cells()
+    found = Cells()
     for table, span, begin, end in _parts(first, last, whole_days=not split):
         asked = _Asked(stations, table, span, begin, end, split, whole)
         for row in _rows(reader, asked, _SUMS):
@@ -65,7 +67,7 @@ class _Asked(NamedTuple):
     whole: bool
 
 
-class _Cells(dict[tuple[str, int, int, str], Cell]):
+class Cells(dict[tuple[str, int, int, str], Cell]):
     """Cells by what they are of; one that is asked for is made."""
 
     def at(self, station: str, evse: int, connector: int, part: str) -> Cell:
@@ -77,20 +79,20 @@ class _Cells(dict[tuple[str, int, int, str], Cell]):
 
 def _time(
     reader: sqlite3.Connection,
-    found: _Cells,
+    found: Cells,
     stations: Sequence[str] | None,
     split: str,
     window: tuple[int, int],
 ) -> None:
     """Adds the time since each connector's first sight, and of bands that last what they have of the window."""
-    eras, (from_ns, until_ns) = _eras(reader, split), window
-    for station, evse, connector, first_ns in _of(
+    eras, (from_ns, until_ns) = eras_of(reader, split), window
+    for station, evse, connector, first_ns in of_stations(
         reader, "SELECT station, evse, connector, first_ns FROM connectors", stations
     ):
         if not is_station(evse, connector):
             for part, length_ns in _within(eras, station, max(from_ns, first_ns), until_ns):
                 add(found.at(station, evse, connector, part).sums, {"known_ns": length_ns})
-    for station, evse, connector, status, since_ns in _of(
+    for station, evse, connector, status, since_ns in of_stations(
         reader, "SELECT station, evse, connector, status, from_ns FROM states", stations, "until_ns IS NULL"
     ):
         if not is_station(evse, connector):
@@ -143,7 +145,7 @@ def _era_sql(split: str) -> str:
     )
 
 
-def _eras(reader: sqlite3.Connection, split: str) -> dict[str, list[Era]]:
+def eras_of(reader: sqlite3.Connection, split: str) -> dict[str, list[Era]]:
     found: dict[str, list[Era]] = {}
     if split:
         for station, part, first, last in reader.execute(_era_sql(split)):
@@ -154,13 +156,13 @@ def _eras(reader: sqlite3.Connection, split: str) -> dict[str, list[Era]]:
 def _within(
     eras: dict[str, list[Era]], station: str, from_ns: int, until_ns: int
 ) -> Iterator[tuple[str, int]]:
-    for first, last, part in eras.get(station, [(0, _FOR_EVER, "")]):
+    for first, last, part in eras.get(station, WHOLE_TIME):
         length_ns = min(until_ns, last * HOUR_NS) - max(from_ns, first * HOUR_NS)
         if length_ns > 0:
             yield part, length_ns
 
 
-def _of(
+def of_stations(
     reader: sqlite3.Connection, sql: str, stations: Sequence[str] | None, condition: str = "1"
 ) -> list[tuple]:  # type: ignore[type-arg]
     sql += f" WHERE {condition}"
