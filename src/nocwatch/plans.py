@@ -14,6 +14,9 @@ import msgspec
 CURRENT_A_MIN = 6.0
 """Below this no vehicle may charge with alternating current [IEC 61851-1]: the least that a control pilot can offer."""
 
+POWER_W_MIN = 720.0
+"""That current at 120 V, the lowest mains that vehicles charge from."""
+
 
 class Limit(msgspec.Struct, frozen=True, kw_only=True):
     """What held from a moment on.
@@ -37,10 +40,8 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def nothing(self) -> bool:
-        """Whether nobody can charge under it: zero, or less current than a vehicle may be offered."""
-        if self.limit is None:
-            return False
-        return self.limit <= 0 or (self.unit == "A" and self.limit < CURRENT_A_MIN)
+        """Whether nobody can charge under it: zero, or less than a vehicle may be offered."""
+        return self.limit is not None and self.limit < (CURRENT_A_MIN if self.unit == "A" else POWER_W_MIN)
 
 
 class ProfileNote(msgspec.Struct, frozen=True, kw_only=True):

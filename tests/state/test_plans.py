@@ -102,14 +102,18 @@ def test_the_profile_of_a_remote_start_that_allows_nothing() -> None:
     assert play.session.blame_evidence[-1].frames == (frames_of(play, "RemoteStartTransaction")[0],)
 
 
-def test_less_than_a_vehicle_may_be_offered_is_nothing() -> None:
+@pytest.mark.parametrize(
+    ("limit", "unit", "said"),
+    [(4, "A", "allowed 4 A, less than the 6 A that"), (500, "W", "allowed 500 W, less than the 720 W that")],
+)
+def test_less_than_a_vehicle_may_be_offered_is_nothing(limit: float, unit: str, said: str) -> None:
     play = Play().begin()
     transaction = play.start()
-    set_profile(play, profile_of((0, 4)))
+    set_profile(play, profile_of((0, limit), unit=unit))
     play.wait(300)
     play.stop(transaction, 1000)
     assert play.session.blame is Blame.CSMS
-    assert "allowed 4 A, less than the 6 A that a vehicle needs, for" in play.session.blame_evidence[-1].text
+    assert said in play.session.blame_evidence[-1].text
 
 
 def test_a_profile_that_the_station_refused_explains_nothing() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nocwatch.flags import Blame, Evidence
-from nocwatch.plans import CURRENT_A_MIN, Limit, limit_at, nothing_ns
+from nocwatch.plans import CURRENT_A_MIN, POWER_W_MIN, Limit, limit_at, nothing_ns
 from nocwatch.state.evidence import refs, seconds_text
 from nocwatch.state.facts import Facts
 
@@ -31,10 +31,11 @@ def forbidden(facts: Facts, whole: float = SHARE_MIN) -> tuple[Blame, Evidence] 
     whose = "A charging profile of the CSMS" if step.by in _OF_THE_CSMS else f"A limit set by {step.by}"
     level = "" if step.stack_level is None else f", stack level {step.stack_level}"
     named = f" ({step.purpose}{level})" if step.purpose and step.by == "csms" else ""
+    least = f"{CURRENT_A_MIN:g} A" if step.unit == "A" else f"{POWER_W_MIN:g} W"
     much = (
         "no current"
         if not step.limit or step.limit < 0
-        else f"{step.limit:g} A, less than the {CURRENT_A_MIN:g} A that a vehicle needs,"
+        else f"{step.limit:g} {step.unit or 'W'}, less than the {least} that a vehicle needs,"
     )
     text = (
         f"{whose}{named} allowed {much} for {seconds_text(barred_ns, 0)} "

@@ -138,8 +138,9 @@ def limit_words(limit: Limit) -> str:
         return f"nothing ({limit.limit:g}{NOBREAK}{limit.unit})"
     if limit.unit == "A":
         said = words.unit(limit.limit, "A", 0 if limit.limit == int(limit.limit) else 1)
-        return f"{said}: too little to charge" if limit.nothing else said
-    return words.unit(limit.limit / 1000, "kW", 1) if limit.limit >= 100 else words.unit(limit.limit, "W")
+    else:
+        said = words.kw(limit.limit) if limit.limit >= 1000 else words.unit(limit.limit, "W")
+    return f"{said}: too little to charge" if limit.nothing else said
 
 
 def why(limit: Limit) -> str:
