@@ -98,6 +98,20 @@ def test_charging_profile_explains_suspended_evse() -> None:
     assert not watched.raised
 
 
+def test_a_profile_that_leaves_enough_explains_no_suspended_evse() -> None:
+    watched = Watched("zero_energy_session")
+    cp1 = watched.play("CP1").begin()
+    cp1.status(1, "Preparing")
+    transaction = cp1.start(1)
+    schedule = {"chargingRateUnit": "A", "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 16}]}
+    profile = {**PROFILE["csChargingProfiles"], "chargingSchedule": schedule}
+    cp1.command("SetChargingProfile", {"connectorId": 1, "csChargingProfiles": profile})
+    cp1.status(1, "SuspendedEVSE")
+    watched.wait(300)
+    cp1.stop(transaction, 1000)
+    assert watched.only.blame is Blame.CHARGER
+
+
 @pytest.mark.parametrize("status", ["Rejected", None])
 def test_suspended_evse_without_an_accepted_profile_is_the_stations_fault(status: str | None) -> None:
     watched = Watched("zero_energy_session")

@@ -12,13 +12,10 @@ from nocwatch.detectors.base import Context, Detector, Hears, Settings
 from nocwatch.detectors.reading import ready_ns, start_frames, was_suspended_by_evse
 from nocwatch.flags import Blame, Category, Evidence, Severity
 from nocwatch.moments import SECOND_NS
-from nocwatch.ocpp.events import Command, CommandAnswered
+from nocwatch.plans import Plan, nothing_ns
 from nocwatch.quantities import Duration
 from nocwatch.sessions import Outcome, Reason, Session
 from nocwatch.state.changes import SessionChanged
-
-PROFILES_MAX = 64
-"""Connectors of one station whose charging profiles are remembered; a station has a handful. The oldest is forgotten."""
 
 
 class ZeroEnergySettings(Settings):
@@ -31,29 +28,27 @@ class ZeroEnergySettings(Settings):
     )
 
 
-class Profiles(msgspec.Struct):
-    """Of one station: connector (1.6) or EVSE (2.x) → when the CSMS set a charging profile that is in force; 0 is all."""
-
-    in_force: dict[int, int] = {}
+class Nothing(msgspec.Struct):
+    """It remembers nothing: the session knows what its charging profiles allowed."""
 
 
-class ZeroEnergySession(Detector[ZeroEnergySettings, Profiles]):
+class ZeroEnergySession(Detector[ZeroEnergySettings, Nothing]):
     """Session without energy.
 
     Sees a transaction end with less than `energy_kwh_max`, more than `duration_min` after authorisation and plug were both
     there. One flag a session, an event; it is taken back where the verdict is revised (a late meter value, a Stop that came
     after all).
 
-    Stays quiet where the station was suspended (SuspendedEVSE) while a charging profile of the CSMS was in force, for attempts that
+    Stays quiet where the station was suspended (SuspendedEVSE) and a charging profile allowed nothing at the time, for attempts that
     were cancelled or refused, for a lost stop (`lost_stop` speaks), and where nothing is known of the energy.
     """
 
     name = "zero_energy_session"
     category = Category.FAILED_SESSION
     severity = Severity.WARNING
-    hears: ClassVar[Hears] = (SessionChanged, CommandAnswered)
+    hears: ClassVar[Hears] = (SessionChanged,)
     Settings = ZeroEnergySettings
-    State = Profiles
+    State = Nothing
     title = "Session without energy"
     advice = (
         "The flag says whose fault it looks like and why. The station's: if other sessions of this connector end alike, take it out of service and send "
@@ -64,15 +59,13 @@ class ZeroEnergySession(Detector[ZeroEnergySettings, Profiles]):
         "duration_s": "from authorisation and plug to the stop, s",
     }
 
-    def on(self, event: Any, context: Context[Profiles]) -> None:
-        if isinstance(event, CommandAnswered):
-            self._profile(event, context)
-        elif event.now.over and (event.ended or event.revised):
+    def on(self, event: Any, context: Context[Nothing]) -> None:
+        if event.now.over and (event.ended or event.revised):
             self._judge(event, context)
         elif event.reopened:
             context.clear_flag(event.now.id, "the session went on after all")
 
-    def _judge(self, change: SessionChanged, context: Context[Profiles]) -> None:
+    def _judge(self, change: SessionChanged, context: Context[Nothing]) -> None:
         session = change.now
         ready = ready_ns(session)
         energy_wh, stopped_ns = session.energy_wh, session.stopped_at_ns or session.changed_at_ns
@@ -83,7 +76,7 @@ class ZeroEnergySession(Detector[ZeroEnergySettings, Profiles]):
             or session.outcome in (Outcome.CANCELLED, Outcome.REJECTED)
             or session.reason is Reason.LOST_STOP
             or stopped_ns - ready <= self.settings.duration_min * SECOND_NS
-            or (was_suspended_by_evse(session) and self._profile_in_force(session, context))
+            or (was_suspended_by_evse(session) and _was_forbidden(session, stopped_ns))
         ):
             context.clear_flag(session.id, "the session's verdict was revised")
             return
@@ -122,28 +115,10 @@ class ZeroEnergySession(Detector[ZeroEnergySettings, Profiles]):
             numbers={"energy_wh": energy_wh, "duration_s": (stopped_ns - ready) / SECOND_NS},
         )
 
-    def _profile(self, event: CommandAnswered, context: Context[Profiles]) -> None:
-        if event.status != "Accepted" or event.command not in (Command.SET_PROFILE, Command.CLEAR_PROFILE):
-            return
-        number = event.connector if event.evse is None else event.evse
-        if event.command is Command.SET_PROFILE:
-            in_force = context.state(event.station).in_force
-            in_force[number or 0] = event.at_ns
-            if len(in_force) > PROFILES_MAX:
-                del in_force[next(iter(in_force))]
-        elif (profiles := context.peek(event.station)) is not None:
-            if number:
-                profiles.in_force.pop(number, None)
-            else:
-                context.forget(event.station)
 
-    def _profile_in_force(self, session: Session, context: Context[Profiles]) -> bool:
-        profiles = context.peek(session.station)
-        if profiles is None:
-            return False
-        number = session.connector if session.evse is None else session.evse
-        since = [profiles.in_force[each] for each in (0, number or 0) if each in profiles.in_force]
-        return any(each <= (session.stopped_at_ns or session.changed_at_ns) for each in since)
+def _was_forbidden(session: Session, stopped_ns: int) -> bool:
+    """Whether a charging profile allowed nothing at some time of the session."""
+    return nothing_ns((session.plan or Plan()).limits, session.started_at_ns, stopped_ns) > 0
 
 
 def _register(register_wh: float | None) -> str:
