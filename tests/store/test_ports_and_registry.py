@@ -104,3 +104,27 @@ def test_a_station_that_is_not_commissioned_yet_has_no_uptime(store: Store) -> N
 
 def test_uptime_of_a_current_is_of_its_ports(store: Store) -> None:
     assert [row.connector for row in rows(store, BOTH, current="ac")] == [2]
+
+
+def test_a_visit_is_of_the_window_in_which_it_began(tmp_path) -> None:
+    """At five to midnight the first attempt fails, at five past the second charges: yesterday's troubled visit, and none of today's."""
+    store = Store.open(f"sqlite:///{tmp_path}/x.db")
+    midnight = NOON + 12 * HOUR
+    minute = HOUR // 60
+    store.apply(
+        batch_of(
+            a_station(),
+            session_changed(
+                a_session(
+                    "a", started=midnight - 5 * minute, length=minute, outcome=Outcome.FAILED, token="h:a"
+                )
+            ),
+            session_changed(a_session("b", started=midnight + 5 * minute, token="h:a")),
+        )
+    )
+    days = [
+        told(store, Query(from_ns=midnight + shift, until_ns=midnight + shift + DAY_NS), Places())["fleet"]
+        for shift in (-DAY_NS, 0)
+    ]
+    assert [day.get("troubled_visits") for day in days] == [(1.0, 1), None]
+    store.close()

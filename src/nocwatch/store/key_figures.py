@@ -16,12 +16,15 @@ from nocwatch.kpis import figures
 from nocwatch.kpis.figures import Figure
 from nocwatch.kpis.grouping import UNKNOWN, By, Group, Query, group_of, name_of, pooled
 from nocwatch.kpis.repairs import Repairs, repairs
-from nocwatch.kpis.visits import VisitSums, visits
+from nocwatch.kpis.visits import Attempt, VisitSums, visits
 from nocwatch.moments import HOUR_NS
 from nocwatch.registry.places import Place, Places, Scope
 from nocwatch.store.reads import cells as cell_reads
 from nocwatch.store.reads import service
 from nocwatch.store.reads.closed_hours import closed_cells
+
+VISIT_NS_MAX = 6 * HOUR_NS
+"""How far beyond the window attempts are looked at that a visit may be made of: no driver tries for longer."""
 
 
 class GroupFigures(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,7 +116,7 @@ def key_figures(reader: sqlite3.Connection, places: Places, query: Query, now_ns
     cells += closed_cells(reader, stations, place, (from_ns, open_until_ns), split)
     # Outages and visits are told apart neither by firmware nor by CSMS: they are no figures of either.
     facts = [] if split else service.ports(reader, stations, from_ns, min(until_ns, now_ns), tried=False)
-    tried = None if split else service.attempts(reader, stations, from_ns, until_ns, _site_of(place))
+    tried = None if split else _tried(reader, stations, from_ns, until_ns, place)
     answers: dict[tuple[str, str], dict[int, int]] = {}
     if stations is None and not (query.scope.firmware or current) and query.by in ("fleet", "upstream"):
         answers = cell_reads.answer_times(reader, from_ns, until_ns, query.upstream)
@@ -134,7 +137,11 @@ def key_figures(reader: sqlite3.Connection, places: Places, query: Query, now_ns
         group.repairs = (group.repairs or Repairs()) + repairs(each, from_ns, until_ns, now_ns)
     if tried is not None and query.by != "connector":
         # There are hundreds of thousands of some three kinds: counted first, and added up by connector.
-        counted = Counter((first.station, first.evse, first.connector, sums) for first, sums in visits(tried))
+        counted = Counter(
+            (first.station, first.evse, first.connector, sums)
+            for first, sums in visits(tried)
+            if from_ns <= first.started_at_ns < until_ns
+        )
         for (station, evse, connector, sums), number in counted.items():
             there = place(station)
             if current is not None and not of_current(current, there, evse, connector):
@@ -145,6 +152,19 @@ def key_figures(reader: sqlite3.Connection, places: Places, query: Query, now_ns
     if answers:
         told = _with_answers(told, answers, query.by)
     return Report(from_ns=from_ns, until_ns=min(until_ns, max(now_ns, from_ns)), by=query.by, groups=told)
+
+
+def _tried(
+    reader: sqlite3.Connection,
+    stations: list[str] | None,
+    from_ns: int,
+    until_ns: int,
+    place: Callable[[str], Place],
+) -> list[Attempt] | None:
+    """Attempts of the window's visits: a visit is of the window in which it began, and may have begun before or go on after it."""
+    return service.attempts(
+        reader, stations, from_ns - VISIT_NS_MAX, until_ns + VISIT_NS_MAX, _site_of(place)
+    )
 
 
 def _site_of(place: Callable[[str], Place]) -> Callable[[str], str]:

@@ -87,14 +87,16 @@ def parse_line(text: bytes) -> Line:
 def _message(said: _Message) -> Line:
     if said.direction is None:
         raise ValueError("direction is missing: cp-to-csms or csms-to-cp")
-    direction = _DIRECTIONS.get(re.sub(r"[_\s]+", "-", str(said.direction)).lower())
+    written = str(said.direction)
+    direction = _DIRECTIONS.get(written) or _DIRECTIONS.get(re.sub(r"[_\s]+", "-", written).lower())
     if direction is None:
         raise ValueError(f"direction {said.direction!r} is neither cp-to-csms nor csms-to-cp")
     raw = _raw(said)
     if said.message_type is None and raw is None:
         raise ValueError("messageType is missing: CALL, CALLRESULT or CALLERROR")
-    word = re.sub(r"[_\s-]+", "", str(said.message_type or "")).upper()
-    message_type, kind = _TYPES.get(word, (None, ""))
+    word = str(said.message_type or "")
+    told = _TYPES.get(word) or _TYPES.get(re.sub(r"[_\s-]+", "", word).upper())
+    message_type, kind = told or (None, "")
     if message_type is None and raw is None:
         raise ValueError(f"messageType {said.message_type!r} is none of CALL, CALLRESULT and CALLERROR")
     return Line(
