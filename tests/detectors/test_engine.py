@@ -22,7 +22,7 @@ from nocwatch.frames import Tick
 from nocwatch.moments import HOUR_NS, SECOND_NS
 from nocwatch.network import ConnectorStatus
 from nocwatch.ocpp.events import Heartbeat, StatusReported
-from nocwatch.registry.places import Place, Places, Scope
+from nocwatch.registry.places import House, Place, Places, Scope
 from nocwatch.state.changes import LinkClosed
 from nocwatch.state.fleet import Fleet
 
@@ -376,6 +376,7 @@ def test_registry_reload_moves_stations_into_and_out_of_scope() -> None:
 KNOWN = places(
     place("cloned_token_overlap_fires-CP1", "a", latitude=53.5, longitude=10.0),
     place("cloned_token_overlap_fires-CP2", "b", latitude=52.5, longitude=13.4),
+    house=House(update_hosts=("firmware.acme.example", "*.logs.acme.example")),
 )
 
 

@@ -269,6 +269,69 @@ def _two_places(watched: Watched, *stations: str) -> None:
         watched.wait(60)
 
 
+def rebooted(watched: Watched, play: Play, **facts: str) -> None:
+    """The station drops, comes back, and says what it is made of now."""
+    play.close(by="station", code=1001)
+    watched.wait(120)
+    play.open()
+    play.boot(**facts)
+    watched.wait(60)
+
+
+def identity_drift_fires(watched: Watched) -> None:
+    """The same identity and password, from another box."""
+    cp1 = watched.play("CP1").begin()
+    rebooted(watched, cp1, chargePointSerialNumber="S-1001")
+    rebooted(watched, cp1, chargePointSerialNumber="X-77", chargePointModel="Clone 3")
+
+
+def identity_drift_quiet(watched: Watched) -> None:
+    """A restart of the same box, in other letters; and a swap that the registry knows of."""
+    cp1, cp2 = (watched.play(name).begin() for name in ("CP1", "CP2"))
+    for play in (cp1, cp2):
+        rebooted(watched, play, chargePointSerialNumber="S-1001")
+    rebooted(watched, cp1, chargePointSerialNumber="s-1001 ", firmwareVersion="1.1")
+    rebooted(watched, cp2, chargePointSerialNumber="S-2002")
+
+
+def unexpected_firmware_fires(watched: Watched) -> None:
+    """Another version, eight days after the last order: that one has long been done."""
+    cp1 = watched.play("CP1").begin()
+    where = {"location": "https://firmware.acme.example/1.1", "retrieveDate": cp1.stamp()}
+    cp1.command("UpdateFirmware", where)
+    watched.wait(8 * 86_400)
+    rebooted(watched, cp1, firmwareVersion="1.1")
+
+
+def unexpected_firmware_quiet(watched: Watched) -> None:
+    """One that was ordered, one whose hardware is swapped, and one that is updated at the site."""
+    plays = [watched.play(name).begin() for name in ("CP1", "CP2", "CP3")]
+    where = {"location": "https://firmware.acme.example/1.1", "retrieveDate": plays[0].stamp()}
+    plays[0].command("UpdateFirmware", where)
+    watched.wait(3600)
+    for play in plays:
+        rebooted(watched, play, firmwareVersion="1.1")
+
+
+def foreign_update_host_fires(watched: Watched) -> None:
+    """Firmware from nobody's host, between two drivers."""
+    cp1 = watched.play("CP1").begin()
+    transaction = cp1.start(1, "04A1B2C3", 15000)
+    watched.wait(600)
+    cp1.stop(transaction, 21000)
+    address = "ftp://user:secret@203.0.113.66/fw.bin"
+    cp1.command("UpdateFirmware", {"location": address, "retrieveDate": cp1.stamp()})
+
+
+def foreign_update_host_quiet(watched: Watched) -> None:
+    """Firmware and logs by the operator's own hosts."""
+    cp1 = watched.play("CP1").begin()
+    cp1.command(
+        "UpdateFirmware", {"location": "https://firmware.acme.example:8443/1.1", "retrieveDate": cp1.stamp()}
+    )
+    cp1.command("GetDiagnostics", {"location": "ftp://eu.logs.acme.example/in"})
+
+
 STORIES: dict[str, Story] = {
     name: story
     for name, story in list(globals().items())

@@ -20,7 +20,7 @@ from nocwatch.detectors.rules import Rule, make_rule
 from nocwatch.flags import Flag, FlagState
 from nocwatch.frames import Link, LinkEvent, Sighting, Tick
 from nocwatch.moments import SECOND_NS
-from nocwatch.registry.places import Place, Places, Scope, Window
+from nocwatch.registry.places import House, Place, Places, Scope, Window
 from nocwatch.state.fleet import Fleet, Moved
 
 
@@ -114,8 +114,13 @@ class Watched:
         return [flag.summary for flag in self.raised]
 
 
-def places(*known: Place, tokens: dict[str, Any] | None = None, maintenance: Sequence[Window] = ()) -> Places:
-    return Places({each.station: each for each in known}, tokens or {}, tuple(maintenance))
+def places(
+    *known: Place,
+    tokens: dict[str, Any] | None = None,
+    maintenance: Sequence[Window] = (),
+    house: House | None = None,
+) -> Places:
+    return Places({each.station: each for each in known}, tokens or {}, tuple(maintenance), house=house)
 
 
 def place(station: str, site: str = "", **more: Any) -> Place:

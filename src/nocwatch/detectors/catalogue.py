@@ -8,6 +8,8 @@ from nocwatch.detectors.base import Detector
 from nocwatch.detectors.cloned_token_overlap import ClonedTokenOverlap
 from nocwatch.detectors.faulted import Faulted
 from nocwatch.detectors.flapping import Flapping
+from nocwatch.detectors.foreign_update_host import ForeignUpdateHost
+from nocwatch.detectors.identity_drift import IdentityDrift
 from nocwatch.detectors.lost_stop import LostStop
 from nocwatch.detectors.register_rollback import RegisterRollback
 from nocwatch.detectors.remote_start_no_transaction import RemoteStartNoTransaction
@@ -15,6 +17,7 @@ from nocwatch.detectors.socket_state_gap import SocketStateGap
 from nocwatch.detectors.station_offline import StationOffline
 from nocwatch.detectors.success_rate_drop import SuccessRateDrop
 from nocwatch.detectors.token_brute_force import TokenBruteForce
+from nocwatch.detectors.unexpected_firmware import UnexpectedFirmware
 from nocwatch.detectors.zero_energy_session import ZeroEnergySession
 
 CATALOGUE: tuple[type[Detector[Any, Any]], ...] = (
@@ -29,6 +32,9 @@ CATALOGUE: tuple[type[Detector[Any, Any]], ...] = (
     RegisterRollback,
     ClonedTokenOverlap,
     TokenBruteForce,
+    IdentityDrift,
+    UnexpectedFirmware,
+    ForeignUpdateHost,
 )
 
 BY_NAME: dict[str, type[Detector[Any, Any]]] = {detector.name: detector for detector in CATALOGUE}

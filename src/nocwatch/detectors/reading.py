@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from nocwatch.network import Connector, Station
+from nocwatch.registry.hours import local
+from nocwatch.registry.places import Place
 from nocwatch.sessions import Milestone, Session
 
 
@@ -48,3 +50,8 @@ def connector_of(station: Station | None, evse: int | None, connector: int | Non
         if each.evse == evse and (each.connector == connector or (connector is None and evse is not None))
     ]
     return found[0] if found else None
+
+
+def may_be_swapped(place: Place, now_ns: int) -> bool:
+    """Whether the registry knows that the station's hardware is being exchanged: to the end of ``swap_until``, by the clock of its site."""
+    return place.swap_until is not None and local(now_ns, place.timezone).date() <= place.swap_until

@@ -511,6 +511,7 @@ class Command(StrEnum):
     SET_PROFILE = "set_profile"
     CLEAR_PROFILE = "clear_profile"
     UPDATE_FIRMWARE = "update_firmware"
+    SEND_LOG = "send_log"
     TRIGGER = "trigger"
     PRIORITY = "priority"
     SWAP_BATTERY = "swap_battery"

@@ -48,6 +48,9 @@ def command_answers(commands: Mapping[str, tuple[Command, CommandReader]]) -> di
     return {action: _answers(command, reader) for action, (command, reader) in commands.items()}
 
 
+_UNSAID = (Command.UPDATE_FIRMWARE, Command.SEND_LOG)
+
+
 def _asks(command: Command, reader: CommandReader) -> CallReader:
     def read(hearing: Hearing, payload: Payload) -> Events:
         return [
@@ -64,8 +67,8 @@ def _answers(command: Command, reader: CommandReader) -> AnswerReader:
         asked = reader(
             Hearing(hearing.stamp, hearing.message_id, hearing.version), call
         )  # its faults were told with the call
-        # UpdateFirmware of 1.6 is answered with an empty object, which means yes [16 §6.57].
-        status = hearing.text(answer, "status") or ("Accepted" if command is Command.UPDATE_FIRMWARE else "")
+        # UpdateFirmware and GetDiagnostics of 1.6 are answered without a status, which means yes [16 §6.26, §6.57].
+        status = hearing.text(answer, "status") or ("Accepted" if command in _UNSAID else "")
         if not status:
             hearing.fault("status", "missing")
         if command is Command.REMOTE_START and answer.get("transactionId") is not None:

@@ -76,6 +76,14 @@ def _update_firmware(hearing: Hearing, payload: Payload) -> dict[str, Any]:
     return {"text": hearing.text(signed or payload, "location", required=True)}
 
 
+def _send_log(hearing: Hearing, payload: Payload) -> dict[str, Any]:
+    """GetDiagnostics, and GetLog of the security extension: where the station is to send its logs."""
+    log = hearing.object(payload, "log")
+    return {
+        "text": hearing.text(log, "remoteLocation") or hearing.text(payload, "location", required=not log)
+    }
+
+
 def _trigger(hearing: Hearing, payload: Payload) -> dict[str, Any]:
     return {
         "connector": hearing.integer(payload, "connectorId"),
@@ -95,6 +103,8 @@ COMMANDS: Mapping[str, tuple[Command, CommandReader]] = {
     "ClearChargingProfile": (Command.CLEAR_PROFILE, _clear_profile),
     "UpdateFirmware": (Command.UPDATE_FIRMWARE, _update_firmware),
     "SignedUpdateFirmware": (Command.UPDATE_FIRMWARE, _update_firmware),
+    "GetDiagnostics": (Command.SEND_LOG, _send_log),
+    "GetLog": (Command.SEND_LOG, _send_log),
     "TriggerMessage": (Command.TRIGGER, _trigger),
     "ExtendedTriggerMessage": (Command.TRIGGER, _trigger),
 }

@@ -99,6 +99,12 @@ def _update_firmware(hearing: Hearing, payload: Payload) -> dict[str, Any]:
     }
 
 
+def _send_log(hearing: Hearing, payload: Payload) -> dict[str, Any]:
+    return {
+        "text": hearing.text(hearing.object(payload, "log", required=True), "remoteLocation", required=True)
+    }
+
+
 def _trigger(hearing: Hearing, payload: Payload) -> dict[str, Any]:
     return {**_place(hearing, payload), "text": hearing.text(payload, "requestedMessage", required=True)}
 
@@ -114,5 +120,6 @@ COMMANDS: Mapping[str, tuple[Command, CommandReader]] = {
     "SetChargingProfile": (Command.SET_PROFILE, _set_profile),
     "ClearChargingProfile": (Command.CLEAR_PROFILE, _clear_profile),
     "UpdateFirmware": (Command.UPDATE_FIRMWARE, _update_firmware),
+    "GetLog": (Command.SEND_LOG, _send_log),
     "TriggerMessage": (Command.TRIGGER, _trigger),
 }
