@@ -159,6 +159,8 @@ def test_what_the_station_tells_of_itself():
         ("ClearChargingProfile", {"id": 4}, "Unknown", Command.CLEAR_PROFILE, {"text": '{"id":4}'}),
         ("UpdateFirmware", {"location": "https://x/y", "retrieveDate": AT}, None, Command.UPDATE_FIRMWARE, {"text": "https://x/y"}),
         ("SignedUpdateFirmware", {"requestId": 1, "firmware": {"location": "https://x/z"}}, "Accepted", Command.UPDATE_FIRMWARE, {"text": "https://x/z"}),
+        ("GetDiagnostics", {"location": "ftp://x/in"}, None, Command.SEND_LOG, {"text": "ftp://x/in"}),
+        ("GetLog", {"logType": "DiagnosticsLog", "requestId": 1, "log": {"remoteLocation": "https://x/in"}}, "Accepted", Command.SEND_LOG, {"text": "https://x/in"}),
         ("TriggerMessage", {"requestedMessage": "Heartbeat"}, "NotImplemented", Command.TRIGGER, {"text": "Heartbeat"}),
         ("ExtendedTriggerMessage", {"requestedMessage": "StatusNotification", "connectorId": 1}, "Accepted", Command.TRIGGER, {"connector": 1}),
     ],

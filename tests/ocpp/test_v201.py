@@ -279,6 +279,7 @@ def test_settings_are_seen_when_reported_read_and_set():
         ("SetChargingProfile", {"evseId": 1, "chargingProfile": {"id": 1, "transactionId": "t-1"}}, "Accepted", Command.SET_PROFILE, {"evse": 1, "transaction": "t-1", "text": '{"id":1,"transactionId":"t-1"}'}),
         ("ClearChargingProfile", {"chargingProfileCriteria": {"evseId": 2}}, "Unknown", Command.CLEAR_PROFILE, {"evse": 2}),
         ("UpdateFirmware", {"requestId": 1, "firmware": {"location": "https://x/y"}}, "Accepted", Command.UPDATE_FIRMWARE, {"text": "https://x/y"}),
+        ("GetLog", {"logType": "SecurityLog", "requestId": 1, "log": {"remoteLocation": "https://x/in"}}, "Accepted", Command.SEND_LOG, {"text": "https://x/in"}),
         ("TriggerMessage", {"requestedMessage": "BootNotification"}, "Accepted", Command.TRIGGER, {"text": "BootNotification"}),
     ],
 )  # fmt: skip
