@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 
 import httpx2
 import pytest
+from tests.console.test_browser import browser_page, in_browser
 from tests.support.console_data import Network, served
 from tests.support.planned import charges_with_plans
 
@@ -129,6 +130,32 @@ async def test_the_list_is_narrowed_by_what_was_planned(client: httpx2.AsyncClie
     assert of(network, "CP-AC").id in page
     assert of(network, "CP-SHUT").id not in page
     assert "Costed true ✕" in page
+
+
+@pytest.mark.server("chromium")
+async def test_the_limit_is_drawn_beside_the_power_and_nothing_goes_sideways_on_a_phone(
+    network: Network,
+) -> None:
+    ids = {station: of(network, station).id for station in ("CP-AC", "CP-DC", "CP-SHUT")}
+
+    def look(address: str, _stop: Callable[[], None]) -> None:
+        with browser_page() as (page, complaints):
+            page.goto(f"{address}/sessions/{ids['CP-AC']}", wait_until="load")
+            page.locator(".u-legend .u-label", has_text="Limit").wait_for()
+            box = page.locator(".u-over").bounding_box()
+            page.mouse.move(box["x"] + box["width"] * 0.2, box["y"] + 20)
+            limit = page.locator(".u-series", has_text="Limit").locator(".u-value")
+            limit.filter(has_text="13.8").wait_for()
+            page.goto(f"{address}/sessions/{ids['CP-DC']}", wait_until="load")
+            page.locator(".u-legend .u-label", has_text="Vehicle's plan").wait_for()
+            assert complaints == []
+        with browser_page(viewport={"width": 390, "height": 844}, color_scheme="dark") as (page, complaints):
+            for at in (*(f"/sessions/{each}" for each in ids.values()), "/stations/CP-AC", "/stations/CP-DC"):
+                page.goto(f"{address}{at}", wait_until="load")
+                assert page.evaluate("document.documentElement.scrollWidth") <= 390, at
+            assert complaints == []
+
+    await in_browser(network, look)
 
 
 # --- the station page ----------------------------------------------------------------------------------------------------

@@ -17,6 +17,14 @@ function colour(name) {
   return found;
 }
 
+const figure = (value, unit) => (value == null ? "–" : value.toFixed(unit === "kWh" ? 2 : unit === "V" || unit === "%" ? 0 : 1) + "\u00a0" + unit);
+
+function latest(u, column, at) {
+  // A limit holds until its next step, and has nothing in its column between them.
+  while (at > 0 && u.data[column][at] === undefined) at--;
+  return at;
+}
+
 const rem = () => parseFloat(getComputedStyle(document.documentElement).fontSize);
 
 function options(curve) {
@@ -34,7 +42,7 @@ function options(curve) {
     height: 15 * rem(),
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), zone),
     fmtDate: undefined,
-    cursor: { drag: { x: true, y: false } },
+    cursor: { drag: { x: true, y: false }, dataIdx: latest },
     scales: Object.fromEntries([["x", {}], ...units.map((unit) => [unit, { range: (u, low, high) => (unit === "V" ? [low === high ? low - 5 : low, high + 1] : [0, highest(unit, high) * 1.05]) }])]),
     axes: [
       { stroke: muted, grid: line, ticks: line, font, values: [[3600 * 24, "{D} {MMM}", null, null, null, null, null, null, 1], [60, "{HH}:{mm}", null, null, null, null, null, null, 1], [1, "{HH}:{mm}:{ss}", null, null, null, null, null, null, 1]] },
@@ -49,7 +57,7 @@ function options(curve) {
         label: each.name, scale: each.unit, stroke: colour(COLOURS[each.name] ?? "--muted"), width: (index === 0 ? 2 : 1.25) * rem() / 16,
         ...(each.stepped ? { dash: [6, 4], paths: uPlot.paths.stepped({ align: 1 }) } : {}),
         show: hidden ? !hidden.has(each.name) : first.includes(each.name), points: { show: !each.stepped && each.values.length < 40 },
-        value: (u, value) => (value == null ? "–" : value.toFixed(each.unit === "kWh" ? 2 : each.unit === "V" || each.unit === "%" ? 0 : 1) + "\u00a0" + each.unit),
+        value: (u, value) => figure(value, each.unit),
       })),
     ],
   };
