@@ -97,6 +97,16 @@ def test_a_worker_that_was_taken_away_says_nothing_any_more() -> None:
     assert story.ups == [False, True]
 
 
+def test_an_upstream_that_was_taken_out_of_the_configuration_is_not_down_for_ever() -> None:
+    story = Story()
+    story.tick(upstream_up_main=1, upstream_up_old=1)
+    story.upstream("old", up=False)
+    story.tick(upstream_up_main=1, upstream_up_old=0)
+    story.tick(upstream_up_main=1)  # a reload
+    assert story.ups == [False, True]
+    assert story.fleet.upstreams == {"old": True}
+
+
 def test_refusals_are_told_every_ten_seconds_and_add_up() -> None:
     story = Story()
     story.tick(refused_empty=1)

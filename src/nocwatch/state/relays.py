@@ -92,12 +92,15 @@ class Relays:
         began = self._began(word, counters.get("start_time_seconds", 0))
         self._count(word, counters, now_ns, began=began)
         changes: list[AnyChange] = []
-        for name, value in counters.items():
-            if name.startswith(_UP):
-                upstream = name.removeprefix(_UP)
-                if word.up.get(upstream, True) is not bool(value) and len(word.up) < UPSTREAMS_MAX:
-                    word.up[upstream] = bool(value)
-                    changes += self._is(upstream, now_ns, (), up=bool(value), reason="")
+        ups = {
+            name.removeprefix(_UP): bool(value) for name, value in counters.items() if name.startswith(_UP)
+        }
+        for upstream in word.up.keys() - ups.keys() if ups else ():
+            del word.up[upstream]  # the configuration has it no more
+        for upstream, up in ups.items():
+            if word.up.get(upstream, True) is not up and len(word.up) < UPSTREAMS_MAX:
+                word.up[upstream] = up
+                changes += self._is(upstream, now_ns, (), up=up, reason="")
         for upstream in [name for name, up in self.upstreams.items() if not up]:
             if not any(each.up.get(upstream) is False for each in self.memory.lanes.values()):
                 changes += self._is(upstream, now_ns, (), up=True, reason="")
@@ -118,11 +121,7 @@ class Relays:
     def _began(word: LaneWord, started_s: int) -> bool:
         """Whether another relay than before is at work in this lane."""
         before, word.started_s = word.started_s, started_s or word.started_s
-        if started_s == before or not started_s:
-            return False
-        if before:
-            word.up = {}  # what the former one met the new one has not
-        return True
+        return started_s not in (0, before)
 
     def _count(self, word: LaneWord, counters: Mapping[str, int], now_ns: int, *, began: bool) -> None:
         waiting = self.memory.waiting
