@@ -32,6 +32,8 @@ from nocwatch.tap.gate import Gate
 from nocwatch.tap.tap import Tap
 
 GATE = Gate(b"the bench's own key, 32 bytes are")
+LIVE_S_MAX = 36 * 3600.0
+"""Virtual time for the lives that are asked for: a world in which nothing happens any more must not be watched for ever."""
 REST_S_MAX = 6 * 3600.0
 """Virtual time after the last driver for what is under way to end: a queue behind a CSMS that errs takes a while."""
 AFTERWARDS_NS = 48 * HOUR_NS
@@ -109,7 +111,10 @@ async def _live(scenario: Scenario, seed: int, truths: int, life: Life, see: Any
         network = Network(csms, nursery, seen)
         fleet = SimFleet(network.dial, scenario, seed=seed, pace=pace, on_truth=tell)
         nursery.start_soon(fleet.run)
-        await enough.wait()
+        with trio.move_on_after(LIVE_S_MAX) as scope:
+            await enough.wait()
+        if scope.cancelled_caught:
+            life.faults.append(f"only {len(life.truths)} of {truths} lives in {LIVE_S_MAX / 3600:g} hours")
         fleet.rest()
         with trio.move_on_after(REST_S_MAX):
             while not fleet.at_rest:

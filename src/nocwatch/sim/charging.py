@@ -15,7 +15,7 @@ from nocwatch.moments import SECOND_NS
 from nocwatch.sessions import Outcome, Reason
 from nocwatch.sim.parts import Interrupt, Message
 from nocwatch.sim.physics import Reading
-from nocwatch.sim.stay import Stay
+from nocwatch.sim.stay import PATIENCE_S, Stay
 from nocwatch.sim.truth import CONNECTIVITY, Course, Truth, verdict
 from nocwatch.sim.wire import Payload
 
@@ -175,11 +175,15 @@ def _truth(stay: Stay, reason: str, reading: Reading, lost_by: Blame | None = No
     tx, now_ns = stay.tx, stay.station.clock.now_ns()
     assert tx is not None
     energy_wh = stay.connector.meter.register_wh - tx.real_start_wh
+    if stay.authorised_after_s > PATIENCE_S:
+        tx.denied = tx.denied or Reason.AUTH_TIMEOUT
+    # What a meter hides is the charger's doing.
+    withheld_by = stay.withheld_by or (Blame.CHARGER if tx.hidden_wh else None)
     outcome, why, blame = verdict(
         energy_wh - tx.hidden_wh,
         (now_ns - tx.started_at_ns) / SECOND_NS,
         reason,
-        Course(tx.error_code, tx.refused, tx.denied, tx.ordered, stay.withheld_by, lost_by),
+        Course(tx.error_code, tx.refused, tx.denied, tx.ordered, withheld_by, lost_by),
     )
     return Truth(
         station=stay.station.identity,

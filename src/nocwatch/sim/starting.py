@@ -10,12 +10,10 @@ from nocwatch.sessions import Outcome, Reason, StartSource
 from nocwatch.sim.charging import stop
 from nocwatch.sim.parts import Transaction
 from nocwatch.sim.station import ERRED, GOES_ON, UNASKED
-from nocwatch.sim.stay import Stay
+from nocwatch.sim.stay import PATIENCE_S, Stay
 
 APP_WAIT_S = 45.0
 """A driver who started in the app and sees nothing happen takes his card after that."""
-PATIENCE_S = 10.0
-"""An answer to a card that takes longer comes too late."""
 
 
 async def start(stay: Stay) -> bool:

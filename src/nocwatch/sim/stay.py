@@ -11,6 +11,8 @@ from nocwatch.sim.parts import Connector, Transaction
 from nocwatch.sim.plan import Plan
 from nocwatch.sim.station import SimStation
 
+PATIENCE_S = 10.0
+"""An answer to a card that takes longer comes too late."""
 _SOURCES = {
     "free": StartSource.FREE,
     "plug_and_charge": StartSource.PLUG_AND_CHARGE,

@@ -56,7 +56,7 @@ class Course:
     Attributes:
         error_code: what the hardware reported in the session, ``NoError`` or empty where all was well.
         refused: the token was never accepted for this transaction.
-        denied: why there was no word on the token, where that is so: the CSMS did not answer, or with an error.
+        denied: what was wrong with the word on the token: the CSMS gave none or gave it late, or an error.
         ordered: a reset that ended it was the CSMS's order.
         withheld_by: who kept the energy back for more than half of the time.
         lost_by: who or what ended the connection in whose absence it ended; None where there was one, or had not been from the start.

@@ -40,11 +40,13 @@ def on_authorize_asked(tracker: Tracker, event: AuthorizeAsked) -> None:
         frame=event.frame,
     )
     waiting = [each for each in tracker.under_way() if not each.began and each.token == event.token]
-    if waiting:
+    if waiting and not _lapsed(tracker, waiting[-1], event.at_ns):
         _attach(tracker, waiting[-1], act)
         return
+    if waiting:
+        give_up(tracker, waiting[-1], event.at_ns)
     began = [each for each in tracker.under_way() if each.began]
-    tokenless = [each for each in began if each.token is None]
+    tokenless = [each for each in began if each.token is None and _may_be_its(each, act)]
     if len(tokenless) == 1:
         _attach(tracker, tokenless[0], act)
         return
@@ -177,6 +179,20 @@ def _attempt_of(tracker: Tracker, act: Authorization) -> SessionState:
     tracker.wait("attempt", session.id, act.asked_at_ns + max(window_ns(tracker), plug_in_ns(tracker)))
     _attach(tracker, session, act)
     return session
+
+
+def _lapsed(tracker: Tracker, session: SessionState, at_ns: int) -> bool:
+    """Whether the station has long given up waiting for the vehicle: who shows the card again then tries anew."""
+    patience_ns = plug_in_ns(tracker)
+    last_ns = max((each.asked_at_ns for each in session.authorizations), default=at_ns)
+    return session.remote is None and patience_ns > 0 and at_ns - last_ns > patience_ns
+
+
+def _may_be_its(session: SessionState, act: Authorization) -> bool:
+    """Whether a transaction that waits for its token may get this one: not where another's card is being asked for already."""
+    return all(
+        each.token == act.token or (each.status not in ("", "Accepted")) for each in session.authorizations
+    )
 
 
 def _attach(tracker: Tracker, session: SessionState, act: Authorization) -> None:

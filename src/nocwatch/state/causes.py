@@ -37,7 +37,8 @@ def refused(facts: Facts) -> Evidence | None:
         )
     if facts.start_status == "Accepted":
         return None
-    answered = [each for each in facts.authorizations if each.status]
+    # An answer for which the station did not wait refuses nobody: who got no answer has left.
+    answered = [each for each in facts.authorizations if each.status and each.failed_by != "silence"]
     if answered and answered[-1].status != "Accepted":
         last = answered[-1]
         text = f"Authorize was answered {last.status} after {seconds_text(last.answered_at_ns, last.asked_at_ns)}."

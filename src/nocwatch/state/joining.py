@@ -26,7 +26,11 @@ def take_over(tracker: Tracker, event: TransactionBegan) -> SessionState | None:
             best = session
     if best is None and event.token is None and event.transaction is not None:
         # Cable first in 2.x: the token comes later, and the only driver who is waiting is the one who plugged in.
-        waiting = [each for each in tracker.under_way() if not each.began and _place_fits(each, event)]
+        waiting = [
+            each
+            for each in tracker.under_way()
+            if not each.began and _place_fits(each, event) and each.likely_evse in (None, event.evse)
+        ]
         best = waiting[0] if len(waiting) == 1 and _within(tracker, waiting[0], event) else None
     if best is not None:
         tracker.calm("attempt", best.id)

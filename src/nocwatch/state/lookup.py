@@ -44,11 +44,7 @@ def by_transaction(
     tracker: Tracker, transaction: int | str, when_ns: int | None = None
 ) -> SessionState | None:
     """The session of that id: of several (a CSMS that begins anew) the one under way, then the newest that fits the time."""
-    known = [
-        each
-        for each in tracker.newest_first()
-        if each.transaction == transaction or transaction in each.other_transactions
-    ]
+    known = of_transaction(tracker, transaction)
     if not known:
         return None
     under_way = [each for each in known if each.open]
@@ -56,6 +52,15 @@ def by_transaction(
         return under_way[0]
     fitting = [each for each in known if when_ns is None or each.started_at_ns <= when_ns + 60 * SECOND_NS]
     return (fitting or known)[0]
+
+
+def of_transaction(tracker: Tracker, transaction: int | str) -> list[SessionState]:
+    """All of that id, the newest first; several where the CSMS gives one id again and again."""
+    return [
+        each
+        for each in tracker.newest_first()
+        if each.transaction == transaction or transaction in each.other_transactions
+    ]
 
 
 def same_place(one: SessionState, other: SessionState) -> bool:

@@ -130,8 +130,15 @@ def _end(meter: Meter, value: float, at_ns: int, gate: Gate) -> str:
     if track is None:
         return "" if _can_end(meter, value, at_ns, gate) else "fell"
     why = registers.read(track.register, value, max(at_ns, track.register.last_at_ns), gate)
-    if not track.shared and why in ("jumped", "fell") and _can_end(meter, value, at_ns, gate):
-        why = ""  # the samples count from the start of the session, the stop is of the meter's own register
+    apart = not track.shared or track.register.resets > 0
+    if (
+        apart
+        and why in ("jumped", "fell")
+        and meter.start_wh is not None
+        and _can_end(meter, value, at_ns, gate)
+    ):
+        # Start and stop are of the meter's own register; the samples count from the start of the session, or in another unit.
+        track.shared, why = False, ""
     why = "" if why == "wrapped" else why
     # Closing values after a stop that counts add nothing; where it does not, they may still tell.
     track.closed = not why

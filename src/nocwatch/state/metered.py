@@ -100,10 +100,14 @@ def _session(tracker: Tracker, event: Metered) -> SessionState | None:
 def _named(tracker: Tracker, event: Metered) -> SessionState | None:
     """By the transaction's id."""
     transaction, state = event.transaction, tracker.state
-    for session_id in state.under_way:
-        session = state.sessions[session_id]
-        if session.transaction == transaction:
-            return session
+    named = [
+        state.sessions[each] for each in state.under_way if state.sessions[each].transaction == transaction
+    ]
+    if len(named) > 1:
+        # A CSMS that gives one id to all: the place tells them apart.
+        named = sessions_on(named, event.evse, event.connector) or named
+    if named:
+        return named[0]
     for session in tracker.newest_first():
         if session.transaction == transaction or transaction in session.other_transactions:
             return session

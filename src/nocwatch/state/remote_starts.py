@@ -11,6 +11,8 @@ from nocwatch.state.presence import on_ordered
 from nocwatch.state.session import SessionState, step
 from nocwatch.state.tracker import Tracker
 
+IN_USE = "in use"
+"""Of a connector with a transaction whose driver is known, whatever it reports."""
 REMOTE_STARTS = ("RemoteStartTransaction", "RequestStartTransaction")
 
 
@@ -74,6 +76,8 @@ def on_command_answered(tracker: Tracker, event: CommandAnswered) -> None:
     assert remote is not None
     remote.answered_at_ns, remote.answer_frame, remote.status = event.at_ns, event.frame, event.status
     accepted = event.status == "Accepted"
+    if session.began and not accepted:
+        session = apart(tracker, session, remote)
     if accepted:
         step(
             session,
@@ -117,9 +121,31 @@ def on_refused(tracker: Tracker, event: CallRefused) -> None:
         if session.remote is not None and session.remote.frame == event.call_frame:
             session.remote.failed_by = event.error_code
             session.remote.answered_at_ns, session.remote.answer_frame = event.at_ns, event.frame
-            if session.open and not session.began:
-                give_up(tracker, session, event.at_ns)
+            its = apart(tracker, session, session.remote) if session.began else session
+            if its.open:
+                give_up(tracker, its, event.at_ns)
             return
+
+
+def apart(tracker: Tracker, session: SessionState, remote: RemoteStart) -> SessionState:
+    """A remote start that led nowhere is a try of its own: the transaction that waited for its token is somebody else's."""
+    session.remote = None
+    session.steps = [each for each in session.steps if remote.frame not in each.frames]
+    tracker.touch(session)
+    make_room(tracker)
+    own = tracker.new_session(remote.asked_at_ns, "remote", remote.message_id, remote.frame)
+    own.remote, own.token = remote, remote.token
+    own.evse, own.connector = session.evse, session.connector
+    _status_at_remote(tracker, own)
+    step(
+        own,
+        tracker.settings,
+        remote.asked_at_ns,
+        Milestone.CREATED.value,
+        "The CSMS asked for a remote start",
+        (remote.frame,),
+    )
+    return own
 
 
 def _for_remote_start(tracker: Tracker, event: Commanded) -> SessionState:
@@ -141,7 +167,11 @@ def _status_at_remote(tracker: Tracker, session: SessionState) -> None:
         for each in tracker.state.connectors.values()
         if (session.evse is None or each.evse == session.evse) and session.connector in (None, each.connector)
     ]
-    if len(known) == 1 and known[0].reported is not ConnectorStatus.NO_DATA:
+    if len(known) == 1 and any(
+        each.began and each.token is not None for each in tracker.on_connector(known[0])
+    ):
+        session.status_at_remote = IN_USE
+    elif len(known) == 1 and known[0].reported is not ConnectorStatus.NO_DATA:
         session.status_at_remote = known[0].shown.value
         session.plugged = known[0].shown in (ConnectorStatus.PREPARING, ConnectorStatus.OCCUPIED)
     elif known and all(each.reported is ConnectorStatus.AVAILABLE for each in known):

@@ -39,6 +39,7 @@ class SessionState(Facts, kw_only=True):
         other_transactions: further ids that the CSMS gave to retries of the start.
         sequence_high, sequence_missing: 2.x seqNo: the highest seen, and those below it that were not.
         sequence_excused: missing ones that were Updated messages of an offline time (E04.FR.07, FR.08).
+        likely_evse: of an attempt that names no place: the one that was taken first after its card was accepted.
         reading_frame: frame of the last register reading that counted.
         resumed: it went on after a boot, or was taken up again (2.1 TxResumed).
         verdict: as last judged; ``told`` is the record as last given off, ``told_verdict`` its verdict at its first end.
@@ -63,6 +64,7 @@ class SessionState(Facts, kw_only=True):
     end_calls: list[str] = msgspec.field(default_factory=list)
     end_said_us: int | None = None
     other_transactions: list[int | str] = msgspec.field(default_factory=list)
+    likely_evse: int | None = None
     reading_frame: str = ""
     power_w: float | None = None
     power_w_max: float | None = None

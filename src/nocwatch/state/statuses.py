@@ -59,6 +59,7 @@ def on_status(tracker: Tracker, event: StatusReported) -> None:
         and event.status in _PLUGGED
     ):
         connector.taken_at_ns = when_ns
+        _likely(tracker, connector)
     for session in _concerned(tracker, connector):
         tracker.calm("free", session.id)
         _moved(tracker, session, event.status, when_ns, event.frame)
@@ -174,6 +175,17 @@ def _moved(tracker: Tracker, session: SessionState, status: ConnectorStatus, at_
     if (name := _MICRO.get(status)) is not None and (not session.steps or session.steps[-1].name != name):
         step(session, tracker.settings, at_ns, name, str(status), (frame,))
         tracker.touch(session)
+
+
+def _likely(tracker: Tracker, connector: ConnectorState) -> None:
+    """A place was taken: by the driver whose card was accepted just before, if there is one."""
+    waiting = [
+        each
+        for each in tracker.under_way()
+        if not each.began and each.evse is None and each.connector is None and each.likely_evse is None
+    ]
+    if len(waiting) == 1 and any(act.status == "Accepted" for act in waiting[0].authorizations):
+        waiting[0].likely_evse = connector.evse
 
 
 def _in_time(tracker: Tracker, session: SessionState, at_ns: int) -> bool:

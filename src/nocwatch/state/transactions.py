@@ -13,11 +13,12 @@ from nocwatch.ocpp.events import (
     TransactionUpdated,
 )
 from nocwatch.sessions import Milestone
-from nocwatch.state import attempts, bookings, joining, meter, outlook, overtaken
+from nocwatch.state import attempts, bookings, joining, meter, outlook, overtaken, remote_starts
 from nocwatch.state.endings import NO_START, heard_after_end, resumed, supersede
 from nocwatch.state.facts import CsmsError
 from nocwatch.state.lookup import adopt, by_transaction, call_name, keep
 from nocwatch.state.memory import Overtaken
+from nocwatch.state.patience import patience_ns
 from nocwatch.state.register import no_reading
 from nocwatch.state.session import ACTS_MAX, SessionState, near, sequence, step, token_of, unstep
 from nocwatch.state.statuses import charging_state
@@ -243,6 +244,13 @@ def on_updated(tracker: Tracker, event: TransactionUpdated) -> None:
         session.evse = event.evse if event.evse is not None else session.evse
         session.connector = event.connector if event.connector is not None else session.connector
         tracker.touch(session)
+    remote = session.remote
+    if event.token is not None and session.token is None and remote is not None:
+        named = event.remote_start_id is not None and event.remote_start_id == remote.remote_start_id
+        if not named and remote.token != event.token:
+            # The station took up another token than the one of the remote start, which may still lead to something.
+            own = remote_starts.apart(tracker, session, remote)
+            tracker.wait("attempt", own.id, max(remote.asked_at_ns + patience_ns(tracker), tracker.now_ns))
     if event.token is not None and session.token is None:
         joining.absorb(tracker, session, event.token, event.remote_start_id)
         token_of(session, event.token, event.token_type)
