@@ -13,6 +13,8 @@ from typing import TypeAlias
 
 import msgspec
 
+from nocwatch.access import Access, Certificate
+
 
 class Direction(IntEnum):
     """Who sent it."""
@@ -88,6 +90,7 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
         remote_address: ``203.0.113.7:51234`` of the station.
         subprotocol: what the CSMS chose; None where it chose none.
         extensions: the ``Sec-WebSocket-Extensions`` of the CSMS's answer, as it came.
+        tls, security_profile, authorization, user, own_name, certificate: of OPEN and REFUSED, as ``Access`` has them.
         http_status: of REFUSED: what the CSMS answered, or 502/504 by the relay in its place.
         code: of CLOSED: the close code that passed on the wire, None where the link ended without one.
         by: of CLOSED: who ended it: ``station``, ``csms``, ``relay``.
@@ -106,6 +109,10 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
     extensions: str = ""
     tls: str | None = None
     security_profile: int | None = None
+    authorization: str = ""
+    user: str = ""
+    own_name: bool | None = None
+    certificate: Certificate | None = None
     http_status: int | None = None
     code: int | None = None
     by: str = ""
@@ -114,6 +121,18 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def ref(self) -> str:
         return frame_ref(self.lane, self.sequence)
+
+    @property
+    def access(self) -> Access:
+        """How the station proved who it is."""
+        return Access(
+            tls=self.tls,
+            security_profile=self.security_profile,
+            authorization=self.authorization,
+            user=self.user,
+            own_name=self.own_name,
+            certificate=self.certificate,
+        )
 
 
 class Tick(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 import msgspec
 
+from nocwatch.access import Access
 from nocwatch.plans import Booking, Limit
 
 
@@ -61,6 +62,7 @@ class Station(msgspec.Struct, frozen=True, kw_only=True):
         since_ns: since when ``online`` holds.
         last_seen_ns: the last byte from the station.
         connections: numbers of its live connections, the newest last.
+        access: how it proved who it is on the newest of them; None where nobody saw it begin.
         connectors: by EVSE and number, without the controller.
         controller: connector 0 of 1.6, EVSE 0 of 2.x: the station itself; None until it spoke for itself.
         reservations: those that stand.
@@ -76,6 +78,7 @@ class Station(msgspec.Struct, frozen=True, kw_only=True):
     upstream: str = ""
     version: str = ""
     remote_address: str = ""
+    access: Access | None = None
     vendor: str = ""
     model: str = ""
     firmware: str = ""

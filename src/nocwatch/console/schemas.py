@@ -63,6 +63,7 @@ SCHEMAS: Schema = {
         upstream="string?",
         reservations="array",
         grid_alarm="string?",
+        access="object?",
     ),
     "Session": {
         **_object(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from nocwatch.access import Access
 from nocwatch.network import Connector, ConnectorStatus, Station
 from nocwatch.ocpp.events import TransactionBegan
 from nocwatch.plans import Booking, Limit
@@ -22,6 +23,7 @@ class LinkState(msgspec.Struct, kw_only=True):
     opened_at_ns: int
     upstream: str = ""
     remote_address: str = ""
+    access: Access | None = None
 
 
 class ConnectorState(msgspec.Struct, kw_only=True):
@@ -94,6 +96,7 @@ class StationState(msgspec.Struct, kw_only=True):
     upstream: str = ""
     version: str = ""
     remote_address: str = ""
+    access: Access | None = None
     vendor: str = ""
     model: str = ""
     firmware: str = ""

@@ -74,10 +74,12 @@ def opened(tracker: Tracker, link: Link | LinkState, subprotocol: str | None) ->
             opened_at_ns=tracker.now_ns,
             upstream=link.upstream,
             remote_address=link.remote_address,
+            access=link.access,
         )
     )
     state.upstream = link.upstream or state.upstream
     state.remote_address = link.remote_address or state.remote_address
+    state.access = link.access or state.access
     if subprotocol:
         set_version(tracker, VERSIONS.get(subprotocol, state.version))
     tracker.out.append(
@@ -150,6 +152,7 @@ def closed(tracker: Tracker, link: Link) -> None:
     tracker.touch_station()
     if not last:
         state.remote_address = state.links[-1].remote_address or state.remote_address
+        state.access = state.links[-1].access or state.access
         return
     state.since_ns = tracker.now_ns
     state.holes.append(

@@ -92,6 +92,7 @@ def station_record(state: StationState) -> Station:
         upstream=state.upstream,
         version=state.version,
         remote_address=state.remote_address,
+        access=state.access,
         vendor=state.vendor,
         model=state.model,
         firmware=state.firmware,

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import msgspec
 
+from nocwatch.access import Certificate
 from nocwatch.frames import Link, LinkEvent
 from nocwatch.records import Record
+from nocwatch.tap.gate import Gate
 from nocwatch.tap.inflate import negotiated
 from nocwatch.tap.websocket import Decoder
+
+SCHEMES = frozenset({"basic", "bearer", "digest", "negotiate", "hoba", "mutual", "vapid", "other"})
 
 
 class LinkRecord(msgspec.Struct):
@@ -25,6 +29,10 @@ class LinkRecord(msgspec.Struct):
     reason: str | None = None
     tls: str | None = None
     security_profile: int | None = None
+    authorization: str | None = None
+    user: str | None = None
+    own_name: bool | None = None  # of imported journals: the relay leaves it to the tap
+    certificate: Certificate | None = None
 
 
 class Connection(msgspec.Struct):
@@ -63,7 +71,11 @@ def new_connection(lane: int, station: str, extensions: str, *, in_step: bool) -
     return connection
 
 
-def link_event(record: Record, link: LinkRecord, event: LinkEvent, code: int | None) -> Link:
+def link_event(record: Record, link: LinkRecord, event: LinkEvent, code: int | None, gate: Gate) -> Link:
+    user = gate.name(link.user or "")  # the relay has hashed it: then it stays as it is
+    own_name = link.own_name
+    if own_name is None and user:
+        own_name = user == gate.name(link.station or "")
     return Link(
         lane=record.lane,
         sequence=record.sequence << 16,
@@ -77,8 +89,29 @@ def link_event(record: Record, link: LinkRecord, event: LinkEvent, code: int | N
         extensions=link.extensions or "",
         tls=link.tls,
         security_profile=link.security_profile,
+        authorization=scheme(link.authorization),
+        user=user,
+        own_name=own_name,
+        certificate=gated(link.certificate, gate),
         http_status=link.http_status,
         code=code,
         by=link.by or "",
         reason=link.reason or "",
+    )
+
+
+def scheme(written: str | None) -> str:
+    """What the relay wrote of an Authorization; whatever else stands there may be a secret, and becomes ``other``."""
+    return written if written in SCHEMES else "other" if written else ""
+
+
+def gated(shown: Certificate | None, gate: Gate) -> Certificate | None:
+    """A certificate is shown to whoever asks; but whoever issued it may have put a person's address into its names."""
+    if shown is None:
+        return None
+    return msgspec.structs.replace(
+        shown,
+        name=gate.words(shown.name),
+        names=tuple(map(gate.words, shown.names)),
+        issuer=gate.words(shown.issuer),
     )

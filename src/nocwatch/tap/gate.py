@@ -134,6 +134,10 @@ class Gate:
         self.prefixes.note(raw, hashed)
         return hashed
 
+    def name(self, raw: str) -> str:
+        """A user's or a station's, hashed as tokens are, and none of them: no prefix of the operator's is looked for."""
+        return raw if not raw or _HASHED.fullmatch(raw) else key_hash(self._key, raw)
+
     def heed(self, prefixes: Iterable[str]) -> None:
         """From now on notes which tokens begin with these, of those too that were hashed before."""
         if self.prefixes.heed(prefixes):

@@ -176,7 +176,7 @@ class Tap:
             if not link.station:
                 self._count("unknown_connections_closed")
                 return []
-        return [link_event(record, link, event, code)]
+        return [link_event(record, link, event, code, self.gate)]
 
     def _opened(self, record: Record, link: LinkRecord) -> list[Sighting]:
         out: list[Sighting] = []
@@ -201,7 +201,7 @@ class Tap:
         opened.subprotocol = link.subprotocol
         self._connections[record.connection] = opened
         if opened.station:
-            out.append(link_event(record, link, LinkEvent.OPEN, None))
+            out.append(link_event(record, link, LinkEvent.OPEN, None, self.gate))
         elif link.event == "open":
             self._count("connections_without_station")
         return out

@@ -58,12 +58,32 @@ def anonymised(files: Sequence[Path] | Traces, key: bytes) -> Iterator[Json]:
                 made["chargePointId"] = names.of("CP", said.station)
             if said.remote_address:
                 made["remoteAddress"] = names.of("address", _PORT.sub("", said.remote_address))
+            if "user" in made:
+                made["user"] = names.of("user", made["user"])
+            if "certificate" in made:
+                made["certificate"] = _nameless(made["certificate"], said.station, names)
             if "upstream" in made:
                 made["upstream"] = names.of("upstream", said.upstream)
             if "reason" in made:
                 made["reason"] = _ADDRESS.sub(lambda found: names.of("address", found[0]), said.reason)
         if made is not None:
             yield made
+
+
+def _nameless(shown: Json, station: str, names: _Names) -> Json:
+    """A certificate by which still can be told whose it is among the others, whether it bears the station's name, and its end."""
+
+    def renamed(name: str) -> str:
+        return names.of("CP", station) if name == station else names.of("certificate", name) if name else ""
+
+    return {
+        **shown,
+        "name": renamed(shown["name"]),
+        "names": [renamed(each) for each in shown["names"]],
+        "issuer": names.of("issuer", shown["issuer"]) if shown["issuer"] else "",
+        "serial": names.of("serial", shown["serial"]) if shown["serial"] else "",
+        "sha256": names.of("fingerprint", shown["sha256"]) if shown["sha256"] else "",
+    }
 
 
 def _connection(line: Line, names: _Names) -> str | None:

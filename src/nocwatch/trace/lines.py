@@ -13,6 +13,8 @@ import msgspec
 
 from nocwatch.frames import Direction, Frame, Kind, Link, LinkEvent
 from nocwatch.moments import SECOND_NS, rfc3339
+from nocwatch.trace import shown
+from nocwatch.trace.shown import ShownCertificate
 
 Json = dict[str, Any]
 DIRECTIONS: dict[str, Direction] = {"cp-to-csms": Direction.FROM_STATION, "csms-to-cp": Direction.FROM_CSMS}
@@ -52,6 +54,10 @@ class Line(msgspec.Struct, rename="camel"):
     subprotocol: str | None = None
     tls: str | None = None
     security_profile: int | None = None
+    authorization: str = ""
+    user: str = ""
+    own_name: bool | None = None
+    certificate: ShownCertificate | None = None
     upstream: str = ""
     by: str = ""
     reason: str = ""
@@ -195,12 +201,14 @@ def link_line(link: Link, connection: str | None) -> Json:
         line |= {"tls": link.tls, "securityProfile": link.security_profile}
         if link.extensions:
             line["extensions"] = link.extensions
+        line |= shown.fields(link)
     elif link.event is LinkEvent.REFUSED:
         line |= {
             "remoteAddress": link.remote_address,
             "httpStatus": link.http_status,
             "upstream": link.upstream,
         }
+        line |= shown.fields(link)
     elif link.event is LinkEvent.CLOSED:
         line |= {"code": link.code, "by": link.by}
     else:

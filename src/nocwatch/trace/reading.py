@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from nocwatch.frames import Direction, Frame, Kind, Link, LinkEvent, Sighting, Tick
 from nocwatch.moments import DAY_NS, SECOND_NS
+from nocwatch.tap.connections import gated, scheme
 from nocwatch.tap.gate import Gate
 from nocwatch.trace.files import Traces
 from nocwatch.trace.lines import DIRECTIONS, Line, side, wire_text
@@ -148,7 +150,18 @@ class _Teller:
             lane=0, sequence=self._next(), received_at_ns=at_ns, connection=self._connection, station=key[0],
             event=LinkEvent.OPEN, upstream=line.upstream or "main", remote_address=line.remote_address,
             subprotocol=line.subprotocol, tls=line.tls, security_profile=line.security_profile,
+            **self._shown(line),
         )  # fmt: skip
+
+    def _shown(self, line: Line) -> dict[str, Any]:
+        """How the station proved who it is. A user name that no export hashed is hashed here."""
+        certificate = line.certificate.value if line.certificate is not None else None
+        return {
+            "authorization": scheme(line.authorization),
+            "user": self._gate.name(line.user),
+            "own_name": line.own_name,
+            "certificate": gated(certificate, self._gate),
+        }
 
     def _link(self, line: Line, at_ns: int) -> Iterator[Sighting]:
         station = line.charge_point_id or ""
@@ -169,7 +182,7 @@ class _Teller:
             yield Link(
                 lane=0, sequence=self._next(), received_at_ns=at_ns, connection=0, station=station,
                 event=LinkEvent(line.link), upstream=line.upstream or "main", remote_address=line.remote_address,
-                http_status=line.http_status, by=line.by, reason=line.reason,
+                http_status=line.http_status, by=line.by, reason=line.reason, **self._shown(line),
             )  # fmt: skip
 
     def _closed(self, line: Line, at_ns: int, connection: int, reason: str) -> Link:

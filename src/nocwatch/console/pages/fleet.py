@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from nocwatch.console.shell import Console
 from nocwatch.console.views import fleet, timeline
+from nocwatch.console.views.access import ends_soon
 from nocwatch.console.views.fleet import FleetFilter, FleetRow
 from nocwatch.console.views.looks import LOOKS
 from nocwatch.console.views.timeline import Strip
@@ -49,13 +50,14 @@ class FleetPages:
     async def fleet(self, request: Request) -> Response:
         console = self.console
         address = console.address(request)
-        state = address.words("state", ConnectorStatus)
+        state, now_ns = address.words("state", ConnectorStatus), console.services.now_ns()
         wanted = FleetFilter(
             text=address.text("q") or "",
             state=state[0].value if state else "",
             site=address.text("site") or "",
             flagged=address.text("flagged") or "",
             vendor=address.text("vendor") or "",
+            expiring_at_ns=now_ns if address.yes("expiring") else None,
         )
         flags = await console.archive.flags_by_station()
         stations = console.services.fleet().values()
@@ -70,6 +72,7 @@ class FleetPages:
             "counts": fleet.counts(stations),
             "total": len(stations),
             "flagged": len(flags),
+            "expiring": sum(ends_soon(each, now_ns) for each in stations),
             "matching": len(found),
             "page": page,
             "pages": pages,

@@ -11,6 +11,7 @@ from nocwatch.console.addresses import path
 from nocwatch.console.services import Health
 from nocwatch.console.shell import Console
 from nocwatch.console.views import fleet, overview, system
+from nocwatch.console.views.access import ends_soon
 from nocwatch.console.views.fleet import FleetFilter
 from nocwatch.console.views.looks import LOOKS
 from nocwatch.moments import DAY_NS
@@ -71,7 +72,11 @@ class HomePages:
                 overview.upstreams_down(status),
             ),
             "cards": overview.cards(
-                fleet.counts(stations.values()), connectors, counted, days[-1] if days else None
+                fleet.counts(stations.values()),
+                connectors,
+                counted,
+                days[-1] if days else None,
+                sum(ends_soon(each, now_ns) for each in stations.values()),
             ),
             "changes": overview.changes(stations.values(), flags, failed, console.services.places, now_ns),
             "connectors": sorted(connectors.items(), key=lambda pair: LOOKS[pair[0]].rank),

@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from nocwatch.console.addresses import Address, BadQuery
 from nocwatch.console.shell import Console
-from nocwatch.console.views import fleet, frames, misfits, plans, timeline, words
+from nocwatch.console.views import access, fleet, frames, misfits, plans, timeline, words
 from nocwatch.flags import FlagState
 from nocwatch.moments import DAY_NS, HOUR_NS, MINUTE_NS
 from nocwatch.plans import limit_at
@@ -79,6 +79,7 @@ class StationPages:
             "address": address,
             "station": station,
             "place": console.services.places.place(station_id),
+            "access": access.facts(station.access, now_ns),
             "state": state,
             "since_ns": since_ns,
             "timeline": drawn,

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from nocwatch.console.views import words
+from nocwatch.console.views.access import ends_soon
 from nocwatch.console.views.looks import LOOKS, worst
 from nocwatch.console.views.timeline import name as socket_name
 from nocwatch.flags import Severity
@@ -83,8 +84,12 @@ class FleetFilter(NamedTuple):
     site: str = ""
     flagged: str = ""
     vendor: str = ""
+    expiring_at_ns: int | None = None
+    """Only those whose certificate ends soon, as seen at that moment."""
 
     def covers(self, each: FleetRow) -> bool:
+        if self.expiring_at_ns is not None and not ends_soon(each.station, self.expiring_at_ns):
+            return False
         if self.state and each.state.value != self.state:
             return False
         if self.site and each.place.site != self.site:

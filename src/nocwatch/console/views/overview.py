@@ -112,8 +112,13 @@ def verdict(counts: Counts, counted: Overview, reasons: Sequence[str], down: Seq
 
 
 def cards(
-    counts: Counts, connectors: Counter[ConnectorStatus], counted: Overview, today: DayKpi | None
+    counts: Counts,
+    connectors: Counter[ConnectorStatus],
+    counted: Overview,
+    today: DayKpi | None,
+    expiring: int = 0,
 ) -> list[Card]:
+    """``expiring``: stations whose certificate ends soon; a card only where there are any."""
     by_state = dict(counts)
     total = sum(by_state.values())
     online = total - by_state.get(ConnectorStatus.OFFLINE, 0)
@@ -185,6 +190,19 @@ def cards(
             calm=not flags,
         )
     )
+    if expiring:
+        note = "within 30 days, or have ended"
+        found.append(
+            Card(
+                "Certificates end",
+                words.number(expiring),
+                "stations",
+                note,
+                "/fleet?expiring=1",
+                "preparing",
+                "warning",
+            )
+        )
     return found
 
 

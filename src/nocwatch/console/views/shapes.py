@@ -9,12 +9,13 @@ from typing import Any
 
 import msgspec
 
+from nocwatch.access import Access
 from nocwatch.alerts.acts import Silence
 from nocwatch.alerts.alert import Alert
 from nocwatch.alerts.quiet import covered
 from nocwatch.flags import Evidence, Flag
 from nocwatch.frames import Direction, Frame
-from nocwatch.moments import rfc3339
+from nocwatch.moments import SECOND_NS, rfc3339
 from nocwatch.network import Station
 from nocwatch.plans import Booking, CostNote, Limit, in_a_word
 from nocwatch.registry.places import Place
@@ -55,6 +56,7 @@ def station(each: Station, place: Place, flags: StationFlags | None) -> Document
         "serial": each.serial or None,
         "version": each.version or None,
         "upstream": each.upstream or None,
+        "access": _access(each.access),
         "boots": each.boots,
         "booted_at": time(each.booted_at_ns),
         "connectors": [
@@ -81,6 +83,29 @@ def station(each: Station, place: Place, flags: StationFlags | None) -> Document
         }
         if flags is not None
         else {"info": 0, "warning": 0, "critical": 0, "worst": None},
+    }
+
+
+def _access(each: Access | None) -> Document | None:
+    if each is None:
+        return None
+    shown = each.certificate
+    return {
+        "tls": each.tls,
+        "security_profile": each.security_profile,
+        "authorization": each.authorization or None,
+        "user": each.user or None,
+        "own_name": each.own_name,
+        "certificate": None
+        if shown is None
+        else {
+            "name": shown.name or None,
+            "names": list(shown.names),
+            "issuer": shown.issuer or None,
+            "serial": shown.serial or None,
+            "sha256": shown.sha256,
+            "ends_at": time(None if shown.not_after_s is None else shown.not_after_s * SECOND_NS),
+        },
     }
 
 
