@@ -32,7 +32,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
         at_ns: when the relay received the frame: the main clock.
         event_at_ns: the station's own time stamp where it gave a plausible one, else None.
         said_us: the time stamp as it stands, in microseconds (year 1 has no room in nanoseconds): what a retry is known by.
-        implausible_time: the station gave a time stamp that cannot be (before 2010, or a day in the future).
+        implausible_time: the station gave a time stamp that cannot be: before 2010, or from the future by nobody knows yet how much.
         frame: ref of the frame (for an answer: of the answer).
         clock_shift_s: what was taken off the station's time stamp, because its clock is ahead, or goes by local time and says UTC.
         offline: the station itself says that it was offline then (2.x ``offline: true``).

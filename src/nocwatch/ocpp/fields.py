@@ -157,7 +157,9 @@ class Hearing:
             return {**self.stamp, "said_us": said_us, "implausible_time": True}
         if self.clock is not None and (shift_s := self.clock.shift_s(event_ns, self.at_ns)):
             event_ns -= shift_s * SECOND_NS
-            return {**self.stamp, "said_us": said_us, "event_at_ns": event_ns, "clock_shift_s": shift_s}
+            stamp = {**self.stamp, "said_us": said_us, "event_at_ns": event_ns, "clock_shift_s": shift_s}
+            # As long as it is not certain by how much the clock is wrong, spans between its time stamps say little.
+            return stamp if shift_s == self.clock.ahead_s else {**stamp, "implausible_time": True}
         return {**self.stamp, "said_us": said_us, "event_at_ns": event_ns}
 
 

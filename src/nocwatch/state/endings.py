@@ -12,16 +12,22 @@ from nocwatch.sessions import Milestone
 from nocwatch.state import joining, meter
 from nocwatch.state.facts import Ending
 from nocwatch.state.lookup import adopt, by_transaction, call_name, keep, same_moment, same_place
+from nocwatch.state.register import no_reading
 from nocwatch.state.session import SessionState, issue, sequence, step
 from nocwatch.state.statuses import release
 from nocwatch.state.tracker import Tracker, usable
 
+UNLIKE = -1
+"""A stop whose register cannot follow the session's is another's."""
 NO_START = "The start of the transaction was never seen."
 
 # --- ended -------------------------------------------------------------------------------------------------------------
 
 
 def on_ended(tracker: Tracker, event: TransactionEnded) -> None:
+    if event.transaction is None and event.meter_wh is None:
+        tracker.count("state_empty_stops")  # it names nothing and says nothing: it is no transaction's
+        return
     session = _stopped_session(tracker, event)
     if session is None:
         session = adopt(
@@ -118,23 +124,25 @@ def _stopped_session(tracker: Tracker, event: TransactionEnded) -> SessionState 
     found = by_transaction(tracker, event.transaction, event.when_ns)
     if found is not None or isinstance(event.transaction, str):
         return found
-    # The start's answer was not seen (the watch began later): the only provisional transaction is the one.
+    # The start's answer was not seen (the watch began later): of the provisional transactions the likeliest is the one.
     waiting = [
-        each
+        (_likeness(tracker, each, event), each.started_at_ns, each.id)
         for each in tracker.under_way()
-        if each.began and each.transaction is None and each.started_at_ns <= event.when_ns
+        if each.calls and each.transaction is None and not _is_before(event, each)
     ]
-    if len(waiting) == 1 and waiting[0].start_answered_at_ns is None and waiting[0].calls:
-        waiting[0].transaction = event.transaction
-        return waiting[0]
-    return None
+    likeness, _, session_id = max(waiting, default=(UNLIKE, 0, ""))
+    if likeness <= 0:
+        return None
+    session = tracker.state.sessions[session_id]
+    session.transaction = event.transaction
+    return session
 
 
 def _guess(tracker: Tracker, event: TransactionEnded) -> SessionState | None:
     """A stop with id 0, -1 or none: of the sessions that may be meant, by its own words, the likeliest."""
     call = call_name(event)
     best: SessionState | None = None
-    best_score = (-1, 0)
+    best_score = (0, 0)
     for session in tracker.newest_first():
         if not session.began:
             continue
@@ -143,16 +151,26 @@ def _guess(tracker: Tracker, event: TransactionEnded) -> SessionState | None:
             if call in session.end_calls or (again and event.said_us is not None):
                 return session
             continue
-        if session.started_at_ns > event.when_ns:
+        if _is_before(event, session):
             continue
-        score = _likeness(session, event)
+        score = _likeness(tracker, session, event)
         if (score, session.started_at_ns) > best_score:
             best, best_score = session, (score, session.started_at_ns)
     return best
 
 
-def _likeness(session: SessionState, event: TransactionEnded) -> int:
-    score = 0
+def _is_before(event: TransactionEnded, session: SessionState) -> bool:
+    """Whether the stop came before the session began: by the times, and by the station's clock as it stood where both have it."""
+    if session.started_at_ns <= event.when_ns:
+        return False
+    return event.said_us is None or session.began_said_us is None or event.said_us < session.began_said_us
+
+
+def _likeness(tracker: Tracker, session: SessionState, event: TransactionEnded) -> int:
+    """How much speaks for it that the stop is this session's; nothing does where that is not more than 0."""
+    if not _can_follow(tracker, session, event):
+        return UNLIKE
+    score = 1
     if session.transaction == event.transaction and event.transaction is not None:
         score += 8  # the CSMS did give that id
     elif session.start_answered_at_ns is None:
@@ -161,13 +179,19 @@ def _likeness(session: SessionState, event: TransactionEnded) -> int:
         score += 2
     if event.token is not None and event.token == session.token:
         score += 3
-    if (
-        event.meter_wh is not None
-        and session.meter.start_wh is not None
-        and event.meter_wh >= session.meter.start_wh
-    ):
-        score += 1
     return score
+
+
+def _can_follow(tracker: Tracker, session: SessionState, event: TransactionEnded) -> bool:
+    """Whether the register at the stop can follow the session's; of no register anything can be."""
+    book, gate = session.meter, tracker.gate(session, event)
+    meter_wh = meter.in_wh(book, event.meter_wh)
+    if meter_wh is None or no_reading(meter_wh):
+        return True
+    known = [] if book.start_wh is None else [(book.start_wh, book.start_at_ns)]
+    last = meter.last_reading(book)
+    known += [] if last is None else [last]
+    return not known or any(gate.fits(wh, meter_wh, event.when_ns - at_ns) for wh, at_ns in known)
 
 
 # --- no stop -----------------------------------------------------------------------------------------------------------
