@@ -27,6 +27,8 @@ _ADVICE: dict[str, str] = {
     "relay.admission.uncapped, or raise address_handshakes_per_second, and reload (SIGHUP).",
     "address_connections_max": "The relay's own cap on one address keeps them out: stations behind one gateway share it, and dead links count. Name its "
     "network in relay.admission.uncapped, or raise address_connections_max, and reload (SIGHUP).",
+    "handshake_timeout": "They connect and then fall silent: a listener with the wrong TLS for them (relay.listen, as it was before), a network that swallows "
+    "big packets (MTU of a tunnel or mobile gateway), or a balancer's or scanner's connections. A capture at the relay shows which.",
     "links_max": "The relay is full: relay.limits.links_max, or the open files that its service may have (LimitNOFILE).",
     "no_route": "No upstream of the configuration takes them: compare relay.upstreams, `match`, with what it was before, and reload (SIGHUP).",
     "loop": "An upstream's address leads back to nocwatch itself: name the CSMS by an address of its own (`nocwatch doctor`).",
