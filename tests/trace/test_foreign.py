@@ -266,3 +266,20 @@ def test_an_import_names_one_place(tmp_path: Path) -> None:
         done = nocwatch(tmp_path, "trace", "import", str(CSMS_LOG), *places)
         assert done.returncode == 2
         assert "name one" in done.stderr
+
+
+def test_an_import_leaves_alone_what_is_there_and_makes_nothing_where_the_registry_is_wrong(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "registry").mkdir()
+    (tmp_path / "registry" / "r.yaml").write_text("stations: [{id: HH-0017, site: nowhere}]\n")
+    done = nocwatch(tmp_path, "trace", "import", str(CSMS_LOG), "--data", "data")
+    assert done.returncode == 2
+    assert "r.yaml:1:stations.0.site" in done.stderr
+    assert not (tmp_path / "data" / "journal").exists()
+    (tmp_path / "registry" / "r.yaml").unlink()
+    assert nocwatch(tmp_path, "trace", "import", str(CSMS_LOG), "--data", "data").returncode == 0
+    again = nocwatch(tmp_path, "trace", "import", str(BALANCER), "--data", "data")
+    assert again.returncode == 2
+    assert "there is a store already" in again.stderr
+    assert len(rows(tmp_path, "sessions")) == 2

@@ -91,7 +91,7 @@ def import_(
 
     from nocwatch.trace.files import Traces
     from nocwatch.trace.writing import import_traces
-    from nocwatch.watch.once import read_through
+    from nocwatch.watch.once import check, read_through
 
     if (journal is None) == (data is None):
         raise NocwatchError("name one: --journal DIR for a journal alone, --data DIR for journal and store")
@@ -101,6 +101,7 @@ def import_(
         typer.echo(f"{import_traces(traces, journal, until_ns)} records in {journal}")
         return
     settings = configuration(config, data, assignments)
+    check(settings)
     records = import_traces(traces, settings.journal.path, until_ns)
     trio.run(read_through, settings)
     typer.echo(f"{records} records in {settings.journal.path}, read into {settings.store.url}")

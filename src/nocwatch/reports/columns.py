@@ -89,6 +89,11 @@ def _location(told: Told) -> str | None:
     return "Public" if told.book.place(told.session).access == "public" else None
 
 
+def price_basis(amounts: Amounts) -> str | None:
+    """What prices rest on, where there are any: they are never what was billed."""
+    return None if amounts.price is None else "estimate"
+
+
 def _currency(told: Told) -> str | None:
     return told.amounts.currency or told.book.billed(told.session).currency
 
@@ -195,6 +200,7 @@ _OWN: tuple[Column, ...] = (
     Column("Rating", "rating_stars", lambda told: told.book.billed(told.session).stars),
     Column("Odometer (km)", "odometer_km", lambda told: told.book.billed(told.session).odometer_km),
     Column("Imported from", "imported_from", lambda told: told.book.billed(told.session).source),
+    Column("Price basis", "price_basis", lambda told: price_basis(told.amounts)),
 )
 
 

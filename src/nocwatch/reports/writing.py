@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from nocwatch.moments import SECOND_NS
-from nocwatch.reports.columns import Column, Kind, Told, whole
+from nocwatch.reports.columns import Column, Kind, Told, price_basis, whole
 from nocwatch.tables import Cell, csv_lines, text_lines, written
 
 PAGE_ROWS = 500
@@ -111,7 +111,7 @@ def json_of(rows: Iterable[Told], columns: Sequence[Column], style: Style) -> It
     before = "["
     for told in rows:
         found = record(told, columns, style)
-        found["price_basis"] = None if told.amounts.price is None else "estimate"
+        found["price_basis"] = price_basis(told.amounts)
         found["billing_source"] = told.book.billed(told.session).source
         yield f"{before}\n{_JSON.encode(found).decode()}"
         before = ","

@@ -9,13 +9,27 @@ from pathlib import Path
 
 from nocwatch.config import Configuration, privacy_key
 from nocwatch.console.live import Hub
+from nocwatch.errors import NocwatchError
 from nocwatch.pipeline import Pipeline
+from nocwatch.store.settings import sqlite_path
 from nocwatch.store.store import Store
 from nocwatch.tap.gate import Gate
 from nocwatch.tap.prefixes import TOKENS_MAX
 from nocwatch.tap.tap import Tap
 from nocwatch.watch.files import load_operators_files
 from nocwatch.watch.follow import Follower
+
+
+def check(configuration: Configuration) -> None:
+    """Whether a journal could be read into it, before one is made.
+
+    Raises:
+        NocwatchError: there is a store already; rules or registry cannot be used.
+    """
+    store = sqlite_path(configuration.store.url)
+    if store.exists():
+        raise NocwatchError(f"{store}: there is a store already; name a folder that does not exist")
+    load_operators_files(configuration, Gate(bytes(32)))
 
 
 async def read_through(configuration: Configuration) -> dict[str, int]:
