@@ -6,6 +6,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
+import msgspec
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tests.support.play import Play
@@ -229,3 +230,22 @@ def test_the_csms_cannot_speak_for_the_vehicle() -> None:
         by=Direction.FROM_CSMS,
     )
     assert play.session.plan is None
+
+
+NEW = {"plan", "costs", "reservation", "resumed", "profiles", "bookings", "grid_alarm", "swap_frame", "standing", "limits", "reservations"}  # fmt: skip
+
+
+def test_a_snapshot_of_a_release_that_knew_no_plans_is_read() -> None:
+    play = played(1, ["start", "profile", "cost", "reserve", "needs", "meter"])
+
+    def older(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: older(each) for name, each in value.items() if name not in NEW}
+        return [older(each) for each in value] if isinstance(value, list) else value
+
+    restored = Fleet()
+    restored.restore(
+        msgspec.msgpack.encode(older(msgspec.msgpack.decode(play.fleet.snapshot(), strict=False)))
+    )
+    assert [each.id for each in restored.sessions("CP1")] == [each.id for each in play.fleet.sessions("CP1")]
+    assert all(each.plan is None and each.costs is None for each in restored.sessions("CP1"))
