@@ -25,6 +25,7 @@ import machine
 import trio
 from machine import tell
 
+from nocwatch import garbage
 from nocwatch.alerts.settings import AlertSettings
 from nocwatch.console.live import Hub
 from nocwatch.detectors.rules import load_rules, shipped_rules
@@ -64,6 +65,7 @@ def run(fleet: int, records: int, seed: int, *, rounds: int, profile: bool) -> F
         journal = folder / "journal"
         write_journal(journal, fleet, records, seed)
         figures: Figures = {"fleet": fleet, "records": records, "seed": seed, **_content(journal)}
+        garbage.tune()  # as the watch does
         parts: dict[str, Callable[[], Figures]] = {
             "append": lambda: _append(journal, folder),
             "read": lambda: _read(journal),

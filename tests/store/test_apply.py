@@ -41,6 +41,7 @@ from nocwatch.store import (
     StoreError,
     StoreSettings,
     StoreUnavailableError,
+    session_rows,
     summing,
 )
 from nocwatch.store.rollups import COLUMNS
@@ -192,6 +193,48 @@ def test_answer_in_a_later_batch_finds_its_call(store):
         batch.add_step(frame, [event])
         store.apply(batch)
     assert store.frames_by_ref([call.ref])[0].answer == answer.ref
+
+
+def test_of_two_answers_to_one_call_the_first_counts_once_whether_they_come_together_or_not(store):
+    call, first, second = a_frame(1), a_frame(2, payload=b'[3,"1",{}]'), a_frame(3, payload=b'[3,"1",{}]')
+    batch = Batch()
+    batch.add_step(call, [spoke(call)])
+    for answer, took_ns in ((first, 5), (second, 9)):
+        batch.add_step(answer, [spoke(answer, 3, call_frame=call.ref, answer_time_ns=took_ns)])
+    store.apply(batch)
+    late = Batch()
+    late.add_step(second, [spoke(second, 3, call_frame=call.ref, answer_time_ns=9)])
+    store.apply(late)
+    held = store.frames_by_ref([call.ref])[0]
+    assert (held.answer, held.answer_time_ns) == (first.ref, 5)
+    with store.database.reading() as reader:
+        assert reader.execute("SELECT sum(number) FROM answer_times").fetchone() == (1,)
+
+
+def test_a_session_that_goes_on_is_found_by_what_became_of_it(store):
+    told = [
+        a_session("s1", revision=1, outcome=Outcome.ONGOING, energy_wh=None),
+        a_session("s1", revision=2, outcome=Outcome.ONGOING, energy_wh=900.0, token="h:1"),
+        a_session("s1", revision=3, outcome=Outcome.ONGOING, energy_wh=1_900.0, token="h:1"),
+        a_session("s1", revision=4, outcome=Outcome.FAILED, energy_wh=2_000.0, token="h:1"),
+    ]
+    for session in told:
+        batch = Batch()
+        batch.sessions[session.id] = session
+        store.apply(batch)
+        assert [each.revision for each in store.sessions().items] == [session.revision]
+        with store.database.reading() as reader:
+            kept = reader.execute("SELECT energy_wh, token, outcome, revision FROM sessions").fetchone()
+        assert kept == (session.energy_wh, session.token, session.outcome.value, session.revision)
+    assert store.sessions(SessionFilter(outcomes=(Outcome.ONGOING,))).items == []
+    assert store.sessions(SessionFilter(token="h:1", outcomes=(Outcome.FAILED,))).items == [told[-1]]
+
+
+def test_what_sessions_are_found_by_is_what_their_indices_hold(store):
+    with store.database.reading() as reader:
+        names = [row[1] for row in reader.execute("PRAGMA index_list(sessions)")]
+        indexed = {row[2] for name in names for row in reader.execute(f"PRAGMA index_info({name})")}
+    assert indexed - {"id"} == set(session_rows.FOUND_BY)
 
 
 def test_call_without_an_answer_stands_out(store):

@@ -73,14 +73,16 @@ class Engine:
         for event in sorted(concerning, key=_at_ns) if len(concerning) > 1 else concerning:
             self._advance(min(max(event.at_ns, board.now_ns), now_ns))
             board.late = self._is_late(event)
-            if isinstance(event, SessionChanged):
-                board.session_at_hand = event.now
-            elif isinstance(event, StationChanged):
-                self._station_changed(event)
+            kind = type(event)
+            if kind is SessionChanged:
+                board.session_at_hand = event.now  # type: ignore[union-attr]
+            elif kind is StationChanged:
+                self._station_changed(event)  # type: ignore[arg-type]
             station = event.station
-            for running in table[type(event)]:
-                if running.covers(station):
-                    # As in _guarded, and written out because this is where the time goes.
+            for running in table[kind]:
+                # Written out, the coverage and _guarded alike, because this is where the time goes.
+                covered = running.coverage.get(station)
+                if covered or (covered is None and running.covers(station)):
                     try:
                         running.rule.detector.on(event, running)
                     except Exception as error:  # noqa: BLE001 - a detector's bug must not stop the pipeline

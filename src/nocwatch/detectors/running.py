@@ -48,7 +48,8 @@ class Running:
         self.states: dict[str, Any] = {}
         self.counters: Counter[str] = Counter()
         self.flags = Standing(rule, board, self.counters)
-        self._coverage: dict[str, bool] = {}
+        self.coverage: dict[str, bool] = {}
+        """Stations whose coverage was asked for; the engine looks here before it asks ``covers``."""
 
     # --- what a detector sees ---------------------------------------------------------------------------------------
 
@@ -154,9 +155,9 @@ class Running:
 
     def covers(self, station: str) -> bool:
         """Whether the rule's scope has the station; cached until its place or its boot's facts change."""
-        covered = self._coverage.get(station)
+        covered = self.coverage.get(station)
         if covered is None:
-            covered = self._coverage[station] = not station or self.rule.scope.covers(
+            covered = self.coverage[station] = not station or self.rule.scope.covers(
                 self.board.place(station)
             )
         return covered
@@ -167,13 +168,13 @@ class Running:
 
     def recheck(self, station: str) -> bool | None:
         """The station's facts changed: True where it came into scope, False where it left, None where nothing changed."""
-        before = self._coverage.pop(station, None)
+        before = self.coverage.pop(station, None)
         now = self.covers(station)
         return None if before is None or before == now else now
 
     def known_stations(self) -> list[str]:
         """Stations whose coverage was asked for."""
-        return list(self._coverage)
+        return list(self.coverage)
 
     def due(self, kind: TimerKind, key: str) -> None:
         """A moment of this rule's has come."""

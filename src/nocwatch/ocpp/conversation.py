@@ -60,6 +60,11 @@ class Conversation(msgspec.Struct):
         return self.usual if self.settled else ""
 
     @property
+    def waits(self) -> bool:
+        """Whether a call is unanswered."""
+        return bool(self.waiting[0] or self.waiting[1])
+
+    @property
     def next_expiry_ns(self) -> int | None:
         """When patience with the oldest unanswered call ends."""
         times = [next(iter(calls.values())).at_ns for calls in self.waiting if calls]

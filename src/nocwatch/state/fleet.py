@@ -15,7 +15,7 @@ import msgspec
 from nocwatch.frames import Direction, Frame, Link, LinkEvent, Sighting, Tick
 from nocwatch.network import Station
 from nocwatch.ocpp.conversation import Conversation
-from nocwatch.ocpp.events import OcppEvent
+from nocwatch.ocpp.events import OcppEvent, Spoke
 from nocwatch.ocpp.habits import Habits
 from nocwatch.sessions import LastReading, Session
 from nocwatch.state import presence, station
@@ -225,10 +225,14 @@ class Fleet:
     def _events(self, tracker: Tracker, events: list[OcppEvent], moved: Moved) -> None:
         tracker.now_ns = self.now_ns
         for event in events:
-            moved.changes.extend(station.apply(tracker, event))
+            # Each frame speaks, and most say nothing that way: this is where the time goes.
+            if type(event) is not Spoke or event.version != tracker.state.version:
+                moved.changes.extend(station.apply(tracker, event))
 
     def _watch_calls(self, tracker: Tracker, conversation: Conversation) -> None:
         """One timer a connection, for its oldest call: it is set anew only when it has come due."""
+        if not conversation.waits:
+            return
         key = (tracker.state.id, "calls", str(conversation.connection))
         if self._timers.due_ns(key) is None and (expiry_ns := conversation.next_expiry_ns) is not None:
             self._timers.set(key, expiry_ns)

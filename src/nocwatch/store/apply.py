@@ -15,13 +15,10 @@ import msgspec
 
 from nocwatch.alerts.alert import Alert, AlertState, Notice
 from nocwatch.flags import Flag, FlagState
-from nocwatch.kpis.counting import counted
 from nocwatch.network import Station
-from nocwatch.plans import in_a_word
-from nocwatch.sessions import Session
-from nocwatch.store import notes, summing, tokens
-from nocwatch.store.batch import Batch, Row, or_none
-from nocwatch.store.rollups import BandPart, SessionPart, Sums
+from nocwatch.store import notes, session_rows, summing, tokens
+from nocwatch.store.batch import Batch, Row
+from nocwatch.store.rollups import BandPart, Sums
 
 ENCODER = msgspec.json.Encoder()
 
@@ -40,8 +37,7 @@ def apply(writer: sqlite3.Connection, batch: Batch) -> None:
         put_state(writer, row, sums)
     for at_ns, station in batch.stations.values():
         put_station(writer, at_ns, station)
-    for session in batch.sessions.values():
-        put_session(writer, session, sums)
+    session_rows.put(writer, batch.sessions.values(), sums)
     for flag in batch.flags.values():
         put_flag(writer, flag)
     for alert in batch.alerts:
@@ -69,12 +65,13 @@ def put_state(writer: sqlite3.Connection, row: Row, sums: Sums) -> None:
     """Sets the point (connector, since) → status; bands are the times between points, whatever the order they come in."""
     station, evse, connector, from_ns, status, error_code = row
     here = (station, evse, connector, from_ns)
-    same = writer.execute(
-        "SELECT until_ns, status, error_code FROM states WHERE station = ? AND evse = ? AND connector = ? AND from_ns = ?",
+    before = writer.execute(
+        "SELECT from_ns, until_ns, status, error_code FROM states WHERE station = ? AND evse = ? AND connector = ? "
+        "AND from_ns <= ? ORDER BY from_ns DESC LIMIT 1",
         here,
     ).fetchone()
-    if same is not None:
-        until_ns, old_status, old_error = same
+    if before is not None and before[0] == from_ns:
+        _, until_ns, old_status, old_error = before
         if (old_status, old_error) != (status, error_code):
             writer.execute(
                 "UPDATE states SET status = ?, error_code = ? WHERE station = ? AND evse = ? AND connector = ? AND from_ns = ?",
@@ -83,17 +80,10 @@ def put_state(writer: sqlite3.Connection, row: Row, sums: Sums) -> None:
             sums.band(BandPart(*here, until_ns, old_status), -1)
             sums.band(BandPart(*here, until_ns, status), 1)
         return
-    before = writer.execute(
-        "SELECT from_ns, until_ns, status FROM states WHERE station = ? AND evse = ? AND connector = ? AND from_ns < ? "
-        "ORDER BY from_ns DESC LIMIT 1",
-        here,
-    ).fetchone()
-    after = writer.execute(
-        "SELECT from_ns FROM states WHERE station = ? AND evse = ? AND connector = ? AND from_ns > ? ORDER BY from_ns LIMIT 1",
-        here,
-    ).fetchone()
-    until_ns = after[0] if after else None
     if before is not None:
+        until_ns = before[
+            1
+        ]  # what lasted until the next point lasts to the new one, and the new one from there
         writer.execute(
             "UPDATE states SET until_ns = ? WHERE station = ? AND evse = ? AND connector = ? AND from_ns = ?",
             (from_ns, station, evse, connector, before[0]),
@@ -101,6 +91,11 @@ def put_state(writer: sqlite3.Connection, row: Row, sums: Sums) -> None:
         sums.band(BandPart(station, evse, connector, before[0], before[1], before[2]), -1)
         sums.band(BandPart(station, evse, connector, before[0], from_ns, before[2]), 1)
     else:
+        after = writer.execute(
+            "SELECT min(from_ns) FROM states WHERE station = ? AND evse = ? AND connector = ? AND from_ns > ?",
+            here,
+        ).fetchone()
+        until_ns = after[0]
         writer.execute(
             "INSERT INTO connectors VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET first_ns = min(first_ns, excluded.first_ns)",
             here,
@@ -117,81 +112,6 @@ def put_station(writer: sqlite3.Connection, at_ns: int, station: Station) -> Non
         (station.id, at_ns, at_ns, station.vendor, station.model, station.firmware, ENCODER.encode(station)),
     )
     summing.put_era(writer, at_ns, station)
-
-
-def put_session(writer: sqlite3.Connection, session: Session, sums: Sums) -> None:
-    """Keeps the higher revision; of two alike the later word, which a replay makes the same."""
-    known = writer.execute(
-        f"SELECT number, revision, {summing.SESSION_PART} FROM sessions WHERE id = ?", (session.id,)
-    ).fetchone()
-    if known is not None and known[1] > session.revision:
-        return
-    part = SessionPart(
-        session.station,
-        or_none(session.evse),
-        or_none(session.connector),
-        session.started_at_ns,
-        session.stopped_at_ns,
-        session.changed_at_ns,
-        session.energy_wh,
-        session.outcome.value,
-        *counted(session),
-    )
-    row = (
-        *part[:3],
-        None if session.transaction is None else str(session.transaction),
-        session.upstream,
-        *part[3:],
-        session.reason,
-        session.blame,
-        session.start_source,
-        session.token,
-        session.late,
-        session.revision,
-        *planned(session),
-        session.id,
-    )
-    if known is None:
-        number = writer.execute(
-            "INSERT INTO sessions (station, evse, connector, transaction_id, upstream, started_at_ns, stopped_at_ns, "
-            "changed_at_ns, energy_wh, outcome, attempts, delivered, valid_stops, start_ns, reason, blame, start_source, token, "
-            "late, revision, cost, currency, reservation, limited, id) "
-            "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-            row,
-        ).lastrowid
-    else:
-        number = known[0]
-        writer.execute(
-            "UPDATE sessions SET station=?, evse=?, connector=?, transaction_id=?, upstream=?, started_at_ns=?, "
-            "stopped_at_ns=?, changed_at_ns=?, energy_wh=?, outcome=?, attempts=?, delivered=?, valid_stops=?, start_ns=?, "
-            "reason=?, blame=?, start_source=?, token=?, late=?, revision=?, cost=?, currency=?, reservation=?, limited=? WHERE id=?",
-            row,
-        )
-        sums.session(SessionPart(*known[2:]), -1)
-    writer.execute(
-        "INSERT INTO session_documents VALUES (?, ?) ON CONFLICT (number) DO UPDATE SET document = excluded.document",
-        (number, ENCODER.encode(session)),
-    )
-    sums.session(part, 1)
-
-
-COST_MILLIONTHS_MAX = 2**63 - 1
-"""What the column holds: nine billions; a cost beyond that is no cost."""
-
-
-def planned(session: Session) -> tuple[int | None, str | None, int | None, str]:
-    """Cost as reported, its currency, the reservation's id, and the plan in a word: what sessions are searched by."""
-    reported = session.costs.reported if session.costs is not None else None
-    cost = None if reported is None or reported.amount is None else round(reported.amount * 1_000_000)
-    if cost is not None and abs(cost) > COST_MILLIONTHS_MAX:
-        cost = None
-    limits = session.plan.limits if session.plan is not None else ()
-    return (
-        cost,
-        None if cost is None or reported is None else reported.currency,
-        None if session.reservation is None else session.reservation.id,
-        in_a_word(limits).value,
-    )
 
 
 FLAG_OPEN_RANK = 10

@@ -27,6 +27,13 @@ SESSION_PART = (
     "attempts, delivered, valid_stops, start_ns"
 )
 _DECODER = msgspec.json.Decoder(Session)
+_JOIN = (
+    "UPDATE frames SET answer = a.answer, answer_time_ns = a.answer_time_ns FROM (SELECT json_extract(value, '$[0]') AS answer, "
+    "json_extract(value, '$[1]') AS answer_time_ns, json_extract(value, '$[2]') AS call FROM json_each(?)) AS a "
+    "WHERE frames.id = a.call AND frames.answer IS NULL "
+    "RETURNING station, action, at_ns, direction, frames.answer_time_ns"
+)
+"""All answers of a batch in one statement."""
 
 
 def add(writer: sqlite3.Connection, sums: Sums) -> None:
@@ -54,15 +61,13 @@ def put_answers(writer: sqlite3.Connection, answers: Iterable[Sequence[Any]]) ->
     """Joins answers to their calls; those of the CSMS are counted, each once: a call that has its answer is left alone."""
     upstreams: dict[str, str] = {}
     found: dict[tuple[str, str, int, int], int] = {}
-    for answer, answer_time_ns, call in answers:
-        asked = writer.execute(
-            "UPDATE frames SET answer = ?, answer_time_ns = ? WHERE id = ? AND answer IS NULL "
-            "RETURNING station, action, at_ns, direction",
-            (answer, answer_time_ns, call),
-        ).fetchone()
-        if asked is None or answer_time_ns is None:
+    first: dict[int, Sequence[Any]] = {}
+    for each in answers:
+        first.setdefault(each[2], each)
+    asked = writer.execute(_JOIN, (msgspec.json.encode(list(first.values())).decode(),)).fetchall()
+    for station, action, at_ns, direction, answer_time_ns in asked:
+        if answer_time_ns is None:
             continue
-        station, action, at_ns, direction = asked
         if direction != int(Direction.FROM_STATION):
             continue
         if station not in upstreams:
