@@ -149,6 +149,7 @@ _FAULTS: tuple[tuple[str, Json], ...] = (
 _ORDERS: tuple[tuple[str, Json, float], ...] = (
     ("reset soft", {"reset": "Soft"}, 700.0),
     ("reset hard", {"reset": "Hard"}, 700.0),
+    ("reset and resume", {"reset": "Resume"}, 700.0),
     ("remote stop", {"remote_stop": True}, 300.0),
     ("limit 0", {"limit_w": 0.0}, 900.0),
     ("limit 0 lifted", {"limit_w": 50_000.0}, 700.0),

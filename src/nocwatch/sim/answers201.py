@@ -1,4 +1,4 @@
-"""What the simulated CSMS answers to OCPP 2.0.1 calls: one function an action, and their table."""
+"""What the simulated CSMS answers to OCPP 2.0.1 and 2.1 calls: one function an action, and their tables."""
 
 from __future__ import annotations
 
@@ -90,3 +90,13 @@ ANSWERS_201: dict[str, Function] = {
     "StatusNotification": _status,
     "TransactionEvent": _transaction_event,
 }
+
+ANSWERS_21: dict[str, Function] = ANSWERS_201 | {
+    "BatterySwap": nothing,
+    "NotifyDERAlarm": nothing,
+    "NotifyDERStartStop": nothing,
+    "NotifyPriorityCharging": nothing,
+    "NotifySettlement": nothing,
+    "NotifyWebPaymentStarted": nothing,
+}
+"""2.1 has all of 2.0.1's messages; these are its own that want no more than a receipt."""

@@ -143,9 +143,10 @@ class Commands:
             self._station.heartbeat_s = float(value)
         return "Accepted"
 
-    def reset_soon(self, reason: str) -> None:
+    def reset_soon(self, reason: str, *, resume: bool = False) -> None:
         """The CSMS ordered a reset."""
-        self._station.spawn(partial(self._station.reboot, reason, "RemoteReset", 3.0, ordered=True))
+        again = partial(self._station.reboot, reason, "RemoteReset", 3.0, ordered=True, resume=resume)
+        self._station.spawn(again)
 
     def _find(self, number: object) -> Connector | None:
         return next((c for c in self._station.connectors if c.socket.number == number), None)

@@ -23,7 +23,7 @@ import trio
 from trio_websocket import ConnectionClosed, HandshakeError, WebSocketRequest, wrap_server_stream
 
 from nocwatch.sim.answers16 import ANSWERS_16
-from nocwatch.sim.answers201 import ANSWERS_201
+from nocwatch.sim.answers201 import ANSWERS_21, ANSWERS_201
 from nocwatch.sim.ledger import CsmsStation, Ledger
 from nocwatch.sim.pace import Pace
 from nocwatch.sim.settings import CsmsFault, CsmsSettings
@@ -37,7 +37,7 @@ CALL_S_MIN = 2.0
 """Real seconds on top of 30 unscaled ones before a call counts as unanswered."""
 HANDSHAKE = "(handshake)"
 """In the place of an action where a fault is looked for."""
-SUBPROTOCOLS = ("ocpp2.0.1", "ocpp1.6")
+SUBPROTOCOLS = ("ocpp2.1", "ocpp2.0.1", "ocpp1.6")
 """In the order of preference."""
 
 log = structlog.get_logger(__name__)
@@ -99,7 +99,7 @@ class SimCsms:
         self.observed: deque[Observed] = deque(maxlen=OBSERVED_MAX)
         self.counters = {"connections": 0, "refused": 0, "failed_handshakes": 0, "crashed": 0}
         self.on_event: Callable[[CsmsStation, str], None] | None = None
-        self.answers = {"1.6": dict(ANSWERS_16), "2.0.1": dict(ANSWERS_201)}
+        self.answers = {"1.6": dict(ANSWERS_16), "2.0.1": dict(ANSWERS_201), "2.1": dict(ANSWERS_21)}
         self._remember = remember
         self._rng = random.Random(f"{self.settings.seed}/csms/faults")
         self._ids = itertools.count(1)

@@ -162,7 +162,11 @@ class Dialect201(Transactions201):
 
     def _reset(self, payload: Payload) -> Answer:
         reason = "ImmediateReset" if payload.get("type") == "Immediate" else "Reboot"
-        return Answer(payload={"status": "Accepted"}, after=lambda: self._station.commands.reset_soon(reason))
+        resume = payload.get("type") == "ImmediateAndResume"
+        return Answer(
+            payload={"status": "Accepted"},
+            after=lambda: self._station.commands.reset_soon(reason, resume=resume),
+        )
 
     def _get_variables(self, payload: Payload) -> Answer:
         configuration = self._station.commands.configuration()

@@ -50,13 +50,13 @@ class CsmsStation:
 
     @property
     def version_or_16(self) -> str:
-        return self.version if self.version in ("1.6", "2.0.1") else "1.6"
+        return self.version if self.version in ("1.6", "2.0.1", "2.1") else "1.6"
 
     def learn_version(self, action: str, payload: Payload) -> None:
         """Shape before subprotocol: 1.6 messages do arrive over ``ocpp2.0.1`` (lbbrhzn#2050)."""
         if action in _ONLY_16 or "chargePointVendor" in payload:
             self.version = "1.6"
-        elif action in _ONLY_201 or "chargingStation" in payload:
+        elif (action in _ONLY_201 or "chargingStation" in payload) and not self.version.startswith("2"):
             self.version = "2.0.1"
 
     def taken_by(self, connector: int) -> CsmsTransaction | None:

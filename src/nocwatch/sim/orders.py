@@ -25,8 +25,10 @@ def remote_stop(version: str, transaction: int | str) -> Order:
 
 
 def reset(version: str, kind: str) -> Order:
-    """``kind``: Soft or Hard."""
-    return "Reset", {"type": kind if version == "1.6" else "Immediate"}
+    """``kind``: Soft, Hard, or Resume, which only 2.1 has: to others it is a soft one."""
+    if version == "1.6":
+        return "Reset", {"type": "Hard" if kind == "Hard" else "Soft"}
+    return "Reset", {"type": "ImmediateAndResume" if (version, kind) == ("2.1", "Resume") else "Immediate"}
 
 
 def trigger(version: str, message: str, connector: int | None = None) -> Order:

@@ -105,7 +105,7 @@ class StationSpec(Model):
 
     id: str = Field(min_length=1, max_length=48)
     hardware: HardwareName = "hpc150"
-    version: Literal["1.6", "2.0.1"] | None = None
+    version: Literal["1.6", "2.0.1", "2.1"] | None = None
     firmware: str | None = None
     life: str | None = None
     life_after: Duration = 0.0

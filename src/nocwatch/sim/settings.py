@@ -65,7 +65,7 @@ class CsmsStep(Model):
         at: unscaled seconds since the station's first boot.
         every: repeat after that time; None for once.
         connector: of 1.6, or the EVSE.
-        remote_start: the token; ``reset`` Soft/Hard; ``trigger`` the message's name; ``limit_w`` a charging profile; ``close`` a close code.
+        remote_start: the token; ``reset`` Soft, Hard, or Resume (2.1); ``trigger`` the message's name; ``limit_w`` a charging profile; ``close`` a close code.
     """
 
     at: Duration
@@ -74,7 +74,7 @@ class CsmsStep(Model):
     connector: int = Field(default=1, ge=1)
     remote_start: str | None = None
     remote_stop: bool | None = None
-    reset: Literal["Soft", "Hard"] | None = None
+    reset: Literal["Soft", "Hard", "Resume"] | None = None
     trigger: str | None = None
     limit_w: float | None = Field(default=None, ge=0)
     close: int | None = Field(default=None, ge=1000, le=4999)

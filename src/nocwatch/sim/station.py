@@ -20,6 +20,7 @@ from nocwatch.sessions import Outcome, Reason, StartSource
 from nocwatch.sim.clockwork import StationClock
 from nocwatch.sim.commands import Commands
 from nocwatch.sim.dialect16 import Dialect16
+from nocwatch.sim.dialect21 import Dialect21
 from nocwatch.sim.dialect201 import Dialect201
 from nocwatch.sim.dialling import Dialer
 from nocwatch.sim.hardware import Profile
@@ -36,6 +37,7 @@ UNASKED, UNHEARD, ERRED = "(unasked)", "(unheard)", "(error)"
 """In the place of a status: no link to ask over, none to hear the answer by, an error for an answer."""
 GOES_ON = frozenset({"Accepted", UNASKED, UNHEARD})
 """Without a link the station lets its drivers charge (AllowOfflineTxForUnknownId)."""
+DIALECTS: dict[str, type[Dialect16 | Dialect201]] = {"1.6": Dialect16, "2.0.1": Dialect201, "2.1": Dialect21}
 BOOT_RETRY_S = 10.0
 """Wait before the next boot where the CSMS gave no interval."""
 
@@ -66,7 +68,7 @@ class SimStation:
         self.seed = seed
         self.rng = random.Random(f"{seed}/{profile.identity}")
         self.clock = StationClock(self.pace, _wrong_clock(profile.quirks))
-        self.dialect: Dialect16 | Dialect201 = (Dialect16 if profile.version == "1.6" else Dialect201)(self)
+        self.dialect: Dialect16 | Dialect201 = DIALECTS.get(profile.version, Dialect201)(self)
         self.connectors = [self._connector(n) for n in range(len(profile.hardware.sockets))]
         self.says_local = self.rng.random() < 0.6
         self.sends_transaction_data = self.rng.random() < 0.3
@@ -244,14 +246,19 @@ class SimStation:
         off_s: float = 5.0,
         *,
         ordered: bool = False,
+        resume: bool = False,
     ) -> None:
-        """Ends what is charging, goes away, comes back with a boot."""
+        """Ends what is charging (not where it is to ``resume``), goes away, comes back with a boot."""
         for connector in self.connectors:
-            if connector.transaction:
+            if connector.transaction and not resume:
                 connector.interrupt(Interrupt("ordered_reset" if ordered else "reset", stop_reason))
         await self.pace.sleep(1.0)
         self.wants_boot, self.boot_reason = "no_boot_on_reconnect" not in self.profile.quirks, boot_reason
         await self.go_offline(off_s)
+        for connector in self.connectors:
+            if resume and connector.transaction and not connector.transaction.ended:
+                state = connector.transaction.charging_state
+                self.enqueue(self.dialect.tx_state(connector.transaction, state, "TxResumed"))
 
     async def go_offline(self, seconds: float, *, abruptly: bool = False, reboot: bool = False) -> None:
         """No network for that long; charging goes on, and is told later."""
