@@ -14,6 +14,7 @@ from profiling import Profile
 from relay_bench import FIGURES, Result
 from scenarios.base import Figure
 from tables import table
+from truth import truth_report
 
 NOTES = ("<!-- notes -->", "<!-- /notes -->")
 """What stands between them in RESULTS.md is a person's, and is kept when the file is written again."""
@@ -44,10 +45,12 @@ class Report:
     profiles: Sequence[Profile]
     skipped: Sequence[str]
     watched: dict[str, Any] | None
+    truth: dict[str, Any] | None = None
 
     @property
     def faults(self) -> list[str]:
-        return [f"{each.stations} stations: {fault}" for each in self.results for fault in each.faults]
+        found = [f"{each.stations} stations: {fault}" for each in self.results for fault in each.faults]
+        return found + (self.truth["faults"] if self.truth else [])
 
     @property
     def shed(self) -> list[str]:
@@ -80,6 +83,7 @@ class Report:
             "arguments": arguments,
             "relay": results,
             "watch": self.watched,
+            "truth": self.truth,
             "profiles": [asdict(each) for each in self.profiles],
             "goals": [asdict(each) for each in goals.rows(self.results, self.watched)],
             "skipped": list(self.skipped),
@@ -129,6 +133,8 @@ class Report:
             yield ""
         if self.watched is not None:
             yield from _watch_section(self.watched)
+        if self.truth is not None:
+            yield from truth_report.section(self.truth)
 
 
 def _was_there(results: Sequence[Result], name: str) -> bool:

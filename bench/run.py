@@ -1,4 +1,4 @@
-"""The bench: the relay beside other proxies, and the watch on its own. ``make bench BENCH="--quick"``; see README.md.
+"""The bench: the relay beside other proxies, the watch on its own, and the truth of what it rebuilds. ``make bench BENCH="--quick"``; see README.md.
 
 Exit status 0 when every round trip came back, 1 when something was lost or a candidate failed, 2 for wrong arguments.
 """
@@ -22,7 +22,8 @@ from machine import tell
 from scenarios.base import Options
 
 RESULTS = Path(__file__).resolve().parent / "RESULTS.md"
-PARTS = ("relay", "watch")
+PARTS = ("relay", "watch", "truth")
+USUAL_PARTS = PARTS[:2]
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ FULL = Usual("100,1000,5000,9900", seconds=2.0, warm=1.0, rounds=2)
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench/run.py", description=__doc__.splitlines()[0])
-    parser.add_argument("--part", default="relay,watch", help="relay, watch, or both (default)")
+    parser.add_argument("--part", help="of relay, watch and truth; the first two by default")
     parser.add_argument(
         "--quick", action="store_true", help="below a minute: does everything work? No figures to quote"
     )
@@ -63,13 +64,25 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rate", type=float, default=1000.0, help="round trips a second of the open loop")
     parser.add_argument("--records", type=int, help="of the watch's journal: 200000 by default")
     parser.add_argument("--fleet", type=int, help="stations in the watch's journal: 2000 by default")
-    parser.add_argument("--seed", type=int, default=1, help="of the watch's journal")
+    parser.add_argument(
+        "--seed", type=int, default=1, help="of the watch's journal, and of the truth's worlds"
+    )
+    parser.add_argument(
+        "--sessions", type=int, help="of the truth: 100000 with --full, 2000 with --quick, else 20000"
+    )
+    parser.add_argument(
+        "--processes", type=int, default=os.cpu_count() or 1, help="that live the truth's worlds"
+    )
+    parser.add_argument(
+        "--case", help="of the truth: this one alone, with --version, --seed and --sessions: one world"
+    )
+    parser.add_argument("--version", default="1.6", help="of OCPP, with --case")
     parser.add_argument("--profile", action="store_true", help="where the relay's and the watch's time goes")
     parser.add_argument("--write", action="store_true", help=f"write {RESULTS.name} beside this file")
     parser.add_argument("--json", type=Path, metavar="FILE", help="all values of all rounds")
     given = parser.parse_args()
     try:
-        given.parts = _chosen(given.part, PARTS)
+        given.parts = _chosen(given.part, PARTS, USUAL_PARTS)
         given.names = _chosen(
             given.candidates,
             [each.name for each in candidates.ALL],
@@ -83,6 +96,7 @@ def _arguments() -> argparse.Namespace:
     given.rounds = given.rounds or usual.rounds
     given.warm = usual.warm
     given.records = given.records or (10_000 if given.quick else 200_000)
+    given.sessions = given.sessions or (2000 if given.quick else 100_000 if given.full else 20_000)
     given.fleet = given.fleet or (200 if given.quick else 2000)
     return given
 
@@ -122,7 +136,13 @@ def main() -> int:
         watched = watch_bench.run(
             given.fleet, given.records, given.seed, rounds=given.rounds, profile=given.profile
         )
-    made = report.Report(facts, given, results, profiles, skipped, watched)
+    truth = None
+    if "truth" in given.parts:
+        from truth import truth_bench
+
+        one = None if given.case is None else (given.case, given.version)
+        truth = truth_bench.run(given.sessions, given.seed, processes=given.processes, one=one)
+    made = report.Report(facts, given, results, profiles, skipped, watched, truth)
     made.print()
     if given.json:
         given.json.write_text(json.dumps(made.as_json(), indent=1) + "\n")

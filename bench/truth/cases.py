@@ -6,7 +6,6 @@ A case makes a scenario of a version, of so many stations, from a seed. Times ar
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -189,13 +188,10 @@ def cases_of(version: str) -> list[str]:
 def scenario(name: str, version: str, seed: int) -> Scenario:
     """The world of a case."""
     rng = random.Random(f"{name}/{version}/{seed}")
-    makers: Callable[[random.Random, str, int], Case] = (
-        _mixed if name == MIXTURE else lambda rng, version, index: CASES[name]
-    )
     stations, lives, steps, faults, orders = [], {}, [], [], []
     csms: Json = {"heartbeat_interval": "1h", "ping_every": None, "chores_every": None}
     for index in range(STATIONS):
-        case = makers(rng, version, index)
+        case = _mixed(rng, version, index) if name == MIXTURE else CASES[name]
         station = f"{'M' if name == MIXTURE else 'S'}{index:02d}"
         lives[station] = {**STREET, "failures": dict(case.failures)}
         hardware = rng.choice(HARDWARE[version])

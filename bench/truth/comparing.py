@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from truth.lives import GATE, Life
-
 from nocwatch.flags import Blame
 from nocwatch.moments import SECOND_NS
 from nocwatch.sessions import Session
 from nocwatch.sim.truth import Truth
+from truth.lives import GATE, Life
 
 NEAR_NS = 120 * SECOND_NS
 """A session without a number of its own, by place and token, begins this near to the life that it is of."""
@@ -80,7 +79,7 @@ def pairs(life: Life) -> Iterable[tuple[Truth, Session | None]]:
             if fits(truth, session)
         ]
         taken: set[str] = set()
-        for _, index, _, truth, session in sorted(wanted, key=lambda each: each[:3]):
+        for _, index, _, _, session in sorted(wanted, key=lambda each: each[:3]):
             if index not in chosen and session.id not in taken:
                 chosen[index] = session
                 taken.add(session.id)

@@ -80,8 +80,8 @@ def live(scenario: Scenario, seed: int, truths: int, *, see: Any = None) -> Life
     """Lets the world live until so many truths were told, and then come to rest. The same arguments give the same life."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     # The order of tasks that may run at once is drawn by trio; a life must be played again from its seed.
-    trio_run._ALLOW_DETERMINISTIC_SCHEDULING = True
-    trio_run._r.seed(seed)
+    trio_run._ALLOW_DETERMINISTIC_SCHEDULING = True  # noqa: SLF001 - as Hypothesis does it
+    trio_run._r.seed(seed)  # noqa: SLF001
     life = Life()
     begun_s = time.process_time()
     clock = trio.testing.MockClock(autojump_threshold=0)
@@ -117,7 +117,7 @@ async def _live(scenario: Scenario, seed: int, truths: int, life: Life, see: Any
             life.faults.append(f"only {len(life.truths)} of {truths} lives in {LIVE_S_MAX / 3600:g} hours")
         fleet.rest()
         with trio.move_on_after(REST_S_MAX):
-            while not fleet.at_rest:
+            while not fleet.at_rest:  # noqa: ASYNC110 - virtual time: to look costs nothing
                 await trio.sleep(10.0)
         await trio.sleep(5.0)  # what was said last is still under way
         life.hours = trio.current_time() / 3600
