@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import msgspec
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from nocwatch.journal.buffer import BATCH_BYTES, RECORD_COST, Batch, Buffer
@@ -169,6 +169,16 @@ class Overflowing:
 
 
 @given(_STEPS)
+@example(
+    [
+        ("chunks", [500, 2055]),
+        ("chunks", [500, 1513, 3000]),
+        ("link", [1]),
+        ("chunks", [500]),
+        ("chunks", [2900]),
+        ("link", [1]),
+    ]
+)
 @settings(deadline=None, max_examples=300)
 def test_what_was_dropped_and_what_the_gaps_say_is_the_same_whatever_came_and_went(
     steps: list[tuple[str, list[int]]],

@@ -107,8 +107,8 @@ class Buffer:
             if self.cost + cost > self._bound:
                 self._drop(at_ns, count, size)
                 return
-            if self._lost_records:
-                self._mark_gap(at_ns)
+            if self._lost_records or self._in_hole:
+                self._end_hole(at_ns)
             self.last_ns = at_ns
             self._extend(at_ns, _CHUNK, keys, chunks, cost)
 
