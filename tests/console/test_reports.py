@@ -214,6 +214,8 @@ async def test_a_group_opens_into_all_its_figures_and_the_download_is_of_the_sam
     inside = unescape(re.findall(r'<a class="name" href="(/reports\?[^"]*site=hafen[^"]*)"', page)[0])
     page = (await client.get(inside)).text
     assert "Site hafen" in page
+    assert "/reports/uptime?site=hafen" in page  # what stands behind availability and repairs
+    assert re.search(r"Charge start time, median.*?>p10 [\d.]+.s, p25 ", page, re.DOTALL)
     (sample,) = re.findall(r'id="session_success".*?>(\d+) of (\d+)</a>', page, re.DOTALL)
     saved = await client.get(unescape(re.findall(r'href="(/reports/figures\.csv[^"]*)"', page)[0]))
     assert saved.headers["content-disposition"] == 'attachment; filename="nocwatch-figures.csv"'

@@ -9,7 +9,18 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from nocwatch.console.addresses import Address, BadQuery
-from nocwatch.console.questions import PICKED, WINDOWS, behind, download, into, query_of, socket_of, window_of
+from nocwatch.console.figures import SCOPES
+from nocwatch.console.questions import (
+    PICKED,
+    WINDOWS,
+    asked,
+    behind,
+    download,
+    into,
+    query_of,
+    socket_of,
+    window_of,
+)
 from nocwatch.console.shell import Console
 from nocwatch.console.views import groups
 from nocwatch.kpis.grouping import By, Query
@@ -72,6 +83,8 @@ class ReportPages:
             context |= {
                 "sections": groups.sections(figures, former),
                 "answers": groups.answers(figures, former),
+                "in_service": groups.IN_SERVICE,
+                "outages": Address("/reports/uptime", {}).with_(**asked(address, SCOPES)),
             }
             return await self.console.page(request, "figures.html", "Reports", context)
         pages = max(1, -(-len(told) // ROWS))

@@ -14,6 +14,7 @@ from nocwatch.console.views.figures import Change, Line, change, family, few, li
 from nocwatch.kpis.definitions import LOWER_IS_BETTER
 from nocwatch.kpis.figures import Figure
 
+IN_SERVICE = "Is it in service"
 SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         "Does charging work",
@@ -31,7 +32,7 @@ SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
         "Is it used",
         ("utilisation_occupied", "utilisation_charging", "utilisation_idle", "energy_per_connector_day"),
     ),
-    ("Is it in service", ("availability", "mttr", "mtbf")),
+    (IN_SERVICE, ("availability", "mttr", "mtbf")),
 )
 SHORT = {
     "charge_start_success": "Starts",
@@ -78,7 +79,7 @@ def _start_times(known: Mapping[str, Figure], earlier: Mapping[str, Figure]) -> 
     spread = ", ".join(
         f"{figure.name.rpartition('_')[2]} {told(figure.value, figure)}" for figure in quantiles
     )
-    text = f"{made.text} {spread}." if median.number else made.text
+    text = f"{spread}. {made.text}" if median.number else made.text
     return [made._replace(title="Charge start time, median", text=text)]
 
 
