@@ -5,13 +5,23 @@ What always holds: of several stops one counts, a lost stop is opened again by t
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from nocwatch.moments import SECOND_NS
 from nocwatch.network import ConnectorStatus
 from nocwatch.ocpp.events import EndAnswered, QueueReported, TransactionEnded
 from nocwatch.sessions import Milestone
 from nocwatch.state import joining, meter
 from nocwatch.state.facts import Ending
-from nocwatch.state.lookup import adopt, by_transaction, call_name, keep, same_moment, same_place
+from nocwatch.state.lookup import (
+    adopt,
+    by_transaction,
+    call_name,
+    keep,
+    of_transaction,
+    same_moment,
+    same_place,
+)
 from nocwatch.state.register import no_reading
 from nocwatch.state.session import SessionState, issue, sequence, step
 from nocwatch.state.statuses import release
@@ -120,7 +130,10 @@ def _stopped_again(tracker: Tracker, session: SessionState, event: TransactionEn
 
 def _stopped_session(tracker: Tracker, event: TransactionEnded) -> SessionState | None:
     if event.transaction is None or not usable(event.transaction):
-        return _guess(tracker, event)
+        return _guess(tracker, event, tracker.newest_first())
+    known = of_transaction(tracker, event.transaction)
+    if len(known) > 1 and (likely := _guess(tracker, event, known)) is not None:
+        return likely  # a CSMS that gives one id again and again
     found = by_transaction(tracker, event.transaction, event.when_ns)
     if found is not None or isinstance(event.transaction, str):
         return found
@@ -138,12 +151,14 @@ def _stopped_session(tracker: Tracker, event: TransactionEnded) -> SessionState 
     return session
 
 
-def _guess(tracker: Tracker, event: TransactionEnded) -> SessionState | None:
-    """A stop with id 0, -1 or none: of the sessions that may be meant, by its own words, the likeliest."""
+def _guess(
+    tracker: Tracker, event: TransactionEnded, sessions: Iterable[SessionState]
+) -> SessionState | None:
+    """A stop whose id names none or several: of the sessions that may be meant, by its own words, the likeliest."""
     call = call_name(event)
     best: SessionState | None = None
     best_score = (0, 0)
-    for session in tracker.newest_first():
+    for session in sessions:
         if not session.began:
             continue
         if session.ending is Ending.STOP:

@@ -1,0 +1,74 @@
+"""Where the tracker and the simulated lives once told different things, and the tracker was wrong. A row a story."""
+
+from __future__ import annotations
+
+from tests.support.script import Rule, Seen, table
+
+PLUG_IN = "config TxCtrlr.EVConnectionTimeOut 60; "
+
+
+@table(
+    Rule(
+        "a driver who gives up within two minutes has, whatever the CSMS says to the stop",
+        "start 1 TAG 1000 id=17; +50; stop 17 1098 -; error InternalError",
+        Seen("cancelled", "ENDED_BY_DRIVER", "driver"),
+    ),
+    Rule(
+        "a start that is refused with an error and taken at the next try is forgotten",
+        "start 1 TAG 1000 - at=@5; error InternalError; +10; start 1 TAG 1000 id=17 at=@5; +50; stop 17 1050",
+        Seen("cancelled", "ENDED_BY_DRIVER", "driver"),
+    ),
+    Rule(
+        "a card that is shown again after the station stopped waiting for the plug is another try",
+        "config ConnectionTimeOut 60; card TAG; +120; card TAG; +301",
+        (Seen("cancelled", "AUTH_UNUSED", "driver"), Seen("cancelled", "AUTH_UNUSED", "driver")),
+    ),
+    Rule("and the same try while it waits", "config ConnectionTimeOut 60; card TAG; +30; card TAG; +301", Seen("cancelled", "AUTH_UNUSED")),
+    Rule(
+        "the next driver's car says nothing of a remote start that nobody came to",
+        "config ConnectionTimeOut 60; remote APP 1; +80; start 1 TAG 1000 id=17; Charging 1; +120",
+        (Seen("failed", "REMOTE_START_NO_TX", "driver"), Seen("ongoing")),
+        places=(1, 2),
+    ),
+    Rule(
+        "2.x: a remote start that is refused while another driver stands there with a cable is a try of its own",
+        "Started T1 CablePluggedIn evse=1 wh=1000 state=EVConnected; +5; remote APP 1 Rejected; +5; "
+        "card TAG; Updated T1 Authorized token=TAG type=ISO14443; +10m; Ended T1 StopAuthorized wh=6000 reason=Local",
+        (Seen("success", wh=5000, source="rfid"), Seen("failed", "REMOTE_START_REJECTED")),
+        version="2.0.1",
+    ),
+    Rule(
+        "2.x: a remote start that is accepted and ignored while the driver takes the card is a try of its own",
+        "Occupied 1; Started T1 CablePluggedIn evse=1 wh=1000 state=EVConnected; +5; remote APP 1 id=42; +40; "
+        "card TAG; Updated T1 Authorized token=TAG type=ISO14443; +10m; Ended T1 StopAuthorized wh=6000 reason=Local",
+        (Seen("success", wh=5000, source="rfid"), Seen("failed", "REMOTE_START_NO_TX", "charger")),
+        version="2.0.1",
+    ),
+    Rule(
+        "2.x: a start that waited behind a message that the CSMS refused belongs to the card of its own time",
+        "card TAG; +400; Started T1 Authorized evse=1 token=TAG type=ISO14443 wh=1000 at=@6; +10m; Ended T1 StopAuthorized wh=6000 reason=Local",
+        Seen("success", source="rfid"),
+        version="2.0.1",
+    ),
+    Rule(
+        "2.x: a card with which one place was taken does not go to the cable at another",
+        "card TAG; Occupied 2; +10; Started T1 CablePluggedIn evse=1 wh=1000 state=EVConnected; +4; "
+        "Updated T1 Authorized token=FREE type=ISO14443; +10m; Ended T1 StopAuthorized wh=6000 reason=Local",
+        (Seen("cancelled", "AUTH_UNUSED"), Seen("success", wh=5000)),
+        version="2.0.1",
+        places=(1, 2),
+    ),
+    Rule(
+        "an answer for which the station did not wait refuses nobody",
+        'card BAD -; +45; answer {"idTagInfo":{"status":"Blocked"}}; +400',
+        Seen("failed", "AUTH_TIMEOUT", "csms"),
+    ),
+    Rule(
+        "one id for two connectors: each stop goes where its register fits",
+        "start 1 ONE 1000 id=-4711; +60; start 2 TWO 900000 id=-4711; +5m; stop -4711 6000; +5m; stop -4711 907000",
+        (Seen("success", wh=5000, connector=1), Seen("success", wh=7000, connector=2)),
+        places=(1, 2),
+    ),
+)  # fmt: skip
+def test_found_by_the_simulator(rule: Rule) -> None:
+    rule.check()
