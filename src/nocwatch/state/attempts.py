@@ -15,6 +15,7 @@ from nocwatch.ocpp.events import (
 )
 from nocwatch.sessions import Milestone
 from nocwatch.state import remote_starts
+from nocwatch.state.causes import ACCEPTED
 from nocwatch.state.facts import Authorization, CsmsError
 from nocwatch.state.memory import Loose
 from nocwatch.state.patience import give_up, make_room, plug_in_ns, window_ns
@@ -179,6 +180,29 @@ def _attempt_of(tracker: Tracker, act: Authorization) -> SessionState:
     tracker.wait("attempt", session.id, act.asked_at_ns + max(window_ns(tracker), plug_in_ns(tracker)))
     _attach(tracker, session, act)
     return session
+
+
+def refused_apart(tracker: Tracker, session: SessionState, token: str) -> None:
+    """Cards that were refused while a transaction waited for the one that it has got now are tries of their own."""
+    others = [each for each in session.authorizations if each.token != token and each.status not in ACCEPTED]
+    if not others:
+        return
+    frames = {frame for each in others for frame in (each.frame, each.answer_frame) if frame}
+    session.authorizations = [each for each in session.authorizations if each not in others]
+    session.steps = [each for each in session.steps if each.milestone or not frames.intersection(each.frames)]
+    tracker.touch(session)
+    for act in others:
+        own = _attempt_of(tracker, act)
+        at_ns = act.answered_at_ns or act.asked_at_ns
+        step(
+            own,
+            tracker.settings,
+            at_ns,
+            "refused",
+            f"Authorize was answered {act.status}",
+            (act.answer_frame,),
+        )
+        give_up(tracker, own, at_ns)
 
 
 def _lapsed(tracker: Tracker, session: SessionState, at_ns: int) -> bool:

@@ -59,6 +59,13 @@ PLUG_IN = "config TxCtrlr.EVConnectionTimeOut 60; "
         places=(1, 2),
     ),
     Rule(
+        "2.x: somebody else's cards that are refused while a cable waits for its own are tries of their own",
+        "Started T1 CablePluggedIn evse=1 wh=1000 state=EVConnected; +3; card ONE Invalid; +3; card TWO Invalid; +3; "
+        "card TAG; Updated T1 Authorized token=TAG type=ISO14443; +10m; Ended T1 StopAuthorized wh=6000 reason=Local",
+        (Seen("success", wh=5000, without="refused"), Seen("rejected"), Seen("rejected")),
+        version="2.0.1",
+    ),
+    Rule(
         "an answer for which the station did not wait refuses nobody",
         'card BAD -; +45; answer {"idTagInfo":{"status":"Blocked"}}; +400',
         Seen("failed", "AUTH_TIMEOUT", "csms"),
