@@ -18,7 +18,7 @@ from nocwatch.state import remote_starts
 from nocwatch.state.causes import ACCEPTED
 from nocwatch.state.facts import Authorization, CsmsError
 from nocwatch.state.memory import Loose
-from nocwatch.state.patience import give_up, make_room, plug_in_ns, window_ns
+from nocwatch.state.patience import give_up, lapsed, make_room, plug_in_ns, window_ns
 from nocwatch.state.remote_starts import REMOTE_STARTS
 from nocwatch.state.session import ACTS_MAX, SessionState, step
 from nocwatch.state.tracker import Tracker
@@ -41,7 +41,7 @@ def on_authorize_asked(tracker: Tracker, event: AuthorizeAsked) -> None:
         frame=event.frame,
     )
     waiting = [each for each in tracker.under_way() if not each.began and each.token == event.token]
-    if waiting and not _lapsed(tracker, waiting[-1], event.at_ns):
+    if waiting and not lapsed(tracker, waiting[-1], event.at_ns):
         _attach(tracker, waiting[-1], act)
         return
     if waiting:
@@ -203,13 +203,6 @@ def refused_apart(tracker: Tracker, session: SessionState, token: str) -> None:
             (act.answer_frame,),
         )
         give_up(tracker, own, at_ns)
-
-
-def _lapsed(tracker: Tracker, session: SessionState, at_ns: int) -> bool:
-    """Whether the station has long given up waiting for the vehicle: who shows the card again then tries anew."""
-    patience_ns = plug_in_ns(tracker)
-    last_ns = max((each.asked_at_ns for each in session.authorizations), default=at_ns)
-    return session.remote is None and patience_ns > 0 and at_ns - last_ns > patience_ns
 
 
 def _may_be_its(session: SessionState, act: Authorization) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from nocwatch.ocpp.events import TransactionBegan
 from nocwatch.state import outlook
 from nocwatch.state.facts import Ending
+from nocwatch.state.patience import lapsed
 from nocwatch.state.session import ACTS_MAX, SessionState, near, step
 from nocwatch.state.tracker import Tracker
 
@@ -29,7 +30,10 @@ def take_over(tracker: Tracker, event: TransactionBegan) -> SessionState | None:
         waiting = [
             each
             for each in tracker.under_way()
-            if not each.began and _place_fits(each, event) and each.likely_evse in (None, event.evse)
+            if not each.began
+            and _place_fits(each, event)
+            and each.likely_evse in (None, event.evse)
+            and not lapsed(tracker, each, event.when_ns)
         ]
         best = waiting[0] if len(waiting) == 1 and _within(tracker, waiting[0], event) else None
     if best is not None:

@@ -34,3 +34,10 @@ def plug_in_ns(tracker: Tracker) -> int:
 
 def patience_ns(tracker: Tracker) -> int:
     return max(int(tracker.settings.remote_start_patience * SECOND_NS), plug_in_ns(tracker))
+
+
+def lapsed(tracker: Tracker, session: SessionState, at_ns: int) -> bool:
+    """Whether the station has long given up waiting for the vehicle: who shows the card again then tries anew."""
+    patience_ns = plug_in_ns(tracker)
+    last_ns = max((each.asked_at_ns for each in session.authorizations), default=at_ns)
+    return session.remote is None and patience_ns > 0 and at_ns - last_ns > patience_ns

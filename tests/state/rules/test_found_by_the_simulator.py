@@ -66,6 +66,13 @@ PLUG_IN = "config TxCtrlr.EVConnectionTimeOut 60; "
         version="2.0.1",
     ),
     Rule(
+        "2.x: nor does one that nobody plugged in for while the station waited go to the next cable",
+        PLUG_IN + "card TAG; +240; Started T1 CablePluggedIn evse=1 wh=1000 state=EVConnected; +12; remote APP 1 id=42; "
+        "Updated T1 RemoteStart token=APP type=Central remote=42; +10m; Ended T1 RemoteStop wh=6000 reason=Remote",
+        (Seen("cancelled", "AUTH_UNUSED"), Seen("success", wh=5000, source="remote")),
+        version="2.0.1",
+    ),
+    Rule(
         "an answer for which the station did not wait refuses nobody",
         'card BAD -; +45; answer {"idTagInfo":{"status":"Blocked"}}; +400',
         Seen("failed", "AUTH_TIMEOUT", "csms"),
