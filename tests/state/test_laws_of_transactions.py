@@ -12,7 +12,7 @@ import msgspec
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from tests.support.life import CLOCKS, FATES, Life, holds, stray
+from tests.support.life import CLOCKS, FATES, Life, holds
 
 from nocwatch.frames import Sighting
 from nocwatch.sessions import Session
@@ -105,7 +105,7 @@ class StationLife(RuleBasedStateMachine):
     @precondition(lambda self: self.life.online)
     @rule(text=st.sampled_from(BROKEN))
     def says_nonsense(self, text: str) -> None:
-        stray(self.life, text)
+        self.life.stray(text)
 
     @precondition(lambda self: not self.life.under_way and not self.life.queue)
     @rule(version=st.sampled_from(["1.6", "2.0.1", "2.1"]))

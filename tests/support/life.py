@@ -238,6 +238,11 @@ class Life:
             self.pass_on(0, "answered")
         self.play.wait(1)
 
+    def stray(self, text: str) -> None:
+        """Something that is no OCPP, or not now, from either side."""
+        self.play.text(text)
+        self.play.text(text, Direction.FROM_CSMS)
+
     # --- truth ----------------------------------------------------------------------------------------------------------------
 
     @property
@@ -257,10 +262,7 @@ class Life:
 
     def seen(self) -> list[str]:
         """The same as the watch has it."""
-        return sorted(
-            _line(_place(each), each.token, each.energy_wh, each.meter_stop_wh)
-            for each in self.transactions()
-        )
+        return sorted(map(line, self.transactions()))
 
     def transactions(self) -> list[Session]:
         """Sessions that are more than an attempt."""
@@ -321,14 +323,10 @@ def _line(place: int | None, token: str | None, energy_wh: float | None, stop_wh
     return f"{place} {token}: {energy}, stopped at {stop_wh or 0:.0f}"
 
 
-def _place(session: Session) -> int | None:
-    return session.connector if session.evse is None else session.evse
-
-
-def stray(life: Life, text: str) -> None:
-    """Something that is no OCPP, or not now, from either side."""
-    life.play.text(text)
-    life.play.text(text, Direction.FROM_CSMS)
+def line(session: Session) -> str:
+    """A session as the truth has it: connector, token, Wh, register at its stop."""
+    place = session.connector if session.evse is None else session.evse
+    return _line(place, session.token, session.energy_wh, session.meter_stop_wh)
 
 
 def holds(change: SessionChanged, before: Session | None) -> None:

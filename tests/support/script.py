@@ -336,26 +336,10 @@ def _ask(play: Play, text: str, by: Direction = Direction.FROM_STATION) -> None:
         play.answer(message_id, _json(play, answer), by=by.other)
 
 
-def _order(play: Play, text: str) -> None:
-    _ask(play, text, Direction.FROM_CSMS)
-
-
-def _say(play: Play, text: str) -> None:
-    play.text(text)
-
-
-def _hear(play: Play, text: str) -> None:
-    play.text(text, Direction.FROM_CSMS)
-
-
-def _answer(play: Play, text: str) -> None:
-    play.answer(play.last_call, _json(play, text))
-
-
 _RAW: dict[str, Callable[[Play, str], None]] = {
     "ask": _ask,
-    "order": _order,
-    "say": _say,
-    "hear": _hear,
-    "answer": _answer,
+    "order": lambda play, text: _ask(play, text, Direction.FROM_CSMS),
+    "say": lambda play, text: play.text(text),
+    "hear": lambda play, text: play.text(text, Direction.FROM_CSMS),
+    "answer": lambda play, text: play.answer(play.last_call, _json(play, text)),
 }

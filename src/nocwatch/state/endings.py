@@ -19,6 +19,7 @@ from nocwatch.state.lookup import (
     call_name,
     keep,
     of_transaction,
+    put_right,
     same_moment,
     same_place,
 )
@@ -65,6 +66,7 @@ def on_ended(tracker: Tracker, event: TransactionEnded) -> None:
 
 
 def _stop(tracker: Tracker, session: SessionState, event: TransactionEnded, because: str) -> None:
+    put_right(session, event)
     session.end_frames.append(event.frame)
     session.stop_frame, session.end_said_us = event.frame, event.said_us
     session.stop_heard_ns = event.at_ns

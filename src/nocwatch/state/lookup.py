@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import msgspec
+
 from nocwatch.moments import SECOND_NS
 from nocwatch.ocpp.events import EndAnswered, TransactionAnswered, TransactionBegan, TransactionEnded
 from nocwatch.sessions import Milestone
 from nocwatch.state.session import ACTS_MAX, SessionState, step
 from nocwatch.state.tracker import Tracker, usable
+
+NEAR_NS = 60 * SECOND_NS
+ZONE_NS_MAX = 14 * 3600 * SECOND_NS
+"""A clock is wrong by more than a minute and no more than a zone can be; any other difference is not of its making."""
 
 
 def adopt(
@@ -71,6 +77,30 @@ def same_place(one: SessionState, other: SessionState) -> bool:
 
 def same_moment(one: SessionState, other: SessionState) -> bool:
     return one.transaction is not None and one.transaction == other.transaction and usable(one.transaction)
+
+
+def put_right(session: SessionState, event: TransactionBegan | TransactionEnded) -> None:
+    """By how much the clock is wrong became certain between start and stop: what was said before is put right too."""
+    if not event.clock_shift_s:
+        return
+    if session.start_seen and (began_ns := _right(session.began_said_us, session.started_at_ns, event)):
+        session.steps = [
+            msgspec.structs.replace(each, at_ns=began_ns) if each.at_ns == session.started_at_ns else each
+            for each in session.steps
+        ]
+        session.started_at_ns = session.meter.start_at_ns = began_ns
+    if session.stopped_at_ns is not None and (
+        ended_ns := _right(session.end_said_us, session.stopped_at_ns, event)
+    ):
+        session.stopped_at_ns = session.meter.stop_at_ns = ended_ns
+
+
+def _right(said_us: int | None, known_ns: int, event: TransactionBegan | TransactionEnded) -> int | None:
+    """The moment by what is known now; None where that is no news, or no matter of a zone."""
+    if said_us is None:
+        return None
+    at_ns = said_us * 1000 - event.clock_shift_s * SECOND_NS
+    return at_ns if NEAR_NS < abs(at_ns - known_ns) <= ZONE_NS_MAX else None
 
 
 def call_name(event: TransactionBegan | TransactionAnswered | TransactionEnded | EndAnswered) -> str:

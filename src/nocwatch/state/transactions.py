@@ -16,7 +16,7 @@ from nocwatch.sessions import Milestone
 from nocwatch.state import attempts, bookings, joining, meter, outlook, overtaken, remote_starts
 from nocwatch.state.endings import NO_START, heard_after_end, resumed, supersede
 from nocwatch.state.facts import CsmsError
-from nocwatch.state.lookup import adopt, by_transaction, call_name, keep
+from nocwatch.state.lookup import adopt, by_transaction, call_name, keep, put_right
 from nocwatch.state.memory import Overtaken
 from nocwatch.state.patience import patience_ns
 from nocwatch.state.register import no_reading
@@ -54,6 +54,7 @@ def _begin(tracker: Tracker, session: SessionState, event: TransactionBegan) -> 
     session.began = session.start_seen = True
     session.started_at_ns, session.began_said_us = event.when_ns, event.said_us
     if session.stopped_at_ns is not None:
+        put_right(session, event)
         # The start came after the stop: queues overtake each other.
         session.started_at_ns = min(session.started_at_ns, session.stopped_at_ns)
         session.issues = [each for each in session.issues if each.text != NO_START]

@@ -37,6 +37,7 @@ LOCAL = "Available 1 at=@+7200; +60; Available 1 at=@+7200; +60; Available 1 at=
     Rule("local time labelled Z, from the first message on", "start 1 TAG 1000 id=17 at=@+7200; +10m; stop 17 6000 at=@+7200", Seen("success", wh=5000, started=30.2, stopped=630.3, late=False)),
     Rule("local time labelled Z, until the first boot", "start 1 TAG 1000 id=17 at=@+7200; +60; boot; meter 1 2000 tx=17; +9m; stop 17 6000", Seen("success", wh=5000, started=30.2, late=False)),
     Rule("a clock that is set back in mid-session ends it when it was heard", "start 1 TAG 1000 id=17; +10m; stop 17 6000 at=@-700", Seen("success", wh=5000, stopped=630.3)),
+    Rule("a clock behind by a zone, found out in mid-session, puts the start right too", "start 1 TAG 1000 id=17 at=@-18000;" + "+3m; Charging 1 at=@-18000;" * 5 + "+3m; stop 17 6000 at=@-18000", Seen("success", wh=5000, started=30.2)),
     # --- sockets ---
     Rule("a reconnect without a boot is no restart", f"{CHARGED}; close; +30; open; meter 1 6100 tx=17; stop 17 6200", Seen("success", without="interrupted", steps="offline online")),
     Rule("a new socket while the old one is half open", f"{CHARGED}; open; stop 17 6500; close old by=relay reason=timeout", Seen("success", issues=(), without="offline")),
