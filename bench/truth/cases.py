@@ -203,7 +203,7 @@ def scenario(name: str, version: str, seed: int) -> Scenario:
                 "life": station,
                 "quirks": list(case.quirks),
                 "start_after": f"{rng.randrange(10_000)}ms",
-                "meter_interval": rng.choice(("15s", "30s", "60s", "60s", "2m")),
+                "meter_interval": rng.choice(("20s", "60s", "60s", "2m")),
             }
         )
         steps += [_timed(rng, station, step, every) for step, every in case.steps]
