@@ -59,7 +59,8 @@ def compare(life: Life) -> list[Compared]:
     """Every life with its session, and the sessions that nobody lived."""
     found = [_compare(truth, session) for truth, session in pairs(life)]
     known = {each.session.id for each in found if each.session is not None}
-    found += [_compare(None, session) for session in life.sessions.values() if session.id not in known]
+    strangers = [each for each in life.sessions.values() if each.id not in known and not _absorbed(each)]
+    found += [_compare(None, session) for session in strangers]
     return found
 
 
@@ -90,7 +91,7 @@ def pairs(life: Life) -> Iterable[tuple[Truth, Session | None]]:
 
 
 def _absorbed(session: Session) -> bool:
-    """An act that became part of another session's."""
+    """An act that became part of another session's; key figures count it with that one (``kpis.counting``)."""
     return any(step.name == "joined" for step in session.steps)
 
 
