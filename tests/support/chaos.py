@@ -77,7 +77,7 @@ class Chaos:
         self.deployment = Deployment(
             folder,
             # What is due within seconds may take long on a busy machine; only the CSMS that stays silent is waited for.
-            "relay.limits.handshake_timeout=120s",
+            "relay.limits.handshake_timeout=60s",
             "relay.limits.dial_timeout=60s",
             "relay.limits.answer_timeout=20s",
             f"journal.buffer_max={buffer_max}",

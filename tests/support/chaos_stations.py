@@ -22,7 +22,7 @@ from tests.support.chaos_tally import STATION_COUNTS
 
 from nocwatch import clock
 
-ANSWER_PATIENCE_S = 150.0
+ANSWER_PATIENCE_S = 90.0
 """Longer than all of the relay's own limits together: who has no answer by then is forgotten by it."""
 DRAIN_S = 60.0
 RELAYS_OWN = frozenset({400, 431, 502, 504})
