@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,16 @@ import pytest
 import trio
 from pydantic import ValidationError
 from tests.support.certificates import Authority, fingerprint, key_pin
-from tests.support.relaying import ANSWER, REQUEST, Csms, connect, listening_csms, read_all, read_head
+from tests.support.relaying import (
+    ANSWER,
+    REQUEST,
+    Csms,
+    connect,
+    listening_csms,
+    read_all,
+    read_head,
+    send_reset,
+)
 from tests.support.secured import behind_tls, wss_relay
 
 from nocwatch.errors import NocwatchError
@@ -22,6 +32,8 @@ from nocwatch.proxy.settings import UpstreamSettings
 from nocwatch.proxy.tls import client_context
 from nocwatch.proxy.tls_settings import UpstreamTls
 from nocwatch.relay import Relay
+
+IMPATIENT = {"dial_timeout": "1s"}
 
 
 @pytest.fixture
@@ -217,6 +229,60 @@ async def test_a_csms_that_knows_our_session_no_more_is_checked_as_at_first(
         assert await through(relay, csms, again)
 
 
+async def test_a_dial_that_a_reload_overtakes_leaves_its_session_to_nobody(authority: Authority) -> None:
+    """It goes by the former settings: offered under the new ones, each dial would fail until its time is up."""
+    context = authority.server_context("127.0.0.1")
+    async with listening_csms() as csms, wss_relay(csms.port, {"ca": authority.certificate}) as (relay, _):
+        slow = await connect(relay)
+        await slow.send_all(REQUEST)
+        thinking = trio.SSLStream(await csms.accept(), context, server_side=True)
+        await read_head(thinking)
+        await relay.take_over(relay.settings)
+        assert not await through(relay, csms, context)
+        await thinking.send_all(ANSWER)
+        assert await read_head(slow) == ANSWER
+        assert await through(relay, csms, context)
+        assert relay.counters.refused == {}
+
+
+async def breaks_off(csms: Csms, _: ssl.SSLContext) -> None:
+    stream = await csms.accept()
+    assert await stream.receive_some(1)
+    send_reset(stream)
+
+
+async def is_silent(csms: Csms, _: ssl.SSLContext) -> None:
+    assert await read_all(await csms.accept())
+
+
+async def hangs_up_on_the_request(csms: Csms, context: ssl.SSLContext) -> None:
+    stream = trio.SSLStream(await csms.accept(), context, server_side=True)
+    await read_head(stream)
+    await stream.transport_stream.aclose()
+
+
+async def says_what_is_no_answer(csms: Csms, context: ssl.SSLContext) -> None:
+    await behind_tls(csms, context, b"hello\r\n\r\n")
+
+
+@pytest.mark.parametrize("fails", [breaks_off, is_silent, hangs_up_on_the_request, says_what_is_no_answer])
+async def test_a_csms_that_cannot_cope_with_a_resumed_session_is_offered_none_again(
+    authority: Authority, fails: Callable[[Csms, ssl.SSLContext], Awaitable[None]]
+) -> None:
+    """Else no station would come through until the session's time is up."""
+    context = authority.server_context("127.0.0.1")
+    tls = {"ca": authority.certificate}
+    async with listening_csms() as csms, wss_relay(csms.port, tls, IMPATIENT) as (relay, _):
+        assert not await through(relay, csms, context)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(fails, csms, context)
+            station = await connect(relay)
+            await station.send_all(REQUEST)
+            assert (await read_all(station)).startswith((b"HTTP/1.1 502 ", b"HTTP/1.1 504 "))
+        assert not await through(relay, csms, context)
+        assert await through(relay, csms, context)
+
+
 async def test_a_session_is_kept_for_its_own_name_and_context_and_for_ten_minutes(
     authority: Authority,
 ) -> None:
@@ -246,19 +312,19 @@ async def test_a_session_is_kept_for_its_own_name_and_context_and_for_ten_minute
     sessions = Sessions()
     assert sessions.of(ours, "127.0.0.1", 0.0) is None
     with await connection(None) as first:
-        sessions.keep(ours, "127.0.0.1", first, 0.0)
+        sessions.keep("127.0.0.1", first, 0.0)
     offered = sessions.of(ours, "127.0.0.1", CHECKED_FOR_S)
     assert offered is not None
     assert sessions.of(ours, "csms.example", 0.0) is None
     with await connection(offered) as second:
         assert second.resumed
-        sessions.keep(ours, "127.0.0.1", second, CHECKED_FOR_S)
+        sessions.keep("127.0.0.1", second, CHECKED_FOR_S)
     assert sessions.of(ours, "127.0.0.1", CHECKED_FOR_S) is not None
     assert sessions.of(ours, "127.0.0.1", CHECKED_FOR_S + 1) is None  # the first one's check counts
     with await connection(None) as third:
-        sessions.keep(ours, "127.0.0.1", third, 1000.0)
+        sessions.keep("127.0.0.1", third, 1000.0)
         assert sessions.of(others, "127.0.0.1", 1000.0) is None
-        sessions.keep(ours, "127.0.0.1", third, 1000.0)
+        sessions.keep("127.0.0.1", third, 1000.0)
         assert sessions.of(others, "127.0.0.1", 1000.0) is None
 
 

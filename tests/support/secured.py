@@ -41,11 +41,11 @@ async def tls_relay(
 
 @asynccontextmanager
 async def wss_relay(
-    port: int, tls: dict[str, Any], **upstream: Any
+    port: int, tls: dict[str, Any], limits: dict[str, str] | None = None, **upstream: Any
 ) -> AsyncIterator[tuple[Relay, MemoryJournal]]:
     """A relay with one listener in the clear before a CSMS behind TLS."""
     to = {"name": "main", "url": f"wss://127.0.0.1:{port}", "tls": tls, **upstream}
-    async with running(settings_for(0, upstreams=[to])) as (relay, journal):
+    async with running(settings_for(0, upstreams=[to], limits=limits or {})) as (relay, journal):
         yield relay, journal
 
 

@@ -199,9 +199,7 @@ class Upstream:
                 sock.close()
                 return self._failure(number)
             if self.context is not None:
-                name = self._asked_for(target)
-                session = self._sessions.of(self.context, name, trio.current_time())
-                sock = secured = await sockets.secure(sock, self.context, name, session)
+                sock = secured = await self._secure(sock, self.context, self._asked_for(target))
                 if not self._is_who_it_should_be(secured):
                     sock.close()
                     return Failure(
@@ -210,7 +208,6 @@ class Upstream:
                         f"the certificate of the central system {self.name} is not a pinned one",
                     )
         except ssl.SSLError as error:
-            self._sessions.forget(self._asked_for(target))
             why = getattr(error, "verify_message", "") or getattr(error, "reason", "") or "the CSMS left"
             return Failure(
                 502, "upstream_tls", f"no secure connection to the central system {self.name}: {why}"
@@ -226,11 +223,27 @@ class Upstream:
     def _asked_for(self, target: Target) -> str:
         return self.settings.tls.server_name or target.host
 
-    def keep_session(self, reached: Reached) -> None:
-        """To be called when the CSMS has answered: the next dial need not pay for all of TLS again."""
-        if self.context is not None and isinstance(reached.sock, Secured):
-            name = self._asked_for(reached.target)
-            self._sessions.keep(self.context, name, reached.sock, trio.current_time())
+    async def _secure(self, sock: socket.socket, context: tls.Context, name: str) -> Secured:
+        session = self._sessions.of(context, name, trio.current_time())
+        try:
+            return await sockets.secure(sock, context, name, session)
+        except (
+            BaseException
+        ):  # a RST and time that is up as well: it may be the session that the CSMS cannot cope with
+            if session is not None:
+                self._sessions.forget(name)
+            raise
+
+    def answered(self, reached: Reached) -> None:
+        """The CSMS has answered: the next dial need not pay for all of TLS again."""
+        if isinstance(reached.sock, Secured):
+            self._sessions.keep(self._asked_for(reached.target), reached.sock, trio.current_time())
+
+    def gave_no_answer(self, reached: Reached, failure: Failure) -> None:
+        """It closed, or said what is no HTTP. Not to be called for one that is slow: in a storm it would have to do all of TLS as well."""
+        its_fault = failure.status is not None  # otherwise it is the station that has left
+        if its_fault and isinstance(reached.sock, Secured) and reached.sock.resumed:
+            self._sessions.forget(self._asked_for(reached.target))
 
     def _is_who_it_should_be(self, sock: Secured) -> bool:
         seen = sock.peer_certificate() or b""

@@ -221,11 +221,12 @@ class Pairing:
             csms.close()
             raise
         if isinstance(outcome, Failure):
+            upstream.gave_no_answer(reached, outcome)
             csms.close()
             self._refusing.refuse(arrival, info, outcome)
             return
         answer, glued = outcome
-        upstream.keep_session(reached)
+        upstream.answered(reached)
         if answer.status == 101:
             link = Link(next(self._numbers), info)
             link.let_go, arrival.leave = arrival.leave, None

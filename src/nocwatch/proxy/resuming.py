@@ -1,8 +1,8 @@
 """TLS sessions of an upstream, so that not every station's dial pays for a whole handshake: a storm of thousands is when it counts.
 
 What a resumed handshake leaves out is the CSMS's certificate: it was checked in the handshake before. So a session is used
-for a bounded time after that check, for the name and under the context of that check alone, and never again once TLS
-failed with it. Pure but for OpenSSL's own values: the time is the caller's.
+for a bounded time after that check, for the name and under the context of that check alone, and never again once a
+connection with it came to nothing. Pure but for OpenSSL's own values: the time is the caller's.
 """
 
 from __future__ import annotations
@@ -51,10 +51,16 @@ class Sessions:
             return None
         return known.session
 
-    def keep(self, context: ssl.SSLContext, name: str, connection: Secured, now_s: float) -> None:
-        """Of a connection on which the CSMS has said something: TLS 1.3 gives its sessions behind the handshake."""
+    def keep(self, name: str, connection: Secured, now_s: float) -> None:
+        """Of a connection on which the CSMS has said something: TLS 1.3 gives its sessions behind the handshake.
+
+        One that was made under a former context is left: a reload may overtake a dial, and under another context OpenSSL
+        takes its session for a mistake.
+        """
         session = connection.session
-        if context is not self._context or session is None or not (session.has_ticket or session.id):
+        if connection.context is not self._context or session is None:
+            return
+        if not (session.has_ticket or session.id):
             return
         if not connection.resumed:
             self._newest[name] = _Session(session, now_s)
@@ -62,5 +68,5 @@ class Sessions:
             self._newest[name] = _Session(session, known.checked_s)
 
     def forget(self, name: str) -> None:
-        """TLS failed: whatever the reason was, the next dial is as the first."""
+        """A connection that went by it came to nothing: whatever the reason was, the next dial is as the first."""
         self._newest.pop(name, None)

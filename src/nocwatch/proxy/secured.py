@@ -164,6 +164,11 @@ class Secured(socket.socket):
             self._try_to_say()
 
     @property
+    def context(self) -> ssl.SSLContext:
+        """That it was made under."""
+        return self._object.context
+
+    @property
     def session(self) -> ssl.SSLSession | None:
         """The newest that the peer gave."""
         return self._object.session
