@@ -319,3 +319,18 @@ def test_the_fleet_is_the_sum_of_its_stations(store):
     every = Query(from_ns=WEEK.from_ns, until_ns=WEEK.until_ns, scope=Scope(station="*"))
     assert whole == figures_of(store, Places(), every, LATER).groups[0].figures
     assert figure(figures_of(store, Places(), WEEK, LATER), "utilisation_occupied").value > 0
+
+
+@pytest.mark.parametrize("way", [1, -1])
+def test_attempts_of_a_visit_may_be_kept_in_any_order(store, way):
+    failed = charge("s1", Outcome.FAILED, length=60 * SECOND, token="k1", energy_wh=0.0)
+    at_last = charge("s2", started=NOON + 120 * SECOND, token="k1")
+    # Two at the same moment: the one that ended first came first.
+    at_once = charge("s3", Outcome.FAILED, started=NOON + HOUR, length=0, token="k2", energy_wh=0.0)
+    again = charge("s4", started=NOON + HOUR, token="k2")
+    for session in [failed, at_last, at_once, again][::way]:
+        store.apply(batch_of(session_changed(session)))
+    report = figures_of(store, Places(), WEEK, LATER)
+    assert figure(report, "troubled_visits").numerator == 2
+    assert figure(report, "first_attempt_success").numerator == 0
+    assert figure(report, "first_attempt_success").denominator == 2

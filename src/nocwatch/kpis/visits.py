@@ -7,7 +7,6 @@ on one connector within 2 minutes. Between two attempts counts the time from the
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from operator import attrgetter
 from typing import NamedTuple
 
 from nocwatch.moments import MINUTE_NS
@@ -16,7 +15,6 @@ from nocwatch.sessions import Outcome
 KNOWN_GAP_NS = 30 * MINUTE_NS
 UNKNOWN_GAP_NS = 2 * MINUTE_NS
 _SUCCESS, _FAILED, _ONGOING = Outcome.SUCCESS.value, Outcome.FAILED.value, Outcome.ONGOING.value
-_TIME = attrgetter("started_at_ns", "stopped_at_ns")
 
 
 class Attempt(NamedTuple):
@@ -57,6 +55,10 @@ TROUBLED = VisitSums(1, troubled=1)
 FAILED = VisitSums(1, failed=1)
 
 
+SWEEP_AT = 1024
+"""Visits that may go on before those that cannot are judged: a large fleet has fewer at a time."""
+
+
 class _Visit:
     """One that may go on: its first attempt, when its last one ended, and what came of them."""
 
@@ -64,8 +66,9 @@ class _Visit:
 
     def __init__(self, first: Attempt) -> None:
         self.first = first
-        self.until_ns = 0
-        self.success = self.failed = False
+        self.until_ns = first.stopped_at_ns
+        self.success = first.outcome == _SUCCESS
+        self.failed = first.outcome == _FAILED
 
     def add(self, attempt: Attempt) -> None:
         self.until_ns = max(self.until_ns, attempt.stopped_at_ns)
@@ -74,28 +77,37 @@ class _Visit:
         elif attempt.outcome == _FAILED:
             self.failed = True
 
-    def judged(self) -> Iterator[tuple[Attempt, VisitSums]]:
+    def judged(self) -> VisitSums | None:
         if self.first.outcome == _SUCCESS:
-            yield self.first, WELL
-        elif self.success:
-            yield self.first, TROUBLED
-        elif self.failed:
-            yield self.first, FAILED
+            return WELL
+        return TROUBLED if self.success else FAILED if self.failed else None
 
 
 def visits(attempts: Iterable[Attempt]) -> Iterator[tuple[Attempt, VisitSums]]:
-    """Each visit's first attempt, and what the visit counts for. Attempts may come in any order, and are quickest in that of time."""
+    """Each visit's first attempt, and what the visit counts for. Attempts come in order of time.
+
+    Of a year's million only the visits that may still go on are held.
+    """
     under_way: dict[tuple[object, ...], _Visit] = {}
-    for each in sorted(attempts, key=_TIME):
+    sweep_at = SWEEP_AT
+    for each in attempts:
         if each.outcome == _ONGOING:
             continue
-        token = each.token
+        token, started_ns = each.token, each.started_at_ns
         driver = (each.place, token) if token else (each.station, each.evse, each.connector)
         visit = under_way.get(driver)
-        if visit is None or each.started_at_ns - visit.until_ns > (KNOWN_GAP_NS if token else UNKNOWN_GAP_NS):
-            if visit is not None:
-                yield from visit.judged()
-            visit = under_way[driver] = _Visit(each)
-        visit.add(each)
+        if visit is not None and started_ns - visit.until_ns <= (KNOWN_GAP_NS if token else UNKNOWN_GAP_NS):
+            visit.add(each)
+            continue
+        if visit is not None and (sums := visit.judged()) is not None:
+            yield visit.first, sums
+        under_way[driver] = _Visit(each)
+        if len(under_way) >= sweep_at:
+            over = [key for key, held in under_way.items() if started_ns - held.until_ns > KNOWN_GAP_NS]
+            for visit in map(under_way.pop, over):
+                if (sums := visit.judged()) is not None:
+                    yield visit.first, sums
+            sweep_at = max(SWEEP_AT, 2 * len(under_way))
     for visit in under_way.values():
-        yield from visit.judged()
+        if (sums := visit.judged()) is not None:
+            yield visit.first, sums

@@ -8,7 +8,8 @@ from __future__ import annotations
 import fnmatch
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 
 import msgspec
 
@@ -160,7 +161,7 @@ def _tried(
     from_ns: int,
     until_ns: int,
     place: Callable[[str], Place],
-) -> list[Attempt] | None:
+) -> Iterator[Attempt] | None:
     """Attempts of the window's visits: a visit is of the window in which it began, and may have begun before or go on after it."""
     return service.attempts(
         reader, stations, from_ns - VISIT_NS_MAX, until_ns + VISIT_NS_MAX, _site_of(place)
@@ -168,7 +169,8 @@ def _tried(
 
 
 def _site_of(place: Callable[[str], Place]) -> Callable[[str], str]:
-    return lambda station: place(station).site or station
+    """Asked once for each of hundreds of thousands of sessions."""
+    return cache(lambda station: place(station).site or station)
 
 
 def _told(group: Group) -> GroupFigures:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
@@ -98,8 +98,8 @@ def attempts(
     from_ns: int,
     until_ns: int,
     place: Callable[[str], str],
-) -> list[Attempt] | None:
-    """Attempts that are over, for visits; None where they are too many."""
+) -> Iterator[Attempt] | None:
+    """Attempts that are over, in order of time, for visits, one after the other as they are asked for; None where they are too many."""
     where, chosen = _among(stations)
     number = reader.execute(
         f"SELECT count(*) FROM (SELECT 1 FROM sessions WHERE attempts = 1 AND started_at_ns >= ? "
@@ -111,10 +111,10 @@ def attempts(
     rows = reader.execute(
         f"SELECT station, evse, connector, token, started_at_ns, coalesce(stopped_at_ns, changed_at_ns), outcome "
         f"FROM sessions WHERE attempts = 1 AND started_at_ns >= ? AND started_at_ns < ? AND {where} "
-        "ORDER BY started_at_ns",
+        "ORDER BY started_at_ns, 6",
         (from_ns, until_ns, *chosen),
     )
-    return [Attempt(place(row[0]), *row) for row in rows]
+    return (Attempt(place(row[0]), *row) for row in rows)
 
 
 def _among(stations: Sequence[str] | None) -> tuple[str, tuple[object, ...]]:
