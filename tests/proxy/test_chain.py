@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,17 @@ def public(tmp_path: Path) -> Chain:
     return Chain(tmp_path, published=True)
 
 
+@pytest.fixture
+def its_root_is_known(public: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    bundle = tmp_path / "bundle.pem"
+    bundle.write_bytes(public.root)
+    monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
+    system_roots.cache_clear()
+    yield
+    system_roots.cache_clear()
+
+
+@pytest.mark.usefixtures("its_root_is_known")
 def test_a_lone_certificate_of_a_public_authority_lacks_its_intermediate(public: Chain) -> None:
     found = remark_on(public.leaf)
     assert found is not None
@@ -61,16 +73,50 @@ def test_a_chain_that_ends_below_an_authority_that_signs_the_stations_is_whole(p
     assert remark_on(public.leaf, [public.between]) is not None  # not a root, so nobody has it by itself
 
 
-def test_a_chain_that_ends_below_an_authority_of_this_system_is_whole(
+@pytest.mark.usefixtures("its_root_is_known")
+def test_a_chain_that_ends_below_an_authority_of_this_system_is_whole(public: Chain) -> None:
+    assert remark_on(public.leaf + public.between) is None
+    assert remark_on(public.leaf) is not None
+
+
+@pytest.mark.usefixtures("its_root_is_known")
+def test_a_chain_that_passes_an_authority_of_this_system_is_whole(public: Chain, tmp_path: Path) -> None:
+    """A young root's certificate by an older one stands at the end of many chains; the old one is gone from the systems."""
+    by_an_older_root = Authority(tmp_path, "Old CA").issue("Root CA", published=True)[0].read_bytes()
+    assert remark_on(public.leaf + public.between + by_an_older_root) is None
+    assert remark_on(public.leaf + public.between + by_an_older_root + public.root) is None
+    assert remark_on(public.leaf + by_an_older_root) is not None
+
+
+def test_authorities_that_lie_in_a_folder_by_their_hash_are_this_systems_too(
     public: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bundle = tmp_path / "bundle.pem"
-    bundle.write_bytes(public.root)
-    monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
+    """As on Debian: OpenSSL reads there what it is asked for, and lists none of it."""
+    (folder := tmp_path / "certs").mkdir()
+    (folder / "0a1b2c3d.0").write_bytes(public.root)
+    (folder / "00000000.0").symlink_to("nowhere")
+    (folder / "README").write_bytes(public.between)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "nothing"))
+    monkeypatch.setenv("SSL_CERT_DIR", str(folder))
     system_roots.cache_clear()
     try:
         assert remark_on(public.leaf + public.between) is None
         assert remark_on(public.leaf) is not None
+    finally:
+        system_roots.cache_clear()
+
+
+def test_on_a_system_without_authorities_nothing_is_certain(
+    public: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bare container: every chain up to its root, and without it, ends with one that is not known here."""
+    for variable in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+        monkeypatch.setenv(variable, str(tmp_path / "nothing"))
+    system_roots.cache_clear()
+    try:
+        found = remark_on(public.leaf + public.between)
+        assert found is not None
+        assert not found.certain
     finally:
         system_roots.cache_clear()
 
@@ -97,6 +143,7 @@ def test_whatever_the_bytes_it_says_something_or_nothing(garbage: bytes) -> None
     vouching_of_pem(b"-----BEGIN CERTIFICATE-----" + garbage + b"-----END CERTIFICATE-----")
 
 
+@pytest.mark.usefixtures("its_root_is_known")
 def test_readyz_speaks_of_a_chain_only_where_it_cannot_be_right(tmp_path: Path) -> None:
     told = {}
     for published in (True, False):

@@ -7,12 +7,19 @@ so it is a remark and never a mistake, and certain only where the file contradic
 
 from __future__ import annotations
 
+import re
 import ssl
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from functools import lru_cache
+from itertools import zip_longest
+from pathlib import Path
 from typing import NamedTuple
 
 from nocwatch.proxy.x509 import Vouching, read_vouching, vouching_of_pem
+
+_BY_HASH = re.compile(r"[0-9a-f]{8}\.[0-9]+")
+"""What OpenSSL looks for in a folder of authorities."""
 
 
 class ChainRemark(NamedTuple):
@@ -35,20 +42,21 @@ def remark_on(pem: bytes, known: Iterable[bytes] = ()) -> ChainRemark | None:
         known: PEM files of authorities that stations have as well.
     """
     chain = vouching_of_pem(pem)
-    for upper, lower in zip(chain[1:], chain, strict=False):
-        if lower.issuer != upper.subject:
+    stations_have = {each.subject for file in known for each in vouching_of_pem(file) if _is_root(each)}
+    for lower, upper in zip_longest(chain, chain[1:]):
+        # What stands below such a one is for chargers that know an older root: it may lead anywhere.
+        if _is_root(lower) or lower.issuer in system_roots() or lower.issuer in stations_have:
+            return None
+        if upper is not None and lower.issuer != upper.subject:
             return ChainRemark(
                 f"its chain is broken: {lower.name or 'a certificate'} was issued by {lower.issuer_name}, and below it stands "
                 f"{upper.name or 'another one'}; each certificate wants that of its issuer below it",
                 certain=True,
             )
-    if not chain or _is_root(chain[-1]) or chain[-1].issuer in system_roots():
+    if not chain:
         return None
     last = chain[-1]
-    own = {each.subject for file in known for each in vouching_of_pem(file) if _is_root(each)}
-    if last.issuer in own:
-        return None
-    if last.issuer_is_published:
+    if last.issuer_is_published and system_roots():
         return ChainRemark(
             f"its chain ends with {last.name or 'a certificate'}, issued by {last.issuer_name}, which is no root authority of this system: chargers that "
             f"do not have that one will not believe the listener (station_tls_distrusts_us); put the certificate of {last.issuer_name} below",
@@ -63,16 +71,29 @@ def remark_on(pem: bytes, known: Iterable[bytes] = ()) -> ChainRemark | None:
 
 @lru_cache(maxsize=1)
 def system_roots() -> frozenset[bytes]:
-    """Names of the authorities that this system believes."""
+    """Names of the authorities that this system believes; none where it has none, or does not say where they are."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_default_certs()
-    found = set()
-    for der in context.get_ca_certs(binary_form=True):
-        try:
-            found.add(read_vouching(der).subject)
-        except ValueError:
-            continue
+    found = {each.subject for der in context.get_ca_certs(binary_form=True) for each in _vouching(der)}
+    # Of a folder OpenSSL reads a certificate when it is asked for, so the context does not know those yet.
+    for path in _by_hash(ssl.get_default_verify_paths().capath):
+        with suppress(OSError):
+            found.update(each.subject for each in vouching_of_pem(path.read_bytes()))
     return frozenset(found)
+
+
+def _by_hash(folder: str | None) -> list[Path]:
+    if folder is None:
+        return []
+    try:
+        return [each for each in Path(folder).iterdir() if _BY_HASH.fullmatch(each.name)]
+    except OSError:
+        return []
+
+
+def _vouching(der: bytes) -> Iterator[Vouching]:
+    with suppress(ValueError):
+        yield read_vouching(der)
 
 
 def _is_root(one: Vouching) -> bool:
