@@ -24,7 +24,7 @@ from nocwatch.state.memory import LinkState, StationState
 from nocwatch.state.records import last_reading, session_now, station_record
 from nocwatch.state.relays import Relays
 from nocwatch.state.settings import StateSettings
-from nocwatch.state.snapshot import Snapshot, decode, encode
+from nocwatch.state.snapshot import FORM, Snapshot, decode, encode
 from nocwatch.state.tracker import TimerKey, Tracker
 from nocwatch.timers import Timers
 
@@ -168,6 +168,7 @@ class Fleet:
                 counters=self.counters,
                 habits=self._habits,
                 relay=self.relays.memory,
+                form=FORM,
             )
         )
 
