@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 import trio
 from tests.support.certificates import Authority, fingerprint
 from tests.support.relaying import (
+    PATIENCE_S,
     REQUEST,
     connect,
     listening_csms,
@@ -149,6 +152,38 @@ async def test_a_look_for_which_there_is_no_thread_is_made_up_for_by_the_next(
         await relay._renewals.look()
         assert relay.ready()[1] == []
         assert await greets_with(relay, authority) == second
+
+
+async def test_a_disk_that_never_answers_the_look_at_a_certificate_keeps_no_relay_from_ending(
+    authority: Authority, tmp_path: Path
+) -> None:
+    async with renewed_relay(authority, tmp_path) as (relay, files, _):
+        os.mkfifo(tmp_path / "fifo")
+        (tmp_path / "fifo").replace(files.certificate)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(relay._renewals.look)
+            disk = await taken_for_reading(files.certificate)
+
+            def answer() -> None:
+                files.write()
+                os.close(disk)
+
+            answers_at_last = threading.Timer(PATIENCE_S, answer)
+            answers_at_last.start()
+            nursery.cancel_scope.cancel()
+        assert answers_at_last.is_alive()
+        answers_at_last.cancel()
+        answer()
+
+
+async def taken_for_reading(fifo: Path) -> int:
+    """Its other end, once somebody waits for what comes out of it."""
+    with trio.fail_after(PATIENCE_S):
+        while True:
+            try:
+                return os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
+            except OSError:
+                await trio.sleep(0.01)
 
 
 async def _no_thread(*_: object, **__: object) -> None:

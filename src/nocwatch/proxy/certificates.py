@@ -71,7 +71,8 @@ class Renewals:
         for holder in holders:
             settings = holder.settings
             try:
-                fresh = await trio.to_thread.run_sync(holder.renewed)
+                # Abandoned at the end: a file on a dead network disk may never answer.
+                fresh = await trio.to_thread.run_sync(holder.renewed, abandon_on_cancel=True)
             except NocwatchError as error:
                 self._fail(holder.label, str(error))
                 continue
