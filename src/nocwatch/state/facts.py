@@ -106,6 +106,7 @@ class Facts(msgspec.Struct, kw_only=True):
         suspended: who held the energy back last: ``ev`` or ``evse``.
         status_at_remote: what the connector reported when a remote start came.
         plan: limits, needs and priority, None where nobody planned anything.
+        led_to: of an attempt whose acts turned out to be another session's: that session; else empty.
     """
 
     version: str = ""
@@ -141,6 +142,7 @@ class Facts(msgspec.Struct, kw_only=True):
     suspended: str = ""
     status_at_remote: str = ""
     plan: Plan | None = None
+    led_to: str = ""
 
 
 class Verdict(msgspec.Struct, frozen=True):

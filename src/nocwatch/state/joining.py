@@ -83,6 +83,7 @@ def absorb(tracker: Tracker, session: SessionState, token: str | None, remote_st
             session.authorizations.extend(other.authorizations[: ACTS_MAX - len(session.authorizations)])
             session.remote = session.remote or other.remote
             outlook.follow(tracker, other, session)
+            other.led_to = session.id
             step(other, tracker.settings, tracker.now_ns, "joined", f"Led to session {session.id}")
             tracker.close(other, Ending.ATTEMPT, tracker.now_ns)
             return

@@ -189,6 +189,12 @@ def _zero_energy(facts: Facts) -> Verdict:
 
 
 def _attempt(facts: Facts, holes: list[Hole], settings: StateSettings) -> Verdict:
+    if facts.led_to:
+        # Neither did it fail nor did anybody give up: what came of it is told there.
+        joined = Evidence(
+            text=f"It led to session {facts.led_to}.", at_ns=facts.stopped_at_ns or 0, session=facts.led_to
+        )
+        return Verdict(Outcome.CANCELLED, evidence=(joined,))
     if (because := refused(facts)) is not None:
         return Verdict(Outcome.REJECTED, Reason.AUTH_REJECTED, Blame.DRIVER, (because,))
     if facts.csms_errors:

@@ -108,6 +108,14 @@ def both(words: str, script: str, *seen: Seen, **more: object) -> tuple[Rule, Ru
         Seen("success", source="remote", wh=5000),
     ),
     *both(
+        "of two remote starts the one that a transaction names is not another failure",
+        "remote APP id=1; remote BOB id=2; +3; Started T1 CablePluggedIn evse=1 state=EVConnected wh=1000; +20;"
+        "Updated T1 RemoteStart remote=1 token=APP type=Central state=Charging; +10m; Ended T1 RemoteStop reason=Remote wh=6000",
+        Seen("cancelled", None, None, steps="joined", because="It led to session"),
+        Seen("failed", "REMOTE_START_NO_TX", "driver", without="joined"),
+        Seen("success", source="remote", wh=5000),
+    ),
+    *both(
         "a remote start of a plugged vehicle",
         f"{PLUG}; remote APP 1 id=7; Updated T1 RemoteStart remote=7 token=APP type=Central state=Charging; +10m; Ended T1 RemoteStop reason=Remote wh=6000",
         Seen("success", source="remote", wh=5000),
