@@ -146,10 +146,13 @@ def test_sums_outlive_their_sessions(store):
     assert figure(figures_of(store, Places(), WEEK, LATER), "session_success").number == 1
 
 
-def test_other_definitions_count_anew_what_is_kept_and_keep_the_sums_of_the_rest(tmp_path):
+@pytest.mark.parametrize("rows", [1, 2, 3, 2000])
+def test_other_definitions_count_anew_what_is_kept_and_keep_the_sums_of_the_rest(tmp_path, monkeypatch, rows):
+    monkeypatch.setattr(summing, "RECOUNT_ROWS", rows)
     url = f"sqlite:///{tmp_path}/x.db"
     store = Store.open(url)
-    store.apply(batch_of(session_changed(charge("gone")), session_changed(charge("kept", station="CP2"))))
+    kept = [charge(f"kept{number}", station="CP2") for number in range(3)]
+    store.apply(batch_of(session_changed(charge("gone")), *map(session_changed, kept)))
 
     def as_of_old(writer: Any) -> None:
         writer.execute("DELETE FROM sessions WHERE id = 'gone'")
@@ -157,7 +160,7 @@ def test_other_definitions_count_anew_what_is_kept_and_keep_the_sums_of_the_rest
         writer.execute("UPDATE sessions SET attempts = 0, delivered = 0, valid_stops = 0, start_ns = NULL")
         for table in ("hours", "days"):
             writer.execute(
-                f"UPDATE {table} SET attempts = attempts - 1, delivered = delivered - 1 WHERE station = 'CP2'"
+                f"UPDATE {table} SET attempts = attempts - 3, delivered = delivered - 3 WHERE station = 'CP2'"
             )
         writer.execute("DELETE FROM meta WHERE name = 'kpi_version'")
 
@@ -166,7 +169,7 @@ def test_other_definitions_count_anew_what_is_kept_and_keep_the_sums_of_the_rest
     store = Store.open(url)
     by = Query(from_ns=WEEK.from_ns, until_ns=WEEK.until_ns, by="station")
     found = figures_of(store, Places(), by, LATER)
-    assert [figure(found, "charge_start_success", name).numerator for name in ("CP1", "CP2")] == [1, 1]
+    assert [figure(found, "charge_start_success", name).numerator for name in ("CP1", "CP2")] == [1, 3]
     store.close()
 
 

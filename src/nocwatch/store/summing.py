@@ -34,6 +34,12 @@ _JOIN = (
     "RETURNING station, action, at_ns, direction, frames.answer_time_ns"
 )
 """All answers of a batch in one statement."""
+RECOUNT_ROWS = 2000
+"""Sessions, with their documents, that are in memory at once when all are counted anew: some megabytes, whatever the store."""
+_RECOUNTED = (
+    f"SELECT number, document, {SESSION_PART} FROM sessions JOIN session_documents USING (number) "
+    "WHERE number > ? ORDER BY number LIMIT ?"
+)
 
 
 def add(writer: sqlite3.Connection, sums: Sums) -> None:
@@ -136,23 +142,22 @@ def recount(writer: sqlite3.Connection) -> int:
     row = writer.execute("SELECT value FROM meta WHERE name = 'kpi_version'").fetchone()
     if row is not None and int(row[0]) == VERSION:
         return 0
-    sums, changed = Sums(), 0
-    rows = writer.execute(
-        f"SELECT number, document, {SESSION_PART} FROM sessions JOIN session_documents USING (number)"
-    )
-    for number, document, *values in rows.fetchall():
-        before = SessionPart(*values)
-        now = SessionPart(*before[:8], *counted(_DECODER.decode(document)))
-        if now == before:
-            continue
-        changed += 1
-        sums.session(before, -1)
-        sums.session(now, 1)
-        writer.execute(
-            "UPDATE sessions SET attempts = ?, delivered = ?, valid_stops = ?, start_ns = ? WHERE number = ?",
-            (*now[8:], number),
-        )
-    add(writer, sums)
+    changed, last = 0, -1
+    while rows := writer.execute(_RECOUNTED, (last, RECOUNT_ROWS)).fetchall():
+        sums = Sums()
+        for last, document, *values in rows:
+            before = SessionPart(*values)
+            now = SessionPart(*before[:8], *counted(_DECODER.decode(document)))
+            if now == before:
+                continue
+            changed += 1
+            sums.session(before, -1)
+            sums.session(now, 1)
+            writer.execute(
+                "UPDATE sessions SET attempts = ?, delivered = ?, valid_stops = ?, start_ns = ? WHERE number = ?",
+                (*now[8:], last),
+            )
+        add(writer, sums)
     writer.execute(
         "INSERT INTO meta VALUES ('kpi_version', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
         (VERSION,),
