@@ -76,7 +76,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--case", help="of the truth: this one alone, with --version, --seed and --sessions: one world"
     )
-    parser.add_argument("--version", default="1.6", help="of OCPP, with --case")
+    parser.add_argument("--version", help="of OCPP, of the truth: this one alone; with --case 1.6 by default")
     parser.add_argument("--profile", action="store_true", help="where the relay's and the watch's time goes")
     parser.add_argument("--write", action="store_true", help=f"write {RESULTS.name} beside this file")
     parser.add_argument("--json", type=Path, metavar="FILE", help="all values of all rounds")
@@ -140,8 +140,10 @@ def main() -> int:
     if "truth" in given.parts:
         from truth import truth_bench
 
-        one = None if given.case is None else (given.case, given.version)
-        truth = truth_bench.run(given.sessions, given.seed, processes=given.processes, one=one)
+        one = None if given.case is None else (given.case, given.version or "1.6")
+        truth = truth_bench.run(
+            given.sessions, given.seed, processes=given.processes, one=one, version=given.version
+        )
     made = report.Report(facts, given, results, profiles, skipped, watched, truth)
     made.print()
     if given.json:

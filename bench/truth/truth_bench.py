@@ -51,16 +51,24 @@ class Found:
     cpu_s: float = 0.0
 
 
-def run(sessions: int, seed: int, *, processes: int, one: tuple[str, str] | None = None) -> Figures:
+def run(
+    sessions: int,
+    seed: int,
+    *,
+    processes: int,
+    one: tuple[str, str] | None = None,
+    version: str | None = None,
+) -> Figures:
     """All figures of the truth's part.
 
     Args:
-        sessions: in all; 1.6 and 2.0.1 get five parts of twelve each, 2.1 the rest.
+        sessions: in all; see ``planned``.
         seed: of the first worlds.
         processes: that share the worlds.
         one: case and version of the only world to be lived, with this very seed and size.
+        version: the only one to be lived.
     """
-    worlds = [World(*one, seed, sessions)] if one else planned(sessions, seed)
+    worlds = [World(*one, seed, sessions)] if one else planned(sessions, seed, version)
     begun_s, told, found = time.monotonic(), 0, []
     os.sched_setaffinity(0, range(os.cpu_count() or 1))
     with ProcessPoolExecutor(processes) as pool:
@@ -76,10 +84,14 @@ def run(sessions: int, seed: int, *, processes: int, one: tuple[str, str] | None
     return _gathered(found, time.monotonic() - begun_s, processes)
 
 
-def planned(sessions: int, seed: int) -> list[World]:
-    """The worlds: half of them of one case alone, half mixtures, in no order."""
+def planned(sessions: int, seed: int, version: str | None = None) -> list[World]:
+    """The worlds: half of them of one case alone, half mixtures, in no order.
+
+    Of all sessions 1.6 and 2.0.1 get five parts of twelve each, 2.1 the rest; ``version`` gets all of them where it is given.
+    """
+    shares = {version: 12} if version else dict(zip(VERSIONS, (5, 5, 2), strict=True))
     worlds = []
-    for version, share in zip(VERSIONS, (5, 5, 2), strict=True):
+    for version, share in shares.items():
         names = cases_of(version)
         own = max(1, sessions * share // 12)
         alone = max(1, own // 2 // len(names))
