@@ -28,6 +28,7 @@ from tests.support.relaying import (
     settings_for,
 )
 
+from nocwatch.proxy import sockets
 from nocwatch.proxy.pump import SIZE_MIN
 
 
@@ -378,6 +379,30 @@ async def test_a_long_upload_behind_the_other_sides_end_is_not_cut_off(leaves: s
         assert await read_all(gone) == b""
         closed = await journal.event("closed")
         assert (closed["by"], closed["reason"]) == (leaves, "fin")
+
+
+@pytest.mark.parametrize("leaves", ["station", "csms"])
+async def test_only_what_still_flows_keeps_a_half_closed_link_alive(leaves: str) -> None:
+    """From the side that stays to the side that left: asked the other way round, the kernel would tell of the time before."""
+    async with listening_csms() as csms, running(settings_for(csms.port)) as (relay, _):
+        gone, stays = await paired(relay, csms)
+        if leaves == "csms":
+            gone, stays = stays, gone
+        await gone.send_eof()
+        assert await stays.receive_some(1) == b""
+        links = relay._pump.links
+        ((link, end),) = links._half_closed.items()
+        assert end.peer is not None
+        left, stayed = end.sock, end.peer.sock
+        with trio.fail_after(PATIENCE_S):
+            while sockets.quiet_s(heard=stayed, told=left) < 0.5:
+                await trio.sleep(0.01)
+        await stays.send_all(b"more")
+        assert await read_exactly(gone, 4) == b"more"
+        links._half_closed_max_s = sockets.quiet_s(heard=left, told=stayed)
+        link.half_closed_at = trio.current_time() - links._half_closed_max_s
+        links.sweep()
+        assert relay.counters.links_open == 1
 
 
 async def test_the_open_event_says_who_and_how_and_nothing_secret() -> None:

@@ -321,6 +321,13 @@ async def test_a_session_is_kept_for_its_own_name_and_context_and_for_ten_minute
         sessions.keep("127.0.0.1", second, CHECKED_FOR_S)
     assert sessions.of(ours, "127.0.0.1", CHECKED_FOR_S) is not None
     assert sessions.of(ours, "127.0.0.1", CHECKED_FOR_S + 1) is None  # the first one's check counts
+    late = await connection(offered)
+    with late, await connection(None) as full:
+        sessions.keep("127.0.0.1", full, CHECKED_FOR_S + 1)
+        kept = sessions.of(ours, "127.0.0.1", CHECKED_FOR_S + 1)
+        assert kept is not None
+        sessions.keep("127.0.0.1", late, CHECKED_FOR_S + 2)  # by the first one's check, which is over
+        assert sessions.of(ours, "127.0.0.1", CHECKED_FOR_S + 2) is kept
     with await connection(None) as third:
         sessions.keep("127.0.0.1", third, 1000.0)
         assert sessions.of(others, "127.0.0.1", 1000.0) is None

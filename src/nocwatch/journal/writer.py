@@ -249,12 +249,16 @@ class Writer:
             self._lock.release()
 
     def _give_up(self) -> None:
-        """Counts what will never be written."""
+        """Counts what will never be written, and says so: no tick will."""
+        before = self.counters["journal_dropped_records"]
         for block in self._blocks:
             self._count_lost(block.records, block.data_size)
         self._blocks.clear()
         while (batch := self._buffer.take()) is not None:
             self._count_lost(len(batch.times), sum(map(len, batch.chunks)))
+        if lost := self.counters["journal_dropped_records"] - before:
+            with suppress(OSError):
+                _log.error("journal_end_lost", lane=self.lane, records=lost)
 
     def _count_lost(self, records: int, size: int) -> None:
         self.counters["journal_dropped_records"] += records

@@ -55,8 +55,10 @@ class Sessions:
         """Of a connection on which the CSMS has said something: TLS 1.3 gives its sessions behind the handshake.
 
         One that was made under a former context is left: a reload may overtake a dial, and under another context OpenSSL
-        takes its session for a mistake.
+        takes its session for a mistake. And one that went by a session that another has followed brings nothing: the check
+        behind it may be older than the one that is held for.
         """
+        offered, connection.offered = connection.offered, None
         session = connection.session
         if connection.context is not self._context or session is None:
             return
@@ -64,7 +66,7 @@ class Sessions:
             return
         if not connection.resumed:
             self._newest[name] = _Session(session, now_s)
-        elif (known := self._newest.get(name)) is not None:
+        elif (known := self._newest.get(name)) is not None and known.session is offered:
             self._newest[name] = _Session(session, known.checked_s)
 
     def forget(self, name: str) -> None:

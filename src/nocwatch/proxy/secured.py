@@ -37,6 +37,7 @@ class Secured(socket.socket):
     Attributes:
         more: whether a ``recv`` may give something although the kernel tells of nothing new: it had more than was read, or some of
             what was read has not been given out.
+        offered: the session by which we hoped to go on; taken away by whoever has seen what came of it.
     """
 
     __slots__ = (
@@ -50,6 +51,7 @@ class Secured(socket.socket):
         "_rest",
         "_words",
         "more",
+        "offered",
     )
 
     def __init__(
@@ -82,6 +84,7 @@ class Secured(socket.socket):
         self._rest = b""
         self._owed = self._words = 0
         self.more = True
+        self.offered = session
 
     async def handshake(self) -> None:
         """TLS's own.
