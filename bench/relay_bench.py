@@ -119,10 +119,11 @@ def _visit(
                 if candidate.tls and scenario.plain_only:
                     continue
                 figures |= scenario.run(visit)
+                if scenario.may_shed:  # what waits for the disk now must not be laid at the next one's door
+                    candidate.settle()
                 if dropped := candidate.shed():
                     told = visit.shed if scenario.may_shed else visit.faults
                     told.append(f"{scenario.name}: {dropped:,} observations dropped")
-                    candidate.settle()
                 if visit.faults:  # what it lost makes it quick: no more figures of this visit
                     break
             visit.faults += candidate.complaints()
