@@ -215,6 +215,21 @@ def test_a_start_that_names_a_reservation_nobody_saw_being_made() -> None:
     assert (play.session.reservation.id, play.session.reservation.made_at_ns) == (77, 0)
 
 
+@pytest.mark.parametrize("number", [0, -1])
+def test_a_start_that_means_no_reservation_by_its_number_is_by_none(number: int) -> None:
+    """Where the field should be left out, stations send 0 or -1; a CSMS that counts from 0 has made that one before."""
+    play = play_2x("2.0.1")
+    updated(play, "Started", reservationId=number, evse={"id": 1, "connectorId": 1})
+    assert play.session.reservation is None
+    assert history(play) == []
+
+    made = play_2x("2.0.1")
+    reserve(made, number)
+    updated(made, "Started", reservationId=number, evse={"id": 1, "connectorId": 1})
+    assert made.session.reservation is not None
+    assert history(made) == [BookingState.STANDING, BookingState.USED]
+
+
 def test_a_flood_of_reservations_is_bounded_and_those_that_stand_stay() -> None:
     play = Play().begin()
     reserve(play, 1000, minutes=600)

@@ -27,6 +27,8 @@ TIMER = "booking"
 FRAMES_MAX = 6
 """That show what became of one: asked, answered, cancelled, updated, used."""
 WORD_MAX = 20
+NONE_MEANT = frozenset({0, -1})
+"""What stations send in a start that no reservation led to, where the field should be left out."""
 _WORDS = {
     "Expired": BookingState.EXPIRED,
     "Removed": BookingState.REMOVED,
@@ -109,6 +111,8 @@ def used(tracker: Tracker, session: SessionState, event: TransactionBegan) -> No
     if event.reservation is None or (session.reservation and session.reservation.id == event.reservation):
         return
     known = _find(tracker, event.reservation)
+    if known is None and event.reservation in NONE_MEANT:
+        return
     if known is None:
         # Made before the watch looked, or forgotten: that there was one is known from the start.
         known = Booking(id=event.reservation, made_at_ns=0, evse=event.evse, connector=event.connector)
