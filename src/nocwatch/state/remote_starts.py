@@ -122,18 +122,20 @@ def on_refused(tracker: Tracker, event: CallRefused) -> None:
             session.remote.failed_by = event.error_code
             session.remote.answered_at_ns, session.remote.answer_frame = event.at_ns, event.frame
             its = apart(tracker, session, session.remote) if session.began else session
-            if its.open:
+            if its.open and not its.began:
                 give_up(tracker, its, event.at_ns)
             return
 
 
 def apart(tracker: Tracker, session: SessionState, remote: RemoteStart) -> SessionState:
     """A remote start that led nowhere is a try of its own: the transaction that waited for its token is somebody else's."""
+    make_room(tracker)
+    own = tracker.new_session(remote.asked_at_ns, "remote", remote.message_id, remote.frame)
+    if own is session:
+        return session  # the order began it, whatever the station answered afterwards
     session.remote = None
     session.steps = [each for each in session.steps if remote.frame not in each.frames]
     tracker.touch(session)
-    make_room(tracker)
-    own = tracker.new_session(remote.asked_at_ns, "remote", remote.message_id, remote.frame)
     own.remote, own.token = remote, remote.token
     own.evse, own.connector = session.evse, session.connector
     _status_at_remote(tracker, own)
