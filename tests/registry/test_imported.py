@@ -50,6 +50,13 @@ def test_a_receipt_finds_its_session_by_station_and_transaction_whatever_the_ver
     assert places.imports.of_station("CP2")[0].line == 3
 
 
+@pytest.mark.parametrize("number", [0, -1])
+def test_a_number_that_means_none_names_no_session(tmp_path: Path, number: int) -> None:
+    text = f'[{{"station": "CP1", "transaction": {number}, "amount": 16.90, "currency": "EUR"}}]'
+    places = load(tmp_path, "receipts.json", text)
+    assert places.imports.of_session(session(transaction=number)) == ()
+
+
 def test_telemetry_of_a_moment_belongs_to_the_session_of_that_time(tmp_path: Path) -> None:
     places = load(
         tmp_path,

@@ -67,6 +67,16 @@ def test_amounts_of_two_currencies_are_not_added(tmp_path: Path) -> None:
     assert found.source
 
 
+def test_a_share_of_nothing_is_a_share(tmp_path: Path) -> None:
+    """Free charging for the host's own people: the invoice says 0, and that is not the receipt's to fill."""
+    made = book(
+        tmp_path,
+        invoices="session,number,amount,currency,state,cpo_share\n5f0c00000000000a,R-1,6,EUR,paid,0.00\n",
+        receipts="session,amount,currency,cpo_share\n5f0c00000000000a,6,EUR,4\n",
+    )
+    assert made.billed(SESSION).cpo_share == 0
+
+
 def test_a_share_in_another_currency_than_the_rows_is_left_out(tmp_path: Path) -> None:
     found = row(
         book(

@@ -171,7 +171,8 @@ class Imports:
         A record that names a station alone belongs to the station: two sockets may have been in use.
         """
         named = self._sessions.get(session.id, [])
-        transaction = "" if session.transaction is None else str(session.transaction)
+        # 0 and -1 are said where there is no number [OCPP 1.6 errata 3.18]: a bill of "0" would be everybody's.
+        transaction = "" if session.transaction in (None, 0, -1) else str(session.transaction)
         of_transaction = self._transactions.get((session.station, transaction), []) if transaction else []
         moments = self._moments.get(session.station, [])
         until_ns = session.stopped_at_ns or session.changed_at_ns

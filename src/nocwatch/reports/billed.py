@@ -52,11 +52,12 @@ def billed(session: Session, imports: Imports) -> Billed:
     money = receipts or invoices
     currencies = {each.facts["currency"] for each in money}
     currency = currencies.pop() if len(currencies) == 1 else None
+    shares = (_share(each, currency) for each in (invoices, receipts))
     readings = [Decimal(each.facts["km"]) for each in _of(records, "odometer")]
     return Billed(
         charged=_sum(money, "amount") if currency else None,
         currency=currency,
-        cpo_share=_share(invoices, currency) or _share(receipts, currency),
+        cpo_share=next((share for share in shares if share is not None), None),
         billing_type=_words([*invoices, *receipts], "billing_type"),
         invoice=_words(invoices, "number"),
         invoice_state=_words(invoices, "state"),
