@@ -106,14 +106,17 @@ def _hours(
     of_hour: dict[int, int],
     window: tuple[int, int],
 ) -> None:
-    for hour, *amounts in reader.execute(
+    rows = reader.execute(
         "SELECT hour, occupied_ns, charging_ns, unknown_ns FROM hours WHERE station = ? AND evse = ? AND connector = ? "
         "AND hour >= ? AND hour < ? AND (occupied_ns > 0 OR unknown_ns > 0)",
         (*here, window[0] // HOUR_NS, -(-window[1] // HOUR_NS)),
-    ):
-        share_ns = of_hour.get(hour, 0)
+    )
+    for hour, *amounts in rows:
+        # Of a year of a large fleet these are a million rows, and most are of open hours.
+        if not (share_ns := of_hour.get(hour, 0)):
+            continue
         part = next((name for first, last, name in parts if first <= hour < last), None)
-        if share_ns and part is not None:
+        if part is not None:
             sums = found.at(*here, part).sums
             for column, amount in zip(("occupied_ns", "charging_ns", "unknown_ns"), amounts, strict=True):
                 _take(sums, (column,), amount * share_ns // HOUR_NS)
