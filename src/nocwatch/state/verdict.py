@@ -194,7 +194,7 @@ def _attempt(facts: Facts, holes: list[Hole], settings: StateSettings) -> Verdic
         joined = Evidence(
             text=f"It led to session {facts.led_to}.", at_ns=facts.stopped_at_ns or 0, session=facts.led_to
         )
-        return Verdict(Outcome.CANCELLED, evidence=(joined,))
+        return Verdict(Outcome.CANCELLED, Reason.AUTH_UNUSED, Blame.DRIVER, (joined,))
     if (because := refused(facts)) is not None:
         return Verdict(Outcome.REJECTED, Reason.AUTH_REJECTED, Blame.DRIVER, (because,))
     if facts.csms_errors:

@@ -111,7 +111,7 @@ def both(words: str, script: str, *seen: Seen, **more: object) -> tuple[Rule, Ru
         "of two remote starts the one that a transaction names is not another failure",
         "remote APP id=1; remote BOB id=2; +3; Started T1 CablePluggedIn evse=1 state=EVConnected wh=1000; +20;"
         "Updated T1 RemoteStart remote=1 token=APP type=Central state=Charging; +10m; Ended T1 RemoteStop reason=Remote wh=6000",
-        Seen("cancelled", None, None, steps="joined", because="It led to session"),
+        Seen("cancelled", "AUTH_UNUSED", "driver", steps="joined", because="It led to session"),
         Seen("failed", "REMOTE_START_NO_TX", "driver", without="joined"),
         Seen("success", source="remote", wh=5000),
     ),
