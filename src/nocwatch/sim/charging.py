@@ -174,13 +174,16 @@ async def stop(stay: Stay, reason: str, trigger: str) -> None:
 def _truth(stay: Stay, reason: str, reading: Reading, lost_by: Blame | None = None) -> Truth:
     tx, now_ns = stay.tx, stay.station.clock.now_ns()
     assert tx is not None
-    energy_wh = stay.connector.meter.register_wh - tx.real_start_wh
+    register_wh = stay.connector.meter.register_wh
+    energy_wh = register_wh - tx.real_start_wh
+    # A verdict goes by what the meter shows, and that is whole watt-hours.
+    metered_wh = round(register_wh) - round(tx.real_start_wh) - tx.hidden_wh
     if stay.authorised_after_s > PATIENCE_S:
         tx.denied = tx.denied or Reason.AUTH_TIMEOUT
     # What a meter hides is the charger's doing.
     withheld_by = stay.withheld_by or (Blame.CHARGER if tx.hidden_wh else None)
     outcome, why, blame = verdict(
-        energy_wh - tx.hidden_wh,
+        metered_wh,
         (now_ns - tx.started_at_ns) / SECOND_NS,
         reason,
         Course(tx.error_code, tx.refused, tx.denied, tx.ordered, withheld_by, lost_by),

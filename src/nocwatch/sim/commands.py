@@ -56,7 +56,7 @@ class Commands:
         if connector.waiting_for_cable:
             connector.wake()
         elif self._station.no_show:
-            self._station.spawn(self._station.no_show, self._station, connector, request)
+            self._station.spawn(self._station.no_show, self._station, connector)
         return True
 
     def _refused(self, connector: Connector, request: RemoteStart) -> None:

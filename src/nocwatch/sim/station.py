@@ -80,7 +80,7 @@ class SimStation:
         self.actions: deque[tuple[str, str]] = deque(maxlen=ACTIONS_MAX)
         self.twists: deque[Callable[[Answer], Answer]] = deque(maxlen=100)
         self.on_start_answered: Callable[[Transaction], None] | None = None
-        self.no_show: Callable[[SimStation, Connector, RemoteStart], Awaitable[None]] | None = None
+        self.no_show: Callable[[SimStation, Connector], Awaitable[None]] | None = None
         self.uplink = Uplink(
             profile,
             dial,

@@ -7,7 +7,7 @@ outcome that is told as truth follows from what really happened. Here is the cou
 from __future__ import annotations
 
 from nocwatch.sim.charging import charge, lose_the_stop, stop
-from nocwatch.sim.parts import Connector, RemoteStart
+from nocwatch.sim.parts import Connector
 from nocwatch.sim.plan import Plan
 from nocwatch.sim.starting import start
 from nocwatch.sim.station import SimStation
@@ -29,17 +29,18 @@ async def visit(station: SimStation, connector: Connector, plan: Plan) -> None:
             connector.remote_start, connector.waiting_for_cable, connector.transaction = None, False, None
 
 
-async def no_show(station: SimStation, connector: Connector, request: RemoteStart) -> None:
-    """A remote start to which nobody plugs in: the station waits and gives up."""
+async def no_show(station: SimStation, connector: Connector) -> None:
+    """A remote start to which nobody plugs in, or the newer one that took its place: the station waits and gives up."""
     if connector.busy.locked():
         return
     async with connector.busy:
         station.set_status(connector, "Preparing" if station.dialect.version == "1.6" else "Available")
         await connector.pause(station.pace, station.connection_timeout_s)
-        connector.remote_start = None
+        request, connector.remote_start = connector.remote_start, None
         if connector.status == "Preparing":
             station.set_status(connector, "Available")
-        station.no_transaction(connector, request)
+        if request is not None:
+            station.no_transaction(connector, request)
 
 
 async def _play(stay: Stay) -> None:

@@ -6,9 +6,12 @@ from nocwatch.network import ConnectorStatus
 from nocwatch.ocpp.events import CallRefused, CallUnanswered, Command, CommandAnswered, Commanded
 from nocwatch.sessions import Milestone
 from nocwatch.state.facts import RemoteStart
+from nocwatch.state.lookup import same_place
+from nocwatch.state.memory import ConnectorState
 from nocwatch.state.patience import give_up, make_room, patience_ns, window_ns
 from nocwatch.state.presence import on_ordered
-from nocwatch.state.session import SessionState, step
+from nocwatch.state.session import TOGETHER_NS, SessionState, step
+from nocwatch.state.statuses import PLUGGED, in_time
 from nocwatch.state.tracker import Tracker
 
 IN_USE = "in use"
@@ -147,6 +150,7 @@ def apart(tracker: Tracker, session: SessionState, remote: RemoteStart) -> Sessi
         "The CSMS asked for a remote start",
         (remote.frame,),
     )
+    tracker.touch(own)
     return own
 
 
@@ -169,12 +173,55 @@ def _status_at_remote(tracker: Tracker, session: SessionState) -> None:
         for each in tracker.state.connectors.values()
         if (session.evse is None or each.evse == session.evse) and session.connector in (None, each.connector)
     ]
+    session.plugged = len(known) == 1 and _vehicle_there(tracker, session, known[0])
     if len(known) == 1 and any(
         each.began and each.token is not None for each in tracker.on_connector(known[0])
     ):
         session.status_at_remote = IN_USE
     elif len(known) == 1 and known[0].reported is not ConnectorStatus.NO_DATA:
         session.status_at_remote = known[0].shown.value
-        session.plugged = known[0].shown in (ConnectorStatus.PREPARING, ConnectorStatus.OCCUPIED)
     elif known and all(each.reported is ConnectorStatus.AVAILABLE for each in known):
         session.status_at_remote = ConnectorStatus.AVAILABLE.value
+
+
+def _vehicle_there(tracker: Tracker, session: SessionState, connector: ConnectorState) -> bool:
+    """Whether the connector's status shows a vehicle: not Preparing while an act before waits for its cable [OCPP 1.6 §4.9]."""
+    if connector.shown is not ConnectorStatus.PREPARING or connector.taken_at_ns is None:
+        return connector.shown in PLUGGED
+    taken_ns = connector.taken_at_ns + TOGETHER_NS
+    return all(
+        each is session
+        or each.began
+        or each.evse not in (None, connector.evse)
+        or each.connector not in (None, connector.connector)
+        or each.created_at_ns > taken_ns
+        for each in tracker.under_way()
+    )
+
+
+def passed_over(tracker: Tracker, session: SessionState) -> None:
+    """A transaction of another token begins: remote starts that waited for its connector have led nowhere.
+
+    Those that the station refused meanwhile it refused because of it, although its start is heard of only now.
+    """
+    if session.token is None:
+        return
+    for other in list(tracker.newest_first()):
+        remote = other.remote
+        if remote is None or other.began or other.connector is None or not same_place(other, session):
+            continue
+        if remote.status == "Accepted" and other.open and remote.asked_at_ns <= session.started_at_ns:
+            other.plugged = other.plugged or in_time(tracker, other, session.started_at_ns)
+            text = f"Another driver's transaction began on the connector: session {session.id}"
+            step(
+                other,
+                tracker.settings,
+                session.started_at_ns,
+                "passed_over",
+                text,
+                tuple(session.begin_frames[-1:]),
+            )
+            give_up(tracker, other, session.started_at_ns)
+        elif remote.status == "Rejected" and session.started_at_ns + TOGETHER_NS <= remote.asked_at_ns:
+            other.status_at_remote = IN_USE
+            tracker.touch(other, "the start of the transaction that was under way there came late")

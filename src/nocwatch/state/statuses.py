@@ -26,7 +26,7 @@ _MICRO = {
     ConnectorStatus.FAULTED: "faulted",
 }
 _STATES = {"SuspendedEV": ConnectorStatus.SUSPENDED_EV, "SuspendedEVSE": ConnectorStatus.SUSPENDED_EVSE}
-_PLUGGED = frozenset(
+PLUGGED = frozenset(
     {ConnectorStatus.PREPARING, ConnectorStatus.CHARGING, ConnectorStatus.OCCUPIED, ConnectorStatus.FINISHING}
     | {ConnectorStatus.SUSPENDED_EV, ConnectorStatus.SUSPENDED_EVSE}
 )
@@ -56,7 +56,7 @@ def on_status(tracker: Tracker, event: StatusReported) -> None:
         return
     if (
         before in (ConnectorStatus.AVAILABLE, ConnectorStatus.NO_DATA, ConnectorStatus.RESERVED)
-        and event.status in _PLUGGED
+        and event.status in PLUGGED
     ):
         connector.taken_at_ns = when_ns
         _likely(tracker, connector)
@@ -156,8 +156,8 @@ def _concerned(tracker: Tracker, connector: ConnectorState) -> list[SessionState
 
 def _moved(tracker: Tracker, session: SessionState, status: ConnectorStatus, at_ns: int, frame: str) -> None:
     """A session's connector has another status."""
-    if status in _PLUGGED and (
-        session.began or (status is not ConnectorStatus.PREPARING and _in_time(tracker, session, at_ns))
+    if status in PLUGGED and (
+        session.began or (status is not ConnectorStatus.PREPARING and in_time(tracker, session, at_ns))
     ):
         # Before a start, Preparing may also mean that the station waits for a cable [OCPP 1.6 §4.9].
         session.plugged = True
@@ -188,7 +188,7 @@ def _likely(tracker: Tracker, connector: ConnectorState) -> None:
         waiting[0].likely_evse = connector.evse
 
 
-def _in_time(tracker: Tracker, session: SessionState, at_ns: int) -> bool:
+def in_time(tracker: Tracker, session: SessionState, at_ns: int) -> bool:
     """Whether a station that was asked to start still waits for the vehicle then; the next driver's says nothing of it."""
     patience_ns = plug_in_ns(tracker)
     return session.remote is None or not patience_ns or at_ns <= session.remote.asked_at_ns + patience_ns

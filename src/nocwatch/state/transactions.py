@@ -48,6 +48,7 @@ def _began(tracker: Tracker, session: SessionState | None, event: TransactionBeg
         session = tracker.new_session(event.at_ns, "start", name, event.frame)
     _begin(tracker, session, event)
     supersede(tracker, session, event.frame)
+    remote_starts.passed_over(tracker, session)
 
 
 def _begin(tracker: Tracker, session: SessionState, event: TransactionBegan) -> None:

@@ -83,6 +83,45 @@ PLUG_IN = "config TxCtrlr.EVConnectionTimeOut 60; "
         (Seen("success", wh=5000, connector=1), Seen("success", wh=7000, connector=2)),
         places=(1, 2),
     ),
+    Rule(
+        "Preparing while one remote start waits for its cable is no vehicle of the next remote start",
+        "remote ONE 1; Preparing 1; +12; remote TWO 1; +60; Available 1; +70",
+        (Seen("failed", "REMOTE_START_NO_TX", "driver"), Seen("failed", "REMOTE_START_NO_TX", "driver")),
+    ),
+    Rule(
+        "Preparing before anybody had asked is a vehicle",
+        "Preparing 1; +12; remote ONE 1; +12; remote TWO 1; +130",
+        (Seen("failed", "REMOTE_START_NO_TX", "charger"), Seen("failed", "REMOTE_START_NO_TX", "charger")),
+    ),
+    Rule(
+        "a remote start into a transaction whose stop waits in the queue finds a vehicle",
+        "Preparing 1; start 1 ONE 1000 -; +5; close; +5; open; boot; Preparing 1; +12; remote TWO 1; +130",
+        (Seen("ongoing"), Seen("failed", "REMOTE_START_NO_TX", "charger")),
+    ),
+    Rule(
+        "a remote start is over when a card's transaction begins on its connector, and a socket that is lost later explains nothing",
+        "Preparing 1; remote APP 1; +37; start 1 TAG 1000 id=17; +20; close by=station reason=reset; +4; open; +10m; stop 17 6000",
+        (Seen("failed", "REMOTE_START_NO_TX", "charger", stopped=67.4, steps="passed_over"), Seen("success", wh=5000)),
+    ),
+    Rule(
+        "a transaction on another connector does not pass a remote start over",
+        "remote APP 1; +37; start 2 TAG 1000 id=17; +20; start 1 APP 1000 id=18; +10m; stop 18 6000",
+        (Seen("success", connector=1, source="remote"), Seen("ongoing", connector=2)),
+        places=(1, 2),
+    ),
+    Rule(
+        "a remote start is refused rightly by a connector whose transaction waits in the station's queue",
+        "Preparing 1; +12; remote APP 1 Rejected; +60; start 1 TAG 1000 at=@2 id=17; +10m; stop 17 6000",
+        (
+            Seen("failed", "REMOTE_START_REJECTED", "csms", because="in use", revised="the start of the transaction"),
+            Seen("success", wh=5000),
+        ),
+    ),
+    Rule(
+        "but not by one whose transaction began after the refusal",
+        "Preparing 1; +12; remote APP 1 Rejected; +60; start 1 TAG 1000 id=17; +10m; stop 17 6000",
+        (Seen("failed", "REMOTE_START_REJECTED", "charger"), Seen("success", wh=5000)),
+    ),
 )  # fmt: skip
 def test_found_by_the_simulator(rule: Rule) -> None:
     rule.check()
