@@ -284,6 +284,11 @@ async def test_on_a_phone_nothing_goes_sideways_and_the_sentence_comes_first(net
             page.goto(f"{address}/flags/{alert.flags[0]}", wait_until="load")
             clear = page.locator(".acts button", has_text="Clear").bounding_box()
             assert clear["x"] + clear["width"] <= 390
+            page.goto(f"{address}/sessions/{session.id}", wait_until="load")
+            verdict, frames = (
+                page.locator(f'[data-key="{name}"]').bounding_box() for name in ("verdict", "frames")
+            )
+            assert verdict["y"] < frames["y"]
             page.goto(f"{address}/alerts", wait_until="load")
             card = page.locator(f'tr[data-key="alert-{alert.id}"]')
             sentence, told = card.locator("a.name").bounding_box(), card.locator("td").first.bounding_box()

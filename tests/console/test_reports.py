@@ -128,6 +128,15 @@ def test_what_is_surely_bad_stands_above_one_failure_of_one() -> None:
     assert [row.name for row in table(groups, [], "session_success", 2, 1).rows] == ["well"]
 
 
+def test_a_sample_is_told_in_tries_or_in_hours_that_are_rounded_alike() -> None:
+    figures = of_sums({"known_ns": HOUR_NS // 3, "charging_ns": HOUR_NS // 12})
+    told = {each.name: line(each, None).sample.replace("\u00a0", " ") for each in figures}
+    assert told["session_success"] == "0 of 0"
+    assert told["utilisation_charging"] == "0.1 h in 0.3 h"
+    repaired = Figure(name="mttr", title="Mean time to repair", unit="h", value=1.0, number=1)
+    assert line(repaired, None).sample == "1 repair"
+
+
 @pytest.mark.parametrize(
     ("success", "number", "small"), [(3, 3, True), (16, 16, False), (50, 100, False), (20, 40, True)]
 )
@@ -184,6 +193,7 @@ def test_thirteen_months_are_a_window_and_the_same_question_within_the_hour_is_t
         {"from": "2020-01-01"},
         {"range": "2y"},
         {"from": "2026-02-30"},
+        {"from": "2026-11-29", "until": "2026-11-30"},
     ],
 )
 def test_a_window_that_cannot_be_is_refused_with_a_sentence(query: dict[str, str]) -> None:
@@ -329,6 +339,21 @@ async def test_each_regulators_text_can_be_asked_for(
 async def test_a_month_without_ports_says_how_they_appear(client: httpx2.AsyncClient) -> None:
     page = (await client.get("/reports/uptime?month=2026-01")).text
     assert "No port was known in that month." in page
+    assert '<a class="ref" href="/reports/uptime?month=2026-11">' in page
+
+
+async def test_the_choice_of_months_names_the_one_that_is_shown_however_old(
+    client: httpx2.AsyncClient,
+) -> None:
+    page = (await client.get("/reports/uptime?month=1999-12")).text
+    assert "<option selected>1999-12</option>" in page
+
+
+@pytest.mark.parametrize("address", ["/reports/uptime?month=2031-01", "/api/kpis/uptime?month=2031-01"])
+async def test_a_month_that_is_still_to_come_is_refused(client: httpx2.AsyncClient, address: str) -> None:
+    answer = await client.get(address)
+    assert answer.status_code == 400
+    assert "2031-01 is still to come" in answer.text
 
 
 @pytest.mark.server("chromium")

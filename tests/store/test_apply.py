@@ -30,7 +30,7 @@ from tests.support.history import (
 
 from nocwatch.alerts.lifecycle import AlertBook
 from nocwatch.flags import FlagState, Severity
-from nocwatch.network import ConnectorStatus
+from nocwatch.network import ConnectorStatus, Station
 from nocwatch.sessions import Outcome
 from nocwatch.store import (
     Batch,
@@ -209,6 +209,17 @@ def test_of_two_answers_to_one_call_the_first_counts_once_whether_they_come_toge
     assert (held.answer, held.answer_time_ns) == (first.ref, 5)
     with store.database.reading() as reader:
         assert reader.execute("SELECT sum(number) FROM answer_times").fetchone() == (1,)
+
+
+def test_the_first_answers_to_a_new_station_are_those_of_its_csms(store):
+    call, answer = a_frame(1), a_frame(2, payload=b'[3,"1",{}]')
+    known = Station(id=call.station, online=True, since_ns=NOON, last_seen_ns=NOON, upstream="main")
+    batch = Batch(stations={known.id: (NOON, known)})
+    batch.add_step(call, [spoke(call)])
+    batch.add_step(answer, [spoke(answer, 3, call_frame=call.ref, answer_time_ns=5)])
+    store.apply(batch)
+    with store.database.reading() as reader:
+        assert reader.execute("SELECT upstream, number FROM answer_times").fetchall() == [("main", 1)]
 
 
 def test_a_session_that_goes_on_is_found_by_what_became_of_it(store):

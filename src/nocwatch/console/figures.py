@@ -40,7 +40,7 @@ class Figures:
         from_ns = address.moment("from")
         from_ns = until_ns - DAYS * DAY_NS if from_ns is None else from_ns
         if not from_ns < until_ns <= from_ns + DAYS_MAX * DAY_NS:
-            raise BadQuery(f"from, until: from is before until, and at most {DAYS_MAX} days before it")
+            raise BadQuery(f"from, until: from must be before until, and at most {DAYS_MAX} days before it")
         by = address.words("by", By)
         query = told_apart(
             Query(
@@ -111,4 +111,7 @@ def month_of(text: str | None, zone: str, now_ns: int) -> list[tuple[str, int, i
         raise BadQuery(f"month: a month such as 2026-10 is wanted, not {text!r}")
     year, month = int(text[:4]), int(text[5:])
     at_ns = int(datetime(year, month, 15, tzinfo=ZoneInfo(zone)).timestamp()) * SECOND_NS
-    return months(at_ns, at_ns + 1, zone)
+    found = months(at_ns, at_ns + 1, zone)
+    if found[0][1] > now_ns:
+        raise BadQuery(f"month: {text} is still to come")
+    return found

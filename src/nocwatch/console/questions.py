@@ -49,8 +49,10 @@ def window_of(address: Address, now_ns: int, zone: tzinfo) -> Window:
     until_ns = _hours_up(now_ns if own is None else min(own, now_ns))
     own = _moment(address, zone, "from")
     from_ns = until_ns - DAYS_MAX * DAY_NS if own is None else own // HOUR_NS * HOUR_NS
+    if own is not None and own >= now_ns:
+        raise BadQuery("from: that time is still to come")
     if not from_ns < until_ns <= from_ns + DAYS_MAX * DAY_NS:
-        raise BadQuery(f"from, until: from is before until, and at most {DAYS_MAX} days before it")
+        raise BadQuery(f"from, until: from must be before until, and at most {DAYS_MAX} days before it")
     return Window("", from_ns, until_ns, _day(zone, from_ns), _day(zone, until_ns - 1))
 
 

@@ -30,13 +30,13 @@ def apply(writer: sqlite3.Connection, batch: Batch) -> None:
     sums = Sums()
     marks = ",".join("?" * FRAME_COLUMNS)
     writer.executemany(f"INSERT OR IGNORE INTO frames VALUES ({marks})", batch.frames)
-    summing.put_answers(writer, batch.answers)
+    for at_ns, station in batch.stations.values():
+        put_station(writer, at_ns, station)
+    summing.put_answers(writer, batch.answers)  # after the stations, which say whose answers these are
     writer.executemany("UPDATE frames SET unanswered = 1 WHERE id = ?", batch.unanswered)
     writer.executemany("INSERT OR IGNORE INTO samples VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)", batch.samples)
     for row in batch.states:
         put_state(writer, row, sums)
-    for at_ns, station in batch.stations.values():
-        put_station(writer, at_ns, station)
     session_rows.put(writer, batch.sessions.values(), sums)
     for flag in batch.flags.values():
         put_flag(writer, flag)

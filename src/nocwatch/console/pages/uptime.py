@@ -46,7 +46,7 @@ class UptimePages:
             "address": address,
             "picked": SCOPES,
             "month": wanted[0][0],
-            "months": self._months_back(),
+            "months": self._months_back(wanted[0][0]),
             "from_ns": wanted[0][1],
             "until_ns": min(wanted[0][2], self._now_ns()),
             "chosen": texts[0] if texts else "",
@@ -86,10 +86,12 @@ class UptimePages:
     def _texts(self, address: Address) -> list[str]:
         return [each.value for each in address.words("regulation", Text) or ()]
 
-    def _months_back(self) -> list[str]:
+    def _months_back(self, asked_for: str) -> list[str]:
+        """The newest first; an older one that was asked for stands at the end, lest the choice name another month."""
         now_ns, zone = self._now_ns(), self.console.settings.timezone
         every = months(now_ns - (MONTHS_BACK - 1) * 30 * DAY_NS, now_ns + 1, zone)
-        return [name for name, _, _ in reversed(every)]
+        names = [name for name, _, _ in reversed(every)]
+        return names if asked_for in names else [*names, asked_for]
 
     def _now_ns(self) -> int:
         return self.console.services.now_ns()

@@ -163,16 +163,20 @@ def line(figure: Figure, before: Figure | None, axis: tuple[float, float] = (0.0
 
 
 def _sample(figure: Figure) -> str:
-    if figure.low is not None:
+    if figure.unit == "%" and figure.number is not None:
         return f"{words.number(figure.numerator)} of {words.number(figure.denominator)}"
     if figure.unit == "s":
         return words.number(figure.number)
     if figure.unit == "h":
-        return f"{words.number(figure.number)} {'repairs' if figure.name == 'mttr' else 'outages'}"
+        counted = "repair" if figure.name == "mttr" else "outage"
+        return f"{words.number(figure.number)} {counted}{'' if figure.number == 1 else 's'}"
     if figure.denominator is None:
         return ""
-    hours = words.unit(figure.denominator, "h", 0 if figure.denominator >= 10 else 1)
-    above = words.unit(figure.numerator, "kWh" if figure.unit == "kWh" else "h", 0)
+    decimals = (
+        0 if figure.denominator >= 10 else 1
+    )  # above and below alike, or a third of an hour is "0 h in 0.3 h"
+    hours = words.unit(figure.denominator, "h", decimals)
+    above = words.unit(figure.numerator, "kWh" if figure.unit == "kWh" else "h", decimals)
     return f"{above} in {hours}"
 
 

@@ -119,7 +119,7 @@ def _row(row: PortMonth) -> PortRow:
         share(row.by_service),
         _bar(row),
         row.fault_free is not None and row.by_service is not None and row.fault_free - row.by_service > APART,
-        words.span(row.outage_ns),
+        words.span(row.outage_ns) if row.outage_ns else "none",
         words.span(row.excluded_ns) if row.excluded_ns else "",
         words.span(row.unknown_ns) if row.unknown_ns else "",
         share(row.year_fault_free),

@@ -208,9 +208,7 @@ def cards(
 
 def _success(today: DayKpi | None) -> Card:
     if today is None or today.success_rate is None:
-        return Card(
-            "Success today", words.UNKNOWN, "", "no session has ended yet", "/sessions?range=24h", calm=True
-        )
+        return Card("Success today", words.UNKNOWN, "", "none judged yet", "/sessions?range=24h", calm=True)
     count = today.success + today.failed
     css, icon = ("preparing", "warning") if today.success_rate < LINE and count >= SAMPLE_MIN else ("", "")
     note = f"{words.number(today.success)} of {words.number(count)}" + (", few" if count < SAMPLE_MIN else "")
