@@ -9,8 +9,8 @@ from __future__ import annotations
 from nocwatch.ocpp.events import TransactionBegan
 from nocwatch.state import outlook
 from nocwatch.state.facts import Ending
-from nocwatch.state.patience import lapsed
-from nocwatch.state.session import ACTS_MAX, SessionState, near, step
+from nocwatch.state.patience import lapsed, window_ns
+from nocwatch.state.session import ACTS_MAX, TOGETHER_NS, SessionState, near, step
 from nocwatch.state.tracker import Tracker
 
 
@@ -23,7 +23,9 @@ def take_over(tracker: Tracker, event: TransactionBegan) -> SessionState | None:
         if _same_remote_start(session, event.remote_start_id):
             best = session
             break
-        if _same_token(session, event.token) and (best is None or (session.open and not best.open)):
+        if _same_token(session, event.token) and (
+            best is None or _rank(tracker, session, event.when_ns) > _rank(tracker, best, event.when_ns)
+        ):
             best = session
     if best is None and event.token is None and event.transaction is not None:
         # Cable first in 2.x: the token comes later, and the only driver who is waiting is the one who plugged in.
@@ -36,6 +38,7 @@ def take_over(tracker: Tracker, event: TransactionBegan) -> SessionState | None:
             and not lapsed(tracker, each, event.when_ns)
         ]
         best = waiting[0] if len(waiting) == 1 and _within(tracker, waiting[0], event) else None
+        best = best or _meanwhile(tracker, event)
     if best is not None:
         tracker.calm("attempt", best.id)
         if not best.open:
@@ -59,7 +62,7 @@ def claim_loose(tracker: Tracker, session: SessionState, token: str | None, *, s
 def _claim_lent(tracker: Tracker, session: SessionState, token: str) -> None:
     """Takes back what was given to a neighbour that waited for its token: another driver's card at the same reader."""
     for other in tracker.under_way():
-        if other is session or not other.began or other.token is not None:
+        if other is session or not other.began or other.token_said or other.token not in (None, token):
             continue
         lent = [each for each in other.authorizations if each.token == token]
         if not lent:
@@ -67,32 +70,78 @@ def _claim_lent(tracker: Tracker, session: SessionState, token: str) -> None:
         frames = {frame for each in lent for frame in (each.frame, each.answer_frame) if frame}
         moved = [each for each in other.steps if not each.milestone and frames.intersection(each.frames)]
         other.authorizations = [each for each in other.authorizations if each.token != token]
+        other.token, other.token_type = None, ""
         other.steps = [each for each in other.steps if each not in moved]
         session.authorizations = (session.authorizations + lent)[-ACTS_MAX:]
         session.steps += moved
         tracker.touch(other)
 
 
-def absorb(tracker: Tracker, session: SessionState, token: str | None, remote_start_id: int | None) -> None:
-    """A transaction that is under way names its token or remote start now: what was an attempt of its own belongs to it."""
+def absorb(
+    tracker: Tracker, session: SessionState, token: str | None, remote_start_id: int | None, when_ns: int
+) -> None:
+    """A transaction that is under way names its token or remote start: what was an attempt of its own belongs to it.
+
+    Where that was said long after ``when_ns``, because it waited in the station's queue, the attempt may have been given up since.
+    """
     claim_loose(tracker, session, token)
-    for other in tracker.under_way():
-        if other.began or other is session:
+    fitting = []
+    for other in tracker.newest_first():
+        if other.began or other.led_to or other is session:
             continue
         if _same_remote_start(other, remote_start_id) or (token is not None and other.token == token):
-            session.authorizations.extend(other.authorizations[: ACTS_MAX - len(session.authorizations)])
-            session.remote = session.remote or other.remote
-            outlook.follow(tracker, other, session)
-            other.led_to = session.id
-            step(other, tracker.settings, tracker.now_ns, "joined", f"Led to session {session.id}")
-            tracker.close(other, Ending.ATTEMPT, tracker.now_ns)
-            return
+            rank = _rank(tracker, other, when_ns)
+            if other.open or (rank[0] and _same_token(other, token) and not _turned_away(other)):
+                fitting.append((rank, other))
+    if not fitting:
+        return
+    _, other = max(fitting, key=lambda each: each[0])
+    because = "" if other.open else "the transaction came after all"
+    if because:
+        tracker.reopen(other, because)
+    session.authorizations.extend(other.authorizations[: ACTS_MAX - len(session.authorizations)])
+    session.remote = session.remote or other.remote
+    outlook.follow(tracker, other, session)
+    other.led_to = session.id
+    step(other, tracker.settings, tracker.now_ns, "joined", f"Led to session {session.id}")
+    tracker.close(other, Ending.ATTEMPT, tracker.now_ns, because)
+
+
+def _meanwhile(tracker: Tracker, event: TransactionBegan) -> SessionState | None:
+    """Cable first, and told late: the card that was shown while the start waited in the station's queue, where there was but one."""
+    latest_ns = min(event.when_ns + window_ns(tracker), event.at_ns)
+    shown = [
+        each
+        for each in tracker.newest_first()
+        if not (each.began or each.open or each.led_to or each.remote)
+        and each.likely_evse in (None, event.evse)
+        and all(event.when_ns <= act <= latest_ns for act in _acts(each))
+    ]
+    return shown[0] if len(shown) == 1 else None
+
+
+def _turned_away(session: SessionState) -> bool:
+    """Nobody charges with a card that was refused, or for which the station got no answer."""
+    return bool(session.authorizations) and not any(
+        each.status == "Accepted" for each in session.authorizations
+    )
+
+
+def _rank(tracker: Tracker, session: SessionState, when_ns: int) -> tuple[bool, bool]:
+    """Of several tries with one token: first one that came shortly before what it led to, then one that still waits."""
+    latest_ns = when_ns + TOGETHER_NS
+    led = any(latest_ns - window_ns(tracker) <= act <= latest_ns for act in _acts(session))
+    return led, session.open
+
+
+def _acts(session: SessionState) -> list[int]:
+    return [each.asked_at_ns for each in session.authorizations] + (
+        [session.remote.asked_at_ns] if session.remote else []
+    )
 
 
 def _within(tracker: Tracker, session: SessionState, event: TransactionBegan) -> bool:
-    acts = [each.asked_at_ns for each in session.authorizations] + (
-        [session.remote.asked_at_ns] if session.remote else []
-    )
+    acts = _acts(session)
     window = tracker.settings.join_window
     if tracker.late:
         # A replayed start belongs to the acts of its own time, and not to those of now.

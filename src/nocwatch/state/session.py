@@ -42,6 +42,7 @@ class SessionState(Facts, kw_only=True):
         likely_evse: of an attempt that names no place: the one that was taken first after its card was accepted.
         reading_frame: frame of the last register reading that counted.
         resumed: it went on after a boot, or was taken up again (2.1 TxResumed).
+        token_said: the transaction's own messages named its token; else it is that of the act which seemed to lead to it.
         verdict: as last judged; ``told`` is the record as last given off, ``told_verdict`` its verdict at its first end.
     """
 
@@ -78,6 +79,7 @@ class SessionState(Facts, kw_only=True):
     costs: Costs | None = None
     reservation: Booking | None = None
     resumed: bool = False
+    token_said: bool = False
     verdict: Verdict = Verdict()
     told: Session | None = None
     told_verdict: Verdict | None = None

@@ -13,7 +13,7 @@ from nocwatch.ocpp.events import (
     TransactionUpdated,
 )
 from nocwatch.sessions import Milestone
-from nocwatch.state import attempts, bookings, joining, meter, outlook, overtaken, remote_starts
+from nocwatch.state import attempts, bookings, joining, meter, mistaken, outlook, overtaken, remote_starts
 from nocwatch.state.endings import NO_START, heard_after_end, resumed, supersede
 from nocwatch.state.facts import CsmsError
 from nocwatch.state.lookup import adopt, by_transaction, call_name, keep, put_right
@@ -25,7 +25,9 @@ from nocwatch.state.statuses import charging_state
 from nocwatch.state.tracker import Tracker
 
 RETRY_WITHIN_S = 300.0
-"""A start without a usable time stamp that is sent again unanswered is a retry for so long."""
+"""A start without a usable time stamp that is sent again is a retry for so long."""
+UNANSWERED_RETRY_WITHIN_S = 86_400.0
+"""The same where it was not answered and says the same time again, however wrong: stations keep it until they are connected."""
 
 
 # --- begun -------------------------------------------------------------------------------------------------------------
@@ -72,6 +74,7 @@ def _begin(tracker: Tracker, session: SessionState, event: TransactionBegan) -> 
     session.remote_start_id = event.remote_start_id
     session.token = None if session.remote is None and not session.authorizations else session.token
     token_of(session, event.token, event.token_type)
+    session.token_said = session.token_said or event.token is not None
     if session.token is None:
         session.token = event.token
     joining.claim_loose(tracker, session, event.token)
@@ -140,9 +143,11 @@ def _known_start(tracker: Tracker, event: TransactionBegan) -> SessionState | No
             continue
         if event.event_at_ns is not None or call_name(event) in session.calls:
             return session
-        # A clock that was never set says the same again after each boot: then it is a retry only for a while.
-        unheard = session.start_answered_at_ns is None or (event.said_us is not None and session.open)
-        if unheard and near(session.started_at_ns, event.at_ns, RETRY_WITHIN_S):
+        # A clock that was never set says the same again after each boot: then it is a retry only for a while, and for longer
+        # where nobody has answered the first one, since a station must then send it again.
+        unanswered, said = session.start_answered_at_ns is None, event.said_us is not None
+        within_s = UNANSWERED_RETRY_WITHIN_S if unanswered and said else RETRY_WITHIN_S
+        if (unanswered or (said and session.open)) and near(session.started_at_ns, event.at_ns, within_s):
             return session
     return None
 
@@ -246,6 +251,7 @@ def on_updated(tracker: Tracker, event: TransactionUpdated) -> None:
         session.evse = event.evse if event.evse is not None else session.evse
         session.connector = event.connector if event.connector is not None else session.connector
         tracker.touch(session)
+    mistaken.part(tracker, session, event)
     remote = session.remote
     if event.token is not None and session.token is None and remote is not None:
         named = event.remote_start_id is not None and event.remote_start_id == remote.remote_start_id
@@ -255,14 +261,15 @@ def on_updated(tracker: Tracker, event: TransactionUpdated) -> None:
             tracker.wait("attempt", own.id, max(remote.asked_at_ns + patience_ns(tracker), tracker.now_ns))
     if event.token is not None and session.token is None:
         attempts.refused_apart(tracker, session, event.token)
-        joining.absorb(tracker, session, event.token, event.remote_start_id)
+        joining.absorb(tracker, session, event.token, event.remote_start_id, event.when_ns)
         token_of(session, event.token, event.token_type)
         tracker.touch(session)
     if event.remote_start_id is not None and session.remote_start_id is None:
         session.remote_start_id = event.remote_start_id
         if session.remote is None:
-            joining.absorb(tracker, session, None, event.remote_start_id)
+            joining.absorb(tracker, session, None, event.remote_start_id, event.when_ns)
         tracker.touch(session)
+    session.token_said = session.token_said or event.token is not None
     if not session.open:
         heard_after_end(tracker, session, event.when_ns)
     if session.open:

@@ -73,6 +73,42 @@ PLUG_IN = "config TxCtrlr.EVConnectionTimeOut 60; "
         version="2.0.1",
     ),
     Rule(
+        "2.x: of the cards that were given up while the start waited in the station's queue, the one that it names led to it",
+        "card ONE; +5; card TAG; +400; Started T1 CablePluggedIn evse=1 wh=1000 state=EVConnected at=@30; "
+        "Updated T1 Authorized token=TAG type=ISO14443 at=@38; +10m; Ended T1 StopAuthorized wh=6000 reason=Local",
+        (Seen("cancelled", "AUTH_UNUSED", without="joined"), Seen("cancelled", steps="authorised joined"), Seen("success", wh=5000, source="rfid")),
+        version="2.0.1",
+    ),
+    Rule(
+        "2.x: the card that got no answer is that of the cable which is told only after it",
+        "card TAG -; +400; Started T1 CablePluggedIn evse=1 wh=1000 state=EVConnected at=@30; Ended T1 EVCommunicationLost wh=1000 reason=EVDisconnected at=@90",
+        Seen("failed", "AUTH_TIMEOUT", "csms", tx="T1"),
+        version="2.0.1",
+    ),
+    Rule(
+        "2.x: a start that is told late belongs to the card before it, and not to the same card's next try",
+        PLUG_IN + "card TAG; +120; card TAG; +2; Started T1 Authorized evse=1 token=TAG wh=1000 at=@34; Ended T1 StopAuthorized wh=6000 reason=Local at=@120; "
+        "Started T2 Authorized evse=1 token=TAG wh=6000; +10m; Ended T2 StopAuthorized wh=9000 reason=Local",
+        (Seen("success", wh=5000, tx="T1"), Seen("success", wh=3000, tx="T2")),
+        version="2.0.1",
+    ),
+    Rule(
+        "2.x: the next driver's car is not that of a remote start which the station had given up, as the card shows",
+        "remote APP 1 id=42; +75; Occupied 1; Started T1 CablePluggedIn evse=1 wh=1000 state=EVConnected; +3; "
+        "card TAG; Updated T1 Authorized token=TAG type=ISO14443; +10m; Ended T1 StopAuthorized wh=6000 reason=Local",
+        (Seen("success", wh=5000, source="rfid", token="TAG"), Seen("failed", "REMOTE_START_NO_TX", "driver")),
+        version="2.0.1",
+    ),
+    Rule(
+        "2.x: a card that was taken for that of a neighbour's cable goes to the transaction that names it",
+        "card TAG; +3; Started T2 CablePluggedIn evse=2 wh=500 state=EVConnected; Started T1 Authorized evse=1 token=TAG wh=1000; +30; "
+        "remote APP 2 id=42; Updated T2 RemoteStart token=APP type=Central remote=42; +10m; Ended T1 StopAuthorized wh=6000 reason=Local; "
+        "Ended T2 RemoteStop wh=4500 reason=Remote",
+        (Seen("success", wh=4000, tx="T2", source="remote"), Seen("success", wh=5000, tx="T1", source="rfid")),
+        version="2.0.1",
+        places=(1, 2),
+    ),
+    Rule(
         "an answer for which the station did not wait refuses nobody",
         'card BAD -; +45; answer {"idTagInfo":{"status":"Blocked"}}; +400',
         Seen("failed", "AUTH_TIMEOUT", "csms"),
