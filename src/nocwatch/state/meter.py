@@ -19,14 +19,17 @@ REGISTERS_MAX = 6
 
 KILO_W_MAX = 400_000.0
 """Power within which samples must follow a start of a thousandth before that is taken for kWh: every charger but the strongest."""
+NO_CHANCE = 10
+"""How many times the rise that could be a start must be, before its thousandth is no coincidence."""
 
 
 class Track(msgspec.Struct):
-    """One register of the session. ``shared``: it is the one that the start was read from."""
+    """One register of the session. ``shared``: it is the one that the start was read from; ``kilo``: it is in kWh, whatever it says."""
 
     register: Register
     shared: bool = False
     closed: bool = False
+    kilo: bool = False
 
 
 class Meter(msgspec.Struct):
@@ -70,9 +73,7 @@ def begin(meter: Meter, value: float | None, at_ns: int) -> None:
 
 def sample(meter: Meter, readings: Readings, at_ns: int, gate: Gate) -> str:
     """Takes the samples of one moment in; says why the register's reading is kept out (see ``register.read``)."""
-    if readings.interval_wh is not None and at_ns > meter.interval_at_ns and readings.interval_wh >= 0:
-        meter.interval_wh = (meter.interval_wh or 0.0) + readings.interval_wh
-        meter.interval_at_ns = at_ns
+    _add_interval(meter, readings.interval_wh, at_ns)
     value = readings.register_wh
     if value is None:
         return ""
@@ -86,6 +87,8 @@ def sample(meter: Meter, readings: Readings, at_ns: int, gate: Gate) -> str:
             return why
         _find_kilo(meter, value, at_ns)
         track = meter.tracks[readings.register_key] = _track(meter, value, at_ns, gate)
+    if track.kilo:
+        value = round(value * 1000, 3)
     if track.closed:
         return "after_stop" if at_ns > meter.stop_at_ns else "out_of_order"
     why = registers.read(track.register, value, at_ns, gate)
@@ -96,6 +99,12 @@ def sample(meter: Meter, readings: Readings, at_ns: int, gate: Gate) -> str:
     if readings.context == "Transaction.End" and not why and meter.stop_wh is None:
         meter.stop_wh, meter.stop_at_ns = value, at_ns
     return why
+
+
+def _add_interval(meter: Meter, interval_wh: float | None, at_ns: int) -> None:
+    if interval_wh is not None and at_ns > meter.interval_at_ns and interval_wh >= 0:
+        meter.interval_wh = (meter.interval_wh or 0.0) + interval_wh
+        meter.interval_at_ns = at_ns
 
 
 def _too_late_or_many(meter: Meter, at_ns: int) -> str:
@@ -145,6 +154,13 @@ def _end(meter: Meter, value: float, at_ns: int, gate: Gate) -> str:
     return why
 
 
+def unend(meter: Meter) -> None:
+    """The register at the stop was another transaction's."""
+    meter.stop_wh, meter.stop_at_ns, meter.doubt = None, 0, ""
+    for track in meter.tracks.values():
+        track.closed = False
+
+
 def in_wh(meter: Meter, value: float | None) -> float | None:
     """The register at the stop as it was said, in Wh."""
     if value is None or not meter.kilo or registers.no_reading(value):
@@ -156,6 +172,11 @@ def in_wh(meter: Meter, value: float | None) -> float | None:
 def began_anew(meter: Meter) -> bool:
     """Whether a register fell on the way, went on from there and rose: its sum is a guess."""
     return any(track.register.resets and track.register.former is None for track in meter.tracks.values())
+
+
+def sampled_in_kwh(meter: Meter) -> bool:
+    """Whether samples that say Wh are in kWh."""
+    return any(track.kilo for track in meter.tracks.values())
 
 
 def energy_wh(meter: Meter, gate: Gate) -> float | None:
@@ -212,6 +233,15 @@ def _find_kilo(meter: Meter, value: float, at_ns: int) -> None:
         meter.kilo, meter.start_wh = True, _of_kwh(said, value)
 
 
+def _is_thousandth(start_wh: float, value: float, span_ns: int) -> bool:
+    """Samples in kWh that are labelled Wh, beside a start in Wh: a thousand times the sample is where the start was, or not far below.
+
+    Only where that cannot well be chance, which it is for a register that is young or was not read for long.
+    """
+    near_wh = Gate(KILO_W_MAX, 2 * registers.SLACK_WH).allowance_wh(span_ns)
+    return start_wh > NO_CHANCE * near_wh and abs(value * 1000 - start_wh) <= near_wh
+
+
 def _of_kwh(value: float, near_wh: float) -> float:
     """In Wh; of whole kWh the rest is known where a sample is less than one away."""
     value_wh = round(value * 1000, 3)
@@ -227,6 +257,9 @@ def _track(meter: Meter, value: float, at_ns: int, gate: Gate) -> Track:
     if meter.start_wh is None or at_ns < meter.start_at_ns:
         return Track(Register())
     register = Register(last_at_ns=meter.start_at_ns, readings=1)
+    if _is_thousandth(meter.start_wh, value, at_ns - meter.start_at_ns):
+        register.base_wh = register.last_wh = meter.start_wh
+        return Track(register, shared=True, kilo=True)
     if _follows_start(meter, value, at_ns, gate):
         register.base_wh = register.last_wh = meter.start_wh
         return Track(register, shared=True)

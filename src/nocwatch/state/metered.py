@@ -19,6 +19,7 @@ from nocwatch.state.tracker import Tracker, usable
 
 REGISTER_FELL = "The energy register ran backwards on the way: the energy is doubtful."
 IN_KWH = "The registers at start and stop are in kWh: the samples are a thousand times as high."
+SAMPLES_IN_KWH = "The samples are in kWh and say Wh: they are a thousandth of the register at the start."
 _COUNTS = ("", "wrapped")
 BEFORE_START_NS = 60 * SECOND_NS
 """Samples this much older than the start are of another time: stations flood their backlog at the first connect."""
@@ -31,6 +32,7 @@ def on_metered(tracker: Tracker, event: Metered) -> None:
     why, energy, power = "", None, readings.power_w
     if session is not None:
         settings, gate = tracker.settings, tracker.gate(session, event)
+        session.unnumbered = session.unnumbered or (event.transaction == -1 and session.transaction is None)
         if session.start_seen and when_ns < session.started_at_ns - BEFORE_START_NS:
             why = "before_start"
         else:
@@ -80,6 +82,8 @@ def _doubts(session: SessionState, when_ns: int, frame: str) -> None:
         issue(session, REGISTER_FELL, when_ns, frame)
     if session.meter.kilo:
         issue(session, IN_KWH, when_ns, frame)
+    if meter.sampled_in_kwh(session.meter):
+        issue(session, SAMPLES_IN_KWH, when_ns, frame)
 
 
 def _key(event: Metered, register_key: str) -> str:
@@ -112,12 +116,15 @@ def _named(tracker: Tracker, event: Metered) -> SessionState | None:
         if session.transaction == transaction or transaction in session.other_transactions:
             return session
     began = [each for each in sessions_on(tracker.under_way(), event.evse, event.connector) if each.began]
-    nameless = [each for each in began if each.transaction is None]
-    if nameless:
+    nameless = [each for each in began if each.transaction is None and not each.unnumbered]
+    if nameless and (event.connector or event.evse):
         # The answer to the start was not seen, but the station has it.
         nameless[-1].transaction = transaction
         tracker.touch(nameless[-1])
-        return nameless[-1]
+    if nameless:
+        return nameless[
+            -1
+        ]  # without a place they are a stop's own data: whose it is shows by the stop itself
     if tracker.late:
         return None  # a backlog of old samples is no transaction under way
     return adopt(tracker, transaction, event.evse, event.connector, event.at_ns, event.when_ns, event.frame)

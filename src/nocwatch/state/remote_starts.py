@@ -185,7 +185,7 @@ def _status_at_remote(tracker: Tracker, session: SessionState) -> None:
 
 
 def _vehicle_there(tracker: Tracker, session: SessionState, connector: ConnectorState) -> bool:
-    """Whether the connector's status shows a vehicle: not Preparing while an act before waits for its cable [OCPP 1.6 §4.9]."""
+    """Whether the connector's status shows a vehicle: not Preparing while an accepted act waits for its cable [OCPP 1.6 §4.9]."""
     if connector.shown is not ConnectorStatus.PREPARING or connector.taken_at_ns is None:
         return connector.shown in PLUGGED
     taken_ns = connector.taken_at_ns + TOGETHER_NS
@@ -195,8 +195,17 @@ def _vehicle_there(tracker: Tracker, session: SessionState, connector: Connector
         or each.evse not in (None, connector.evse)
         or each.connector not in (None, connector.connector)
         or each.created_at_ns > taken_ns
+        or not _accepted(each)
         for each in tracker.under_way()
     )
+
+
+def _accepted(session: SessionState) -> bool:
+    """Whether anything was accepted that a station waits for a cable for."""
+    acts = [each.status for each in session.authorizations] + (
+        [session.remote.status] if session.remote is not None else []
+    )
+    return "Accepted" in acts
 
 
 def passed_over(tracker: Tracker, session: SessionState) -> None:

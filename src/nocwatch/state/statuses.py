@@ -190,6 +190,8 @@ def _likely(tracker: Tracker, connector: ConnectorState) -> None:
 
 def in_time(tracker: Tracker, session: SessionState, at_ns: int) -> bool:
     """Whether a station that was asked to start still waits for the vehicle then; the next driver's says nothing of it."""
+    if session.let_go:
+        return False
     patience_ns = plug_in_ns(tracker)
     return session.remote is None or not patience_ns or at_ns <= session.remote.asked_at_ns + patience_ns
 
@@ -203,6 +205,8 @@ def _free(tracker: Tracker, connector: ConnectorState, at_ns: int, frame: str) -
         if stopped is not None:
             release(tracker, stopped, at_ns, frame)
     for session in tracker.on_connector(connector):
+        if session.remote is not None and not session.began and session.remote.asked_at_ns < at_ns:
+            session.let_go = True
         if session.began and tracker.timers.due_ns((tracker.state.id, "free", session.id)) is None:
             tracker.wait(
                 "free", session.id, tracker.now_ns + int(tracker.settings.lost_stop_after * SECOND_NS)

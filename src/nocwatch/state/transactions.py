@@ -158,6 +158,7 @@ def _retried(tracker: Tracker, session: SessionState, event: TransactionBegan) -
         return
     keep(session.calls, call_name(event))
     keep(session.begin_frames, event.frame)
+    session.unnumbered = False
     step(session, tracker.settings, event.at_ns, "start_retried", "The start was sent again", (event.frame,))
     tracker.touch(session)
 

@@ -140,6 +140,16 @@ PLUG_IN = "config TxCtrlr.EVConnectionTimeOut 60; "
         (Seen("failed", "REMOTE_START_NO_TX", "charger", stopped=67.4, steps="passed_over"), Seen("success", wh=5000)),
     ),
     Rule(
+        "a vehicle that comes after the station gave the remote start up is the next driver's",
+        "remote APP 1; Preparing 1; +50; Available 1; +5; card TAG; Preparing 1; +4; start 1 TAG 1000 id=17; Charging 1; +10m; stop 17 6000",
+        (Seen("failed", "REMOTE_START_NO_TX", "driver"), Seen("success", wh=5000)),
+    ),
+    Rule(
+        "nor is Preparing before a card that nobody answered the wait for its cable",
+        "Preparing 1; card TAG -; +12; remote APP 1; +130",
+        (Seen("failed", "AUTH_TIMEOUT"), Seen("failed", "REMOTE_START_NO_TX", "charger")),
+    ),
+    Rule(
         "a transaction on another connector does not pass a remote start over",
         "remote APP 1; +37; start 2 TAG 1000 id=17; +20; start 1 APP 1000 id=18; +10m; stop 18 6000",
         (Seen("success", connector=1, source="remote"), Seen("ongoing", connector=2)),
@@ -157,6 +167,26 @@ PLUG_IN = "config TxCtrlr.EVConnectionTimeOut 60; "
         "but not by one whose transaction began after the refusal",
         "Preparing 1; +12; remote APP 1 Rejected; +60; start 1 TAG 1000 id=17; +10m; stop 17 6000",
         (Seen("failed", "REMOTE_START_REJECTED", "charger"), Seen("success", wh=5000)),
+    ),
+    Rule(
+        "a stop of a number that nobody gave is not that of a transaction whose samples say that it has none",
+        "start 1 ONE 1000 -; +2m; meter 1 3000 tx=-1; +30; stop 99 3500 token=ONE; +2m; stop -1 6000",
+        (Seen("success", wh=5000, tx=None, revised=""), Seen("failed", "UNKNOWN", tx=99, steps="stop_without_start")),
+    ),
+    Rule(
+        "a stop of a number that nobody gave is given back when the transaction's own comes",
+        "Preparing 1; start 1 ONE 1000 -; Charging 1; +30; stop 99 1500 token=ONE; +5m; meter 1 5500 tx=-1; +10; stop -1 6000 token=ONE",
+        (Seen("success", wh=5000, tx=None, revised="its own stop", issues=()), Seen("failed", "UNKNOWN", tx=99, steps="stop_without_start")),
+    ),
+    Rule(
+        "nor does a stop's own data make it another's",
+        'Preparing 1; start 1 ONE 1000 -; Charging 1; +30; ask StopTransaction {"transactionId":99,"idTag":"ONE","meterStop":1500,"timestamp":"@+0","transactionData":[{"timestamp":"@+0","sampledValue":[{"value":"1500"}]}]} -> {}; +5m; meter 1 5500 tx=-1; +10; stop -1 6000 token=ONE',
+        (Seen("success", wh=5000, tx=None, issues=()), Seen("failed", "UNKNOWN", tx=99, steps="stop_without_start")),
+    ),
+    Rule(
+        "but not where the connector was free in between",
+        "Preparing 1; start 1 ONE 1000 -; Charging 1; +30; stop 99 3500 token=ONE; Available 1; +5m; stop -1 6000",
+        (Seen("success", wh=2500, tx=99), Seen("failed", "UNKNOWN", steps="stop_without_start")),
     ),
 )  # fmt: skip
 def test_found_by_the_simulator(rule: Rule) -> None:

@@ -1,0 +1,114 @@
+"""Whose stop it is: by its number where that names one transaction, else by its token, register and time.
+
+What is done with it is told in ``endings.py``. What always holds: a stop that was taken for a session's by its likeness alone is remembered
+as such (``guessed_stop``), until the session's own comes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from nocwatch.ocpp.events import TransactionEnded
+from nocwatch.sessions import Milestone
+from nocwatch.state import meter
+from nocwatch.state.facts import Ending
+from nocwatch.state.lookup import by_transaction, call_name, of_transaction
+from nocwatch.state.register import no_reading
+from nocwatch.state.session import SessionState
+from nocwatch.state.tracker import Tracker, usable
+
+UNLIKE = -1
+"""A stop whose register cannot follow the session's is another's."""
+
+
+def session_of(tracker: Tracker, event: TransactionEnded) -> SessionState | None:
+    """The session that the stop ends, or ended already; None where it is of a transaction of which nothing else was seen."""
+    if event.transaction is None or not usable(event.transaction):
+        return _guess(tracker, event, tracker.newest_first())
+    known = of_transaction(tracker, event.transaction)
+    if len(known) > 1 and (likely := _guess(tracker, event, known)) is not None:
+        return likely  # a CSMS that gives one id again and again
+    found = by_transaction(tracker, event.transaction, event.when_ns)
+    if found is not None or isinstance(event.transaction, str):
+        return found
+    # The start's answer was not seen (the watch began later): of the provisional transactions the likeliest is the one. Not one of
+    # which the station said -1: it has no number for that.
+    waiting = [
+        (_likeness(tracker, each, event), each.started_at_ns, each.id)
+        for each in tracker.under_way()
+        if each.calls and each.transaction is None and not each.unnumbered and not _is_before(event, each)
+    ]
+    likeness, _, session_id = max(waiting, default=(UNLIKE, 0, ""))
+    if likeness <= 0:
+        return None
+    session = tracker.state.sessions[session_id]
+    session.transaction = event.transaction
+    session.guessed_stop = event
+    return session
+
+
+def _guess(
+    tracker: Tracker, event: TransactionEnded, sessions: Iterable[SessionState]
+) -> SessionState | None:
+    """A stop whose id names none or several: of the sessions that may be meant, by its own words, the likeliest."""
+    call = call_name(event)
+    best: SessionState | None = None
+    best_score = (0, 0)
+    for session in sessions:
+        if not session.began:
+            continue
+        if session.ending is Ending.STOP:
+            again = session.end_said_us == event.said_us and session.meter_stop_wh in (event.meter_wh, None)
+            if call in session.end_calls or (again and event.said_us is not None):
+                return session
+            if not _may_be_another(session, event):
+                continue
+        if _is_before(event, session):
+            continue
+        score = _likeness(tracker, session, event)
+        if (score, session.started_at_ns) > best_score:
+            best, best_score = session, (score, session.started_at_ns)
+    return best
+
+
+def _may_be_another(session: SessionState, event: TransactionEnded) -> bool:
+    """Whether the stop that ended the session was but taken for its own, and this one may be it: the connector was never free since."""
+    if session.guessed_stop is None or usable(event.transaction):
+        return False
+    released = any(each.name == Milestone.RELEASED.value for each in session.steps)
+    return not released and event.token in (None, session.token)
+
+
+def _is_before(event: TransactionEnded, session: SessionState) -> bool:
+    """Whether the stop came before the session began: by the times, and by the station's clock as it stood where both have it."""
+    if session.started_at_ns <= event.when_ns:
+        return False
+    return event.said_us is None or session.began_said_us is None or event.said_us < session.began_said_us
+
+
+def _likeness(tracker: Tracker, session: SessionState, event: TransactionEnded) -> int:
+    """How much speaks for it that the stop is this session's; nothing does where that is not more than 0."""
+    if not _can_follow(tracker, session, event):
+        return UNLIKE
+    score = 1
+    if session.transaction == event.transaction and event.transaction is not None:
+        score += 8  # the CSMS did give that id
+    elif session.start_answered_at_ns is None:
+        score += 6  # -1 is what a station says that never got the answer
+    if session.open:
+        score += 2
+    if event.token is not None and event.token == session.token:
+        score += 3
+    return score
+
+
+def _can_follow(tracker: Tracker, session: SessionState, event: TransactionEnded) -> bool:
+    """Whether the register at the stop can follow the session's; of no register anything can be."""
+    book, gate = session.meter, tracker.gate(session, event)
+    meter_wh = meter.in_wh(book, event.meter_wh)
+    if meter_wh is None or no_reading(meter_wh):
+        return True
+    known = [] if book.start_wh is None else [(book.start_wh, book.start_at_ns)]
+    last = meter.last_reading(book)
+    known += [] if last is None else [last]
+    return not known or any(gate.fits(wh, meter_wh, event.when_ns - at_ns) for wh, at_ns in known)
