@@ -6,7 +6,7 @@ What always holds: the act becomes a try of its own again, with what was said of
 from __future__ import annotations
 
 from nocwatch.network import ConnectorStatus
-from nocwatch.ocpp.events import TransactionUpdated
+from nocwatch.ocpp.events import TransactionEnded, TransactionUpdated
 from nocwatch.sessions import Milestone
 from nocwatch.state.causes import ACCEPTED
 from nocwatch.state.patience import make_room, patience_ns, plug_in_ns, window_ns
@@ -26,10 +26,26 @@ def part(tracker: Tracker, session: SessionState, event: TransactionUpdated) -> 
     named = remote is not None and event.remote_start_id == remote.remote_start_id is not None
     if named or event.trigger in _STOPS:
         return
+    _give_back(tracker, session, event.token)
+
+
+def nobodys(tracker: Tracker, session: SessionState, event: TransactionEnded) -> None:
+    """A transaction that ends and never named a token nor an order: a remote start that waited with it led nowhere."""
+    asked = session.asked_at_ns is not None or session.begin_trigger == "RemoteStart" or session.charged
+    if session.remote is None or not session.start_seen or not isinstance(event.transaction, str):
+        return
+    if not (asked or session.token_said or session.remote_start_id is not None or event.token is not None):
+        _give_back(tracker, session, None)
+
+
+def _give_back(tracker: Tracker, session: SessionState, token: str | None) -> None:
+    """Makes a try of its own of the acts that were not of this token; where there is none, of the remote start alone."""
+    remote = session.remote
+    act_token = session.token if remote is None else remote.token
     make_room(tracker)
-    own = tracker.new_session(session.created_at_ns, "apart", session.token, event.frame)
-    own.token, own.token_type = session.token, session.token_type
-    own.authorizations = [each for each in session.authorizations if each.token != event.token]
+    own = tracker.new_session(session.created_at_ns, "apart", act_token, session.begin_frames[0])
+    own.token, own.token_type = act_token, session.token_type
+    own.authorizations = [each for each in session.authorizations if token and each.token != token]
     own.remote, session.remote = remote, None
     own.status_at_remote = session.status_at_remote
     if remote is not None:
@@ -37,7 +53,7 @@ def part(tracker: Tracker, session: SessionState, event: TransactionUpdated) -> 
         own.plugged = own.status_at_remote in _TAKEN
         own.begin_frames = [remote.frame]
     session.token, session.token_type = None, ""
-    session.authorizations = [each for each in session.authorizations if each.token == event.token]
+    session.authorizations = [each for each in session.authorizations if each not in own.authorizations]
     _share_steps(tracker, session, own)
     tracker.touch(session)
     tracker.touch(own)

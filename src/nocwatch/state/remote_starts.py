@@ -16,6 +16,7 @@ from nocwatch.state.tracker import Tracker
 
 IN_USE = "in use"
 """Of a connector with a transaction whose driver is known, whatever it reports."""
+_UNCERTAIN = frozenset({ConnectorStatus.PREPARING, ConnectorStatus.OCCUPIED})
 REMOTE_STARTS = ("RemoteStartTransaction", "RequestStartTransaction")
 
 
@@ -174,9 +175,7 @@ def _status_at_remote(tracker: Tracker, session: SessionState) -> None:
         if (session.evse is None or each.evse == session.evse) and session.connector in (None, each.connector)
     ]
     session.plugged = len(known) == 1 and _vehicle_there(tracker, session, known[0])
-    if len(known) == 1 and any(
-        each.began and each.token is not None for each in tracker.on_connector(known[0])
-    ):
+    if len(known) == 1 and any(_taken(each, session.token) for each in tracker.on_connector(known[0])):
         session.status_at_remote = IN_USE
     elif len(known) == 1 and known[0].reported is not ConnectorStatus.NO_DATA:
         session.status_at_remote = known[0].shown.value
@@ -184,28 +183,32 @@ def _status_at_remote(tracker: Tracker, session: SessionState) -> None:
         session.status_at_remote = ConnectorStatus.AVAILABLE.value
 
 
+def _taken(there: SessionState, token: str | None) -> bool:
+    """Whether another driver has that transaction: its token is known, or another card is being asked for."""
+    return there.began and (
+        there.token is not None or any(each.token != token for each in there.authorizations)
+    )
+
+
 def _vehicle_there(tracker: Tracker, session: SessionState, connector: ConnectorState) -> bool:
-    """Whether the connector's status shows a vehicle: not Preparing while an accepted act waits for its cable [OCPP 1.6 §4.9]."""
-    if connector.shown is not ConnectorStatus.PREPARING or connector.taken_at_ns is None:
+    """Whether the connector's status shows a vehicle: not Preparing while an act before waits for its cable [OCPP 1.6 §4.9].
+
+    In 2.x Occupied says that too: not more than that no new driver may come.
+    """
+    if connector.shown not in _UNCERTAIN or connector.taken_at_ns is None:
         return connector.shown in PLUGGED
+    if any(each.began for each in tracker.on_connector(connector)):
+        return True
     taken_ns = connector.taken_at_ns + TOGETHER_NS
     return all(
         each is session
         or each.began
         or each.evse not in (None, connector.evse)
+        or each.likely_evse not in (None, connector.evse)
         or each.connector not in (None, connector.connector)
         or each.created_at_ns > taken_ns
-        or not _accepted(each)
         for each in tracker.under_way()
     )
-
-
-def _accepted(session: SessionState) -> bool:
-    """Whether anything was accepted that a station waits for a cable for."""
-    acts = [each.status for each in session.authorizations] + (
-        [session.remote.status] if session.remote is not None else []
-    )
-    return "Accepted" in acts
 
 
 def passed_over(tracker: Tracker, session: SessionState) -> None:

@@ -109,6 +109,27 @@ PLUG_IN = "config TxCtrlr.EVConnectionTimeOut 60; "
         places=(1, 2),
     ),
     Rule(
+        "2.x: Occupied while a card waits for its cable is no vehicle for the remote start that comes then",
+        "card TAG; Occupied 1; +40; remote APP 1 id=42; +10; Available 1; +10m",
+        (Seen("cancelled", "AUTH_UNUSED", "driver"), Seen("failed", "REMOTE_START_NO_TX", "driver")),
+        version="2.0.1",
+        places=(1, 2),
+    ),
+    Rule(
+        "2.x: a cable whose driver waits for the word on the card is in use",
+        "Occupied 1; Started T1 CablePluggedIn evse=1 wh=1000 state=EVConnected; +5; card TAG -; +6; remote APP 1 Rejected; "
+        "+5m; Ended T1 EVCommunicationLost wh=1000 reason=EVDisconnected",
+        (Seen("failed", "AUTH_TIMEOUT", "csms"), Seen("failed", "REMOTE_START_REJECTED", "csms", because="in use")),
+        version="2.0.1",
+    ),
+    Rule(
+        "2.x: a remote start that nobody answered is a try of its own where the cable is pulled without any card",
+        "Occupied 1; Started T1 CablePluggedIn evse=1 wh=1000 state=EVConnected; +5; remote APP 1 - id=42; "
+        "+20; Ended T1 EVCommunicationLost wh=1000 reason=EVDisconnected; +10m",
+        (Seen("cancelled", "ENDED_BY_DRIVER", "driver", tx="T1"), Seen("failed", "REMOTE_START_NO_TX", "charger")),
+        version="2.0.1",
+    ),
+    Rule(
         "an answer for which the station did not wait refuses nobody",
         'card BAD -; +45; answer {"idTagInfo":{"status":"Blocked"}}; +400',
         Seen("failed", "AUTH_TIMEOUT", "csms"),
