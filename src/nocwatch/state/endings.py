@@ -5,31 +5,24 @@ What always holds: of several stops one counts, a lost stop is opened again by t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from nocwatch.moments import SECOND_NS
 from nocwatch.network import ConnectorStatus
 from nocwatch.ocpp.events import EndAnswered, QueueReported, TransactionEnded
 from nocwatch.sessions import Milestone
-from nocwatch.state import joining, meter, mistaken
+from nocwatch.state import joining, meter, mistaken, whose_stop
 from nocwatch.state.facts import Ending
 from nocwatch.state.lookup import (
     adopt,
-    by_transaction,
     call_name,
     keep,
-    of_transaction,
     put_right,
     same_moment,
     same_place,
 )
-from nocwatch.state.register import no_reading
 from nocwatch.state.session import SessionState, issue, sequence, step
 from nocwatch.state.statuses import release
-from nocwatch.state.tracker import Tracker, usable
+from nocwatch.state.tracker import Tracker
 
-UNLIKE = -1
-"""A stop whose register cannot follow the session's is another's."""
 NO_START = "The start of the transaction was never seen."
 
 # --- ended -------------------------------------------------------------------------------------------------------------
@@ -39,20 +32,11 @@ def on_ended(tracker: Tracker, event: TransactionEnded) -> None:
     if event.transaction is None and event.meter_wh is None:
         tracker.count("state_empty_stops")  # it names nothing and says nothing: it is no transaction's
         return
-    session = _stopped_session(tracker, event)
+    session = whose_stop.session_of(tracker, event)
     if session is None:
-        session = adopt(
-            tracker, event.transaction, event.evse, event.connector, event.at_ns, event.when_ns, event.frame
-        )
-        step(
-            session,
-            tracker.settings,
-            event.when_ns,
-            "stop_without_start",
-            "A stop came, and no start was seen",
-            (event.frame,),
-        )
-        issue(session, NO_START, event.when_ns, event.frame)
+        session = _startless(tracker, event)
+    elif session.guessed_stop is not None and session.guessed_stop.frame != event.frame:
+        _give_back(tracker, session)
     joining.claim_loose(tracker, session, event.token, stop=True)
     mistaken.nobodys(tracker, session, event)
     sequence(session, event.sequence_number, offline=event.offline)
@@ -64,6 +48,39 @@ def on_ended(tracker: Tracker, event: TransactionEnded) -> None:
     if because:
         tracker.reopen(session, because)
     _stop(tracker, session, event, because)
+
+
+def _startless(tracker: Tracker, event: TransactionEnded) -> SessionState:
+    """A session for a stop of which the start was never seen."""
+    session = adopt(
+        tracker, event.transaction, event.evse, event.connector, event.at_ns, event.when_ns, event.frame
+    )
+    step(
+        session,
+        tracker.settings,
+        event.when_ns,
+        "stop_without_start",
+        "A stop came, and no start was seen",
+        (event.frame,),
+    )
+    issue(session, NO_START, event.when_ns, event.frame)
+    return session
+
+
+def _give_back(tracker: Tracker, session: SessionState) -> None:
+    """Its own stop came after all: the one of an unknown number that was taken for it was of a transaction without a start."""
+    other, session.guessed_stop = session.guessed_stop, None
+    assert other is not None
+    tracker.reopen(session, "its own stop came after that of another transaction")
+    session.transaction = session.meter_stop_wh = session.end_said_us = None
+    meter.unend(session.meter)
+    session.issues = [each for each in session.issues if other.frame not in each.frames]
+    session.end_frames.remove(other.frame)
+    session.end_calls.remove(call_name(other))
+    own = _startless(tracker, other)
+    own.complete_at_ns, session.complete_at_ns = session.complete_at_ns, None
+    keep(own.end_calls, call_name(other))
+    _stop(tracker, own, other, "")
 
 
 def _stop(tracker: Tracker, session: SessionState, event: TransactionEnded, because: str) -> None:
@@ -129,87 +146,6 @@ def _stopped_again(tracker: Tracker, session: SessionState, event: TransactionEn
         session.meter_stop_wh = meter_wh
     issue(session, f"{said[0].upper()}{said[1:]}.", event.at_ns, event.frame)
     tracker.touch(session, said)
-
-
-def _stopped_session(tracker: Tracker, event: TransactionEnded) -> SessionState | None:
-    if event.transaction is None or not usable(event.transaction):
-        return _guess(tracker, event, tracker.newest_first())
-    known = of_transaction(tracker, event.transaction)
-    if len(known) > 1 and (likely := _guess(tracker, event, known)) is not None:
-        return likely  # a CSMS that gives one id again and again
-    found = by_transaction(tracker, event.transaction, event.when_ns)
-    if found is not None or isinstance(event.transaction, str):
-        return found
-    # The start's answer was not seen (the watch began later): of the provisional transactions the likeliest is the one.
-    waiting = [
-        (_likeness(tracker, each, event), each.started_at_ns, each.id)
-        for each in tracker.under_way()
-        if each.calls and each.transaction is None and not _is_before(event, each)
-    ]
-    likeness, _, session_id = max(waiting, default=(UNLIKE, 0, ""))
-    if likeness <= 0:
-        return None
-    session = tracker.state.sessions[session_id]
-    session.transaction = event.transaction
-    return session
-
-
-def _guess(
-    tracker: Tracker, event: TransactionEnded, sessions: Iterable[SessionState]
-) -> SessionState | None:
-    """A stop whose id names none or several: of the sessions that may be meant, by its own words, the likeliest."""
-    call = call_name(event)
-    best: SessionState | None = None
-    best_score = (0, 0)
-    for session in sessions:
-        if not session.began:
-            continue
-        if session.ending is Ending.STOP:
-            again = session.end_said_us == event.said_us and session.meter_stop_wh in (event.meter_wh, None)
-            if call in session.end_calls or (again and event.said_us is not None):
-                return session
-            continue
-        if _is_before(event, session):
-            continue
-        score = _likeness(tracker, session, event)
-        if (score, session.started_at_ns) > best_score:
-            best, best_score = session, (score, session.started_at_ns)
-    return best
-
-
-def _is_before(event: TransactionEnded, session: SessionState) -> bool:
-    """Whether the stop came before the session began: by the times, and by the station's clock as it stood where both have it."""
-    if session.started_at_ns <= event.when_ns:
-        return False
-    return event.said_us is None or session.began_said_us is None or event.said_us < session.began_said_us
-
-
-def _likeness(tracker: Tracker, session: SessionState, event: TransactionEnded) -> int:
-    """How much speaks for it that the stop is this session's; nothing does where that is not more than 0."""
-    if not _can_follow(tracker, session, event):
-        return UNLIKE
-    score = 1
-    if session.transaction == event.transaction and event.transaction is not None:
-        score += 8  # the CSMS did give that id
-    elif session.start_answered_at_ns is None:
-        score += 6  # -1 is what a station says that never got the answer
-    if session.open:
-        score += 2
-    if event.token is not None and event.token == session.token:
-        score += 3
-    return score
-
-
-def _can_follow(tracker: Tracker, session: SessionState, event: TransactionEnded) -> bool:
-    """Whether the register at the stop can follow the session's; of no register anything can be."""
-    book, gate = session.meter, tracker.gate(session, event)
-    meter_wh = meter.in_wh(book, event.meter_wh)
-    if meter_wh is None or no_reading(meter_wh):
-        return True
-    known = [] if book.start_wh is None else [(book.start_wh, book.start_at_ns)]
-    last = meter.last_reading(book)
-    known += [] if last is None else [last]
-    return not known or any(gate.fits(wh, meter_wh, event.when_ns - at_ns) for wh, at_ns in known)
 
 
 # --- no stop -----------------------------------------------------------------------------------------------------------

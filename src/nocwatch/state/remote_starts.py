@@ -191,7 +191,7 @@ def _taken(there: SessionState, token: str | None) -> bool:
 
 
 def _vehicle_there(tracker: Tracker, session: SessionState, connector: ConnectorState) -> bool:
-    """Whether the connector's status shows a vehicle: not Preparing while an act before waits for its cable [OCPP 1.6 §4.9].
+    """Whether the connector's status shows a vehicle: not Preparing while an accepted act waits for its cable [OCPP 1.6 §4.9].
 
     In 2.x Occupied says that too: not more than that no new driver may come.
     """
@@ -207,8 +207,17 @@ def _vehicle_there(tracker: Tracker, session: SessionState, connector: Connector
         or each.likely_evse not in (None, connector.evse)
         or each.connector not in (None, connector.connector)
         or each.created_at_ns > taken_ns
+        or not _accepted(each)
         for each in tracker.under_way()
     )
+
+
+def _accepted(session: SessionState) -> bool:
+    """Whether anything was accepted that a station waits for a cable for."""
+    acts = [each.status for each in session.authorizations] + (
+        [session.remote.status] if session.remote is not None else []
+    )
+    return "Accepted" in acts
 
 
 def passed_over(tracker: Tracker, session: SessionState) -> None:
