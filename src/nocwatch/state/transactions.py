@@ -26,8 +26,8 @@ from nocwatch.state.tracker import Tracker
 
 RETRY_WITHIN_S = 300.0
 """A start without a usable time stamp that is sent again is a retry for so long."""
-UNANSWERED_RETRY_WITHIN_S = 86_400.0
-"""The same where it was not answered and says the same time again, however wrong: stations keep it until they are connected."""
+TOLD_AGAIN_WITHIN_S = 86_400.0
+"""The same where it says the same time again, however wrong: stations keep a start until its answer has reached them."""
 
 
 # --- begun -------------------------------------------------------------------------------------------------------------
@@ -143,10 +143,11 @@ def _known_start(tracker: Tracker, event: TransactionBegan) -> SessionState | No
             continue
         if event.event_at_ns is not None or call_name(event) in session.calls:
             return session
-        # A clock that was never set says the same again after each boot: then it is a retry only for a while, and for longer
-        # where nobody has answered the first one, since a station must then send it again.
+        # A clock that was never set says the same again after each boot: behind one it is a retry only for a while, but where
+        # nobody has answered the first one a station must send it again, boot or not.
         unanswered, said = session.start_answered_at_ns is None, event.said_us is not None
-        within_s = UNANSWERED_RETRY_WITHIN_S if unanswered and said else RETRY_WITHIN_S
+        booted = (tracker.state.booted_at_ns or 0) > session.started_at_ns
+        within_s = RETRY_WITHIN_S if not said or (booted and not unanswered) else TOLD_AGAIN_WITHIN_S
         if (unanswered or (said and session.open)) and near(session.started_at_ns, event.at_ns, within_s):
             return session
     return None
