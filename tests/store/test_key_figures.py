@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -239,6 +240,32 @@ def test_groups_and_scopes_go_by_the_registry_and_by_what_booted(store):
         assert [each.group for each in figures_of(store, places, query, LATER).groups] == names
     only = Query(from_ns=WEEK.from_ns, until_ns=WEEK.until_ns, scope=Scope(site="dep*"))
     assert figure(figures_of(store, places, only, LATER), "session_success").number == 1
+
+
+def test_a_session_whose_connector_was_learnt_later_leaves_no_row_behind(store):
+    store.apply(batch_of(a_station(), session_changed(charge("s1", connector=None))))
+    store.apply(batch_of(session_changed(charge("s1", revision=2)), sequence=2))
+    query = Query(from_ns=WEEK.from_ns, until_ns=WEEK.until_ns, by="connector")
+    assert [each.group for each in figures_of(store, Places(), query, LATER).groups] == ["CP1/1"]
+
+
+def test_what_an_evse_went_through_is_told_of_its_connectors_and_not_of_a_connector_zero(store):
+    told = [
+        (ConnectorStatus.AVAILABLE, NOON),
+        (ConnectorStatus.FAULTED, NOON + HOUR),
+        (ConnectorStatus.AVAILABLE, NOON + 2 * HOUR),
+    ]
+    changes = []
+    for connector in (1, 2):
+        for word, since in told:
+            change = status(word, since, connector=connector)
+            now = msgspec.structs.replace(change.now, evse=7)
+            changes.append(msgspec.structs.replace(change, now=now))
+    store.apply(batch_of(*changes))
+    query = Query(from_ns=WEEK.from_ns, until_ns=WEEK.until_ns, by="connector")
+    found = figures_of(store, Places(), query, LATER)
+    assert [each.group for each in found.groups] == ["CP1/7/1", "CP1/7/2"]
+    assert [figure(found, "mttr", each.group).value for each in found.groups] == [1.0, 1.0]
 
 
 def test_whole_days_and_broken_hours_add_up(store):

@@ -15,7 +15,7 @@ import msgspec
 
 from nocwatch.kpis import figures
 from nocwatch.kpis.figures import Figure
-from nocwatch.kpis.grouping import UNKNOWN, By, Group, Query, group_of, name_of, pooled
+from nocwatch.kpis.grouping import UNKNOWN, By, Cell, Group, Query, group_of, name_of, pooled
 from nocwatch.kpis.repairs import Repairs, repairs
 from nocwatch.kpis.visits import Attempt, VisitSums, visits
 from nocwatch.moments import HOUR_NS
@@ -132,10 +132,14 @@ def key_figures(reader: sqlite3.Connection, places: Places, query: Query, now_ns
         ]
         facts = [each for each in facts if of_current(current, place(each.port.station), *each.port[1:])]
     groups = pooled(cells, query.by, place)
+    sockets = _sockets(cells) if query.by == By.CONNECTOR else {}
     for each in facts:
-        name = name_of(query.by, place(each.port.station), each.port.evse, each.port.connector, "")
-        group = group_of(groups, name)
-        group.repairs = (group.repairs or Repairs()) + repairs(each, from_ns, until_ns, now_ns)
+        found = repairs(each, from_ns, until_ns, now_ns)
+        for connector in sockets.get((each.port.station, each.port.evse), [each.port.connector]):
+            group = group_of(
+                groups, name_of(query.by, place(each.port.station), each.port.evse, connector, "")
+            )
+            group.repairs = (group.repairs or Repairs()) + found
     if tried is not None and query.by != "connector":
         # There are hundreds of thousands of some three kinds: counted first, and added up by connector.
         counted = Counter(
@@ -149,10 +153,29 @@ def key_figures(reader: sqlite3.Connection, places: Places, query: Query, now_ns
                 continue
             group = group_of(groups, name_of(query.by, there, evse, connector, ""))
             group.visits = (group.visits or VisitSums()) + sums.times(number)
-    told = [_told(group) for _, group in sorted(groups.items())]
+    told = [_told(group) for _, group in sorted(groups.items()) if _anything(group)]
     if answers:
         told = _with_answers(told, answers, query.by)
     return Report(from_ns=from_ns, until_ns=min(until_ns, max(now_ns, from_ns)), by=query.by, groups=told)
+
+
+def _sockets(cells: list[Cell]) -> dict[tuple[str, int], list[int]]:
+    """Connectors of each EVSE: what its port went through is told of each of them, not of one that does not exist."""
+    found: dict[tuple[str, int], set[int]] = {}
+    for cell in cells:
+        if cell.evse >= 0 and cell.connector > 0:
+            found.setdefault((cell.station, cell.evse), set()).add(cell.connector)
+    return {port: sorted(connectors) for port, connectors in found.items()}
+
+
+def _anything(group: Group) -> bool:
+    """False of what was counted and taken back: a session whose connector was learnt later was one of no connector before."""
+    return (
+        any(group.sums.values())
+        or any(group.start_times.values())
+        or group.visits is not None
+        or any(group.repairs or ())
+    )
 
 
 def _tried(
