@@ -53,6 +53,11 @@ HIGHEST = 2**63 - 1
         Seen("success", wh=5000),
     ),
     Rule(
+        "so it is where the answer was lost on the way back, and the station came again much later",
+        "start 1 TAG 1000 at=1970-01-01T00:00:10Z id=17; +12m; start 1 TAG 1000 at=1970-01-01T00:00:10Z id=18; +10m; stop 18 6000 at=1970-01-01T00:22:30Z",
+        Seen("success", wh=5000),
+    ),
+    Rule(
         "the same card later is another transaction",
         "start 1 TAG 1000 id=17; +10m; stop 17 6000; start 1 TAG 6000 id=18; +10m; stop 18 11000",
         (Seen("success", wh=5000), Seen("success", wh=5000)),
