@@ -205,8 +205,10 @@ def _free(tracker: Tracker, connector: ConnectorState, at_ns: int, frame: str) -
         if stopped is not None:
             release(tracker, stopped, at_ns, frame)
     for session in tracker.on_connector(connector):
-        if session.remote is not None and not session.began and session.remote.asked_at_ns < at_ns:
-            session.let_go = True
+        if session.remote is not None and not session.began:
+            # It may have waited in the station's queue: then nobody was there any more when the CSMS asked.
+            session.let_go = session.let_go or session.remote.asked_at_ns < at_ns
+            session.plugged = session.plugged and session.let_go
         if session.began and tracker.timers.due_ns((tracker.state.id, "free", session.id)) is None:
             tracker.wait(
                 "free", session.id, tracker.now_ns + int(tracker.settings.lost_stop_after * SECOND_NS)

@@ -166,6 +166,16 @@ PLUG_IN = "config TxCtrlr.EVConnectionTimeOut 60; "
         (Seen("failed", "REMOTE_START_NO_TX", "driver"), Seen("success", wh=5000)),
     ),
     Rule(
+        "nor is one there that had left when the CSMS asked, although the status waited in the queue",
+        "Preparing 1; +9; remote APP 1; +3; Available 1 at=@33; +130",
+        Seen("failed", "REMOTE_START_NO_TX", "driver"),
+    ),
+    Rule(
+        "one that leaves without its transaction was there",
+        "Preparing 1; +9; remote APP 1; +30; Available 1; +130",
+        Seen("failed", "REMOTE_START_NO_TX", "charger"),
+    ),
+    Rule(
         "nor is Preparing before a card that nobody answered the wait for its cable",
         "Preparing 1; card TAG -; +12; remote APP 1; +130",
         (Seen("failed", "AUTH_TIMEOUT"), Seen("failed", "REMOTE_START_NO_TX", "charger")),
