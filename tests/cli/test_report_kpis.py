@@ -132,3 +132,9 @@ def test_a_regulation_that_is_named_is_for_every_port_and_a_pooled_one_has_its_n
 def test_wrong_use_is_told_in_words(folder: Path, arguments: list[str], words: str) -> None:
     done = report(folder, *arguments)
     assert (done.returncode, words in done.stderr) == (2, True), done.stderr
+
+
+def test_uptime_of_a_month_without_ports_names_the_month_that_was_looked_at(folder: Path) -> None:
+    ran = report(folder, "uptime", "--month", "1999-12")
+    assert ran.returncode == 0
+    assert "no port of that scope was known in 1999-12" in ran.stderr

@@ -182,7 +182,7 @@ def uptime(
         )
         return
     if not found:
-        _nothing("no port was known in that time and scope")
+        _nothing(f"no port of that scope was known in {', '.join(name for name, _, _ in wanted)}")
     if outages:
         lines = [outage_document(row.regulation, line) for row in found for line in row.outages]
         _write(OUTAGE_COLUMNS, [list(line.values()) for line in lines], output)
