@@ -40,7 +40,7 @@ LISTING = {
     "journal tail": [],
     "report sessions": [],
     "report kpis": [],
-    "report uptime": [],
+    "report uptime": ["--month", "2026-09"],  # the trace's
     "report station": ["CP1"],
 }
 LASTING = {"run", "relay", "watch", "demo", "sim stations", "sim csms"}

@@ -100,6 +100,9 @@ async def test_a_relay_that_is_cut_short_does_not_say_that_it_ended_on_purpose(t
                 settings_for(1), kept, signals=False, task_status=task_status
             )
             relay: Relay = await nursery.start(serving)
+            with trio.fail_after(PATIENCE_S):
+                while not relay.writer.counters["journal_records"]:  # it has begun to tell
+                    await trio.sleep(0.01)
             if asked is None:
                 nursery.cancel_scope.cancel()
             else:

@@ -124,7 +124,32 @@ def played(version: str, seed: int, steps: list[str], **limits: Any) -> Play:
 @quick
 @given(plays)
 @example(("1.6", 0, ["start", "stop", "retry"]))
-@example(("2.0.1", 774029, ["open", "open", "open", "close", "boot", "open", "close", "open", "start", "open", "open", "boot", "boot", "boot", "remote", "open", "close", "start"]))
+@example(
+    (
+        "2.0.1",
+        774029,
+        [
+            "open",
+            "open",
+            "open",
+            "close",
+            "boot",
+            "open",
+            "close",
+            "open",
+            "start",
+            "open",
+            "open",
+            "boot",
+            "boot",
+            "boot",
+            "remote",
+            "open",
+            "close",
+            "start",
+        ],
+    )
+)
 def test_whatever_comes_the_changes_are_a_history(story: tuple[str, int, list[str]]) -> None:
     play = played(*story)
     last: dict[str, Session] = {}

@@ -38,6 +38,7 @@ AUDIT_PATIENCE_S = 300.0
 EXCUSE_AFTER_NS = 5 * SECOND_NS
 """So long after a CSMS is back, a handshake may still end as if it were away: it was dialled before."""
 SAMPLE_S = 1.0
+START_PATIENCE_S = 60.0
 LOOKS = 12
 
 
@@ -221,7 +222,7 @@ class Chaos:
         return [process.pid, *map(int, children.read_text().split())]
 
     def _descriptors(self) -> int:
-        return sum(1 for each in self._pids("relay") for _ in Path(f"/proc/{each}/fd").iterdir())
+        return _descriptors_of(self._pids("relay"))
 
     def _resident_kib(self, name: str) -> int:
         try:
@@ -295,11 +296,18 @@ class Chaos:
         return await until(still, "nothing is open any more, and all is on disk", DRAIN_PATIENCE_S)
 
     async def _descriptors_at_rest(self) -> int:
-        """The fewest of a few looks: a look at the status port, or a sync of the journal, takes one for a moment."""
-        seen = []
-        for _ in range(LOOKS):
-            seen.append(self._descriptors())
-            await trio.sleep(SAMPLE_S / 4)
+        """The fewest of a few looks: a look at the status port, or a sync of the journal, takes one for a moment.
+
+        Only looks at all processes count: the kernel's list of children may leave some out.
+        """
+        processes = 1 if self.workers == 1 else 1 + self.workers
+        seen: list[int] = []
+        with trio.fail_after(START_PATIENCE_S):
+            while len(seen) < LOOKS:
+                pids = self._pids("relay")
+                if len(pids) == processes:
+                    seen.append(_descriptors_of(pids))
+                await trio.sleep(SAMPLE_S / 4)
         return min(seen)
 
     async def _all_descriptors(self, before: int) -> int:
@@ -331,3 +339,7 @@ class Chaos:
             fault.began_ns <= back_ns + EXCUSE_AFTER_NS and fault.ended_ns >= gone_ns
             for gone_ns, back_ns in self._away
         )
+
+
+def _descriptors_of(pids: list[int]) -> int:
+    return sum(1 for each in pids for _ in Path(f"/proc/{each}/fd").iterdir())

@@ -139,8 +139,10 @@ def disagreements(life: Life) -> list[str]:
         hidden_wh = truth.energy_wh - (session.energy_wh or 0.0)
         if truth.transaction is not None and not -1.0 <= hidden_wh <= 1.0 + life.hidden_wh_max(truth):
             found.append(f"{name}: {truth.energy_wh:.1f} Wh flowed, rebuilt {session.energy_wh}")
-        where = (truth.evse, truth.connector)
-        if truth.transaction is not None and where != (session.evse, session.connector):
+        where, seen = (truth.evse, truth.connector), (session.evse, session.connector)
+        if truth.cause == "stop_without_start" and seen == (None, None):
+            continue  # a stop of 1.6 names no connector, and nothing else was said
+        if truth.transaction is not None and where != seen:
             found.append(f"{name}: was rebuilt at {session.evse}.{session.connector}")
     return found
 
