@@ -74,6 +74,14 @@ class Systemd:
         log.close()
         self.deployment.running["relay"] = self.process
 
+    async def sees_it_end(self) -> None:
+        """In good order; behind it, ``heard`` holds all that was ever told."""
+        assert self.process is not None
+        with trio.fail_after(PATIENCE_S):
+            assert await trio.to_thread.run_sync(self.process.wait, abandon_on_cancel=True) == 0
+        self.tell("the test has read all")
+        await self.hears("the test has read all")
+
     async def hears(self, line: str) -> str:
         """Until a line that begins so has come."""
         while True:
@@ -235,10 +243,7 @@ async def test_who_was_told_of_the_end_hears_of_no_beginning_after_it(systemd: S
         )
         systemd.process.terminate()
         await systemd.hears("STOPPING=1")
-        with trio.fail_after(PATIENCE_S):
-            assert await trio.to_thread.run_sync(systemd.process.wait, abandon_on_cancel=True) == 0
-    systemd.tell("the test has read all")
-    await systemd.hears("the test has read all")
+        await systemd.sees_it_end()
     assert "READY=1" not in systemd.heard
 
 
@@ -259,10 +264,7 @@ async def test_a_reload_that_never_ends_keeps_no_relay_from_ending_and_is_not_to
     systemd.heard.clear()
     systemd.process.terminate()
     await systemd.hears("STOPPING=1")
-    with trio.fail_after(PATIENCE_S):
-        assert await trio.to_thread.run_sync(systemd.process.wait, abandon_on_cancel=True) == 0
-    systemd.tell("the test has read all")
-    await systemd.hears("the test has read all")
+    await systemd.sees_it_end()
     assert "READY=1" not in systemd.heard
 
 
@@ -294,10 +296,7 @@ async def test_a_reload_that_ends_within_the_grace_of_the_links_is_not_told_behi
         await until(
             lambda: "nothing is reloaded" in systemd.deployment.log("relay"), "the next one is not begun"
         )
-    with trio.fail_after(PATIENCE_S):
-        assert await trio.to_thread.run_sync(systemd.process.wait, abandon_on_cancel=True) == 0
-    systemd.tell("the test has read all")
-    await systemd.hears("the test has read all")
+    await systemd.sees_it_end()
     assert "READY=1" not in systemd.heard
     assert "RELOADING=1" not in systemd.heard
 
