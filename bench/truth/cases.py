@@ -267,5 +267,9 @@ def _mixed(rng: random.Random, version: str, index: int) -> Case:
 _NOT_TOGETHER = (
     ("clock_1970", "clock_local_as_z"),
     ("kwh", "kwh_labelled_wh"),
+    ("kwh", "no_unit"),
+    ("kwh", "bare_values"),
+    ("phases_only", "bare_values"),
+    ("inlet_too", "bare_values"),
     ("v16_on_201", "no_subprotocol"),
 )

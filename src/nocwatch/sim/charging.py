@@ -150,7 +150,7 @@ async def stop(stay: Stay, reason: str, trigger: str) -> None:
     reading = meter.reading(stay.pace.now())
     if stay.plan.minus_one:
         tx.hidden_wh += meter.register_wh - tx.shown_wh
-        reading = Reading(-1.0, 0.0, reading.voltage_v, reading.current_a, reading.soc_percent)
+        reading = dataclasses.replace(reading, register_wh=-1.0, power_w=0.0, phases_wh=(-1.0, -1.0, -1.0))
     tx.ended, tx.late = True, tx.late or not station.online
     messages = stay.dialect.tx_stop(tx, reason, trigger, reading)
     lost_by = None if tx.offline_from_start or station.uplink.connected else station.uplink.ended_by

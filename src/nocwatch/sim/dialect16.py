@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from nocwatch.sim import sampling
 from nocwatch.sim.parts import Connector, Message, RemoteStart, Transaction, fixed
 from nocwatch.sim.physics import Reading
+from nocwatch.sim.sampling import Value
 from nocwatch.sim.wire import Answer, Payload, not_implemented
 
 if TYPE_CHECKING:
@@ -159,7 +161,7 @@ class Dialect16:
             stop["idTag"] = tx.token[:20]
         if self._station.sends_transaction_data:
             stop["transactionData"] = [
-                {"timestamp": stop["timestamp"], "sampledValue": self.sampled(reading, "Transaction.End")[:1]}
+                {"timestamp": stop["timestamp"], "sampledValue": self.energies(reading, "Transaction.End")}
             ]
         return [Message("StopTransaction", lambda: {**stop, "transactionId": tx.id_16})]
 
@@ -168,56 +170,11 @@ class Dialect16:
 
     def sampled(self, reading: Reading, context: str) -> list[Payload]:
         """The measurands of one reading as 1.6 writes them: all values are text."""
-        register = reading.register_wh
-        if "kwh_labelled_wh" in self._station.profile.quirks:
-            shown, unit = f"{register / 1000:.3f}", "Wh"
-        elif "kwh" in self._station.profile.quirks:
-            shown, unit = f"{register / 1000:.3f}", "kWh"
-        else:
-            shown, unit = f"{register:.0f}", "Wh"
-        common = {"context": context, "location": "Outlet"}
-        values: list[Payload] = [
-            {"value": shown, "measurand": "Energy.Active.Import.Register", "unit": unit, **common},
-            {"value": f"{reading.power_w:.0f}", "measurand": "Power.Active.Import", "unit": "W", **common},
-        ]
-        if len(reading.current_a) == 1:
-            values.append(
-                {"value": f"{reading.current_a[0]:.1f}", "measurand": "Current.Import", "unit": "A", **common}
-            )
-            values.append(
-                {"value": f"{reading.voltage_v[0]:.1f}", "measurand": "Voltage", "unit": "V", **common}
-            )
-        else:
-            for n, (amps, volts) in enumerate(zip(reading.current_a, reading.voltage_v, strict=True), 1):
-                values.append(
-                    {
-                        "value": f"{amps:.2f}",
-                        "measurand": "Current.Import",
-                        "unit": "A",
-                        "phase": f"L{n}",
-                        **common,
-                    }
-                )
-                values.append(
-                    {
-                        "value": f"{volts:.1f}",
-                        "measurand": "Voltage",
-                        "unit": "V",
-                        "phase": f"L{n}-N",
-                        **common,
-                    }
-                )
-        if reading.soc_percent is not None:
-            values.append(
-                {
-                    "value": f"{reading.soc_percent:.0f}",
-                    "measurand": "SoC",
-                    "unit": "Percent",
-                    "context": context,
-                    "location": "EV",
-                }
-            )
-        return values
+        return [_written(each) for each in sampling.values(reading, context, self._station.profile.quirks)]
+
+    def energies(self, reading: Reading, context: str) -> list[Payload]:
+        """The energy registers alone."""
+        return [_written(each) for each in sampling.energies(reading, context, self._station.profile.quirks)]
 
     # What the station answers
 
@@ -308,6 +265,17 @@ class Dialect16:
             payload={"fileName": f"{self._station.profile.serial}.zip"},
             after=lambda: self._station.enqueue(statuses),
         )
+
+
+def _written(value: Value) -> Payload:
+    named = {
+        "measurand": value.measurand,
+        "unit": value.unit,
+        "phase": value.phase,
+        "context": value.context,
+        "location": value.location,
+    }
+    return {"value": f"{value.value:.{value.digits}f}"} | {key: text for key, text in named.items() if text}
 
 
 def _status(accepted: bool) -> Answer:

@@ -7,13 +7,15 @@ creeps above 80 %; AC holds to 96 % and then fades.
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 STEP_S_MAX = 10.0
 """The curve bends slowly: longer steps would overshoot the taper at high speed."""
 RAMP_S = 15.0
 """From contactor closed to full current."""
 REGISTER_WRAP_WH = float(2**32)
+INLET_SHARE = 1.05
+"""What the grid gives for what the vehicle gets."""
 
 
 @dataclass(slots=True)
@@ -33,13 +35,19 @@ class Vehicle:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the meter shows. Per-phase values for AC; ``soc_percent`` only where the car tells it (DC)."""
+    """What the meter shows. Per-phase values for AC; ``soc_percent`` only where the car tells it (DC).
+
+    Attributes:
+        phases_wh: the register's parts, one for each phase of the grid; ``inlet_wh``: another meter's, before the charger's losses.
+    """
 
     register_wh: float
     power_w: float
     voltage_v: tuple[float, ...]
     current_a: tuple[float, ...]
     soc_percent: float | None
+    phases_wh: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    inlet_wh: float = 0.0
 
 
 def dc_share(soc: float) -> float:
@@ -75,7 +83,7 @@ class Meter:
     """The energy meter of one connector: a lifetime register, and the distortions that field meters show.
 
     Attributes:
-        register_wh: what really flowed through it since it was built.
+        register_wh: what really flowed through it since it was built; ``phases_wh`` by the phases that it came from.
         offset_wh: added to what it shows (a rolled-back register has a negative one).
         dip: show 0 in the next reading, then be right again.
     """
@@ -84,6 +92,7 @@ class Meter:
         self._rng = rng
         self._current = current
         self.register_wh = register_wh if register_wh is not None else rng.uniform(400_000, 30_000_000)
+        self.phases_wh = [self.register_wh / 3] * 3
         self.offset_wh = 0.0
         self.dip = False
         self.power_w = 0.0
@@ -130,13 +139,13 @@ class Meter:
             self.power_w = 0.0 if vehicle.full else min(vehicle.power_w_max, self._limit_w) * share * ramp
             energy_wh = self.power_w * step_s / 3600
             self.register_wh += energy_wh
+            phases = 3 if self._current == "dc" else vehicle.phases
+            for n in range(phases):
+                self.phases_wh[n] += energy_wh / phases
             vehicle.soc = min(1.0, vehicle.soc + 0.93 * energy_wh / vehicle.capacity_wh)
 
     def shown_wh(self) -> float:
         """The register as the display has it, in whole Wh."""
-        if self.dip:
-            self.dip = False
-            return 0.0
         return float(round(self.register_wh + self.offset_wh))
 
     def reading(self, now_s: float) -> Reading:
@@ -147,14 +156,23 @@ class Meter:
         if self._current == "dc":
             soc = vehicle.soc if vehicle else 0.0
             volts = (vehicle.nominal_v if vehicle else 400.0) * (0.86 + 0.18 * soc)
-            return Reading(
+            shown = Reading(
                 self.shown_wh(),
                 power_w,
                 (volts,),
                 (power_w / volts,),
                 round(100 * soc, 1) if vehicle else None,
             )
-        phases = vehicle.phases if vehicle else 3
-        voltages = tuple(self._rng.gauss(231.0, 1.5) for _ in range(3))
-        currents = tuple(power_w / phases / volts if n < phases else 0.0 for n, volts in enumerate(voltages))
-        return Reading(self.shown_wh(), power_w, voltages, currents, None)
+        else:
+            phases = vehicle.phases if vehicle else 3
+            voltages = tuple(self._rng.gauss(231.0, 1.5) for _ in range(3))
+            currents = tuple(
+                power_w / phases / volts if n < phases else 0.0 for n, volts in enumerate(voltages)
+            )
+            shown = Reading(self.shown_wh(), power_w, voltages, currents, None)
+        if self.dip:
+            self.dip = False
+            return replace(shown, register_wh=0.0)
+        one, two, three = (each + self.offset_wh / 3 for each in self.phases_wh)
+        inlet_wh = float(round(INLET_SHARE * (self.register_wh + self.offset_wh)))
+        return replace(shown, phases_wh=(one, two, three), inlet_wh=inlet_wh)

@@ -179,7 +179,7 @@ async def _backlog_flood(station: SimStation, wire: Wire, rng: random.Random) ->
 
 def _meter_values(station: SimStation, wire: Wire, timestamp: str) -> Payload:
     connector = station.connectors[wire.connector - 1]
-    sampled = station.dialect.sampled(connector.meter.reading(station.pace.now()), "Sample.Periodic")[:1]
+    sampled = station.dialect.energies(connector.meter.reading(station.pace.now()), "Sample.Periodic")
     number = (
         {"connectorId": wire.connector}
         if station.dialect.version == "1.6"

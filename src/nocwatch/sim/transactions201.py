@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nocwatch.sim import sampling
 from nocwatch.sim.parts import Message, Transaction
 from nocwatch.sim.physics import Reading
+from nocwatch.sim.sampling import Value
 from nocwatch.sim.wire import Payload
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ class Transactions201:
             tx.id = self._station.make_transaction_id()
         tx.charging_state = "EVConnected"
         reading = tx.connector.meter.reading(self._station.pace.now())
-        values = self.sampled(reading, "Transaction.Begin")[:1]
+        values = self.energies(reading, "Transaction.Begin")
         return [self._event(tx, "Started", trigger, values=values)]
 
     def tx_authorised(self, tx: Transaction, trigger: str) -> list[Message]:
@@ -46,7 +48,7 @@ class Transactions201:
 
     def tx_stop(self, tx: Transaction, reason: str, trigger: str, reading: Reading) -> list[Message]:
         tx.charging_state = "Idle" if reason in ("EVDisconnected", "Timeout") else "EVConnected"
-        values = self.sampled(reading, "Transaction.End")[:1]
+        values = self.energies(reading, "Transaction.End")
         return [self._event(tx, "Ended", trigger, values=values, stopped_reason=_TO_201.get(reason, reason))]
 
     def _event(
@@ -95,67 +97,22 @@ class Transactions201:
 
     def sampled(self, reading: Reading, context: str) -> list[Payload]:
         """The measurands of one reading as 2.0.1 writes them: numbers with a unit."""
-        common = {"context": context, "location": "Outlet"}
-        kilo = {"kwh"} & self._station.profile.quirks
-        energy = {"value": reading.register_wh, "unitOfMeasure": {"unit": "Wh"}}
-        if "kwh_labelled_wh" in self._station.profile.quirks and not context.startswith("Transaction."):
-            energy["value"] = reading.register_wh / 1000
-        elif kilo:
-            energy = {"value": reading.register_wh / 1000, "unitOfMeasure": {"unit": "Wh", "multiplier": 3}}
-        values: list[Payload] = [
-            {**energy, "measurand": "Energy.Active.Import.Register", **common},
-            {
-                "value": round(reading.power_w, 1),
-                "measurand": "Power.Active.Import",
-                "unitOfMeasure": {"unit": "W"},
-                **common,
-            },
-        ]
-        if len(reading.current_a) == 1:
-            values.append(
-                {
-                    "value": round(reading.current_a[0], 1),
-                    "measurand": "Current.Import",
-                    "unitOfMeasure": {"unit": "A"},
-                    **common,
-                }
-            )
-            values.append(
-                {
-                    "value": round(reading.voltage_v[0], 1),
-                    "measurand": "Voltage",
-                    "unitOfMeasure": {"unit": "V"},
-                    **common,
-                }
-            )
-        else:
-            for n, (amps, volts) in enumerate(zip(reading.current_a, reading.voltage_v, strict=True), 1):
-                values.append(
-                    {
-                        "value": round(amps, 2),
-                        "measurand": "Current.Import",
-                        "phase": f"L{n}",
-                        "unitOfMeasure": {"unit": "A"},
-                        **common,
-                    }
-                )
-                values.append(
-                    {
-                        "value": round(volts, 1),
-                        "measurand": "Voltage",
-                        "phase": f"L{n}-N",
-                        "unitOfMeasure": {"unit": "V"},
-                        **common,
-                    }
-                )
-        if reading.soc_percent is not None:
-            values.append(
-                {
-                    "value": reading.soc_percent,
-                    "measurand": "SoC",
-                    "unitOfMeasure": {"unit": "Percent"},
-                    "context": context,
-                    "location": "EV",
-                }
-            )
-        return values
+        return [_written(each) for each in sampling.values(reading, context, self._station.profile.quirks)]
+
+    def energies(self, reading: Reading, context: str) -> list[Payload]:
+        """The energy registers alone."""
+        return [_written(each) for each in sampling.energies(reading, context, self._station.profile.quirks)]
+
+
+def _written(value: Value) -> Payload:
+    named = {
+        "measurand": value.measurand,
+        "phase": value.phase,
+        "context": value.context,
+        "location": value.location,
+    }
+    written: Payload = {"value": round(value.value, value.digits)}
+    if value.unit:
+        kilo = value.unit == sampling.KILO
+        written["unitOfMeasure"] = {"unit": "Wh", "multiplier": 3} if kilo else {"unit": value.unit}
+    return written | {key: text for key, text in named.items() if text}
