@@ -298,6 +298,27 @@ def test_what_a_full_disk_refuses_at_the_end_is_counted(tmp_path: Path) -> None:
     assert chunks(journal_of(tmp_path)) == [b"x"]
 
 
+def test_a_disk_that_is_full_to_the_end_counts_each_lost_record_once_and_not_the_gaps_that_tell_of_them(
+    tmp_path: Path,
+) -> None:
+    writer = Writer(tmp_path, 0, SMALL)
+    write(writer, b"x")
+    added = 0
+    with files_no_larger_than(1000):
+        while not writer.counters["journal_dropped_records"]:
+            chunk(writer, b"y" * 50_000)
+            added += 1
+        writer.add(1, RecordKind.LINK, 1, 0, b"{}")  # takes of the reserve, behind a GAP
+        assert not writer.flush_sync()
+        writer.close()
+    counters = writer.counters
+    assert (counters["journal_dropped_records"], counters["journal_dropped_bytes"]) == (
+        added + 1,
+        added * 50_000 + 2,
+    )
+    assert chunks(journal_of(tmp_path)) == [b"x"]
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> object:
     """A file system of one mebibyte; only where this process may mount one. The same story without it is told above."""

@@ -156,6 +156,31 @@ def test_a_link_that_fails_while_it_is_taken_over_is_closed_counted_and_let_go(
     pump.close()
 
 
+def test_a_link_that_there_is_no_memory_to_tell_of_leaves_nothing_behind() -> None:
+    """Its sockets are closed by whoever made them: the next link may have the same descriptors."""
+
+    class Heavy(LinkInfo):
+        def event(self, *_: object, **__: object) -> bytes:
+            raise MemoryError
+
+    counters = Counters()
+    guard = Guard(counters)
+    guard.recorder = ListRecorder()
+    pump = Pump(guard, counters, Limits())
+    near, station = tcp_pair()
+    far, csms = tcp_pair()
+    with near, far, station, csms:
+        with pytest.raises(MemoryError):
+            pump.adopt(Link(1, Heavy()), near, far)
+        assert (counters.links, counters.links_open) == (0, 0)
+        assert not pump.links.ends
+        assert pump.links.live() == []
+        pump.adopt(Link(2, LinkInfo()), near, far)
+        assert counters.links_open == 1
+        pump.close_all()
+    pump.close()
+
+
 def _no_memory(*_: object) -> None:
     raise MemoryError
 

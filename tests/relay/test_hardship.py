@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 from pathlib import Path
 
@@ -33,6 +34,7 @@ from nocwatch.moments import SECOND_NS
 from nocwatch.records import RecordKind
 from nocwatch.relay import Relay
 from nocwatch.relay.recorder import JournalRecorder
+from nocwatch.relay.worker import shared
 from nocwatch.tap.gate import Gate
 from nocwatch.tap.tap import Tap
 
@@ -201,3 +203,12 @@ async def test_two_boots_of_a_machine_without_a_clock_number_their_connections_d
             await until(lambda relay=relay: relay.writer.counters["journal_records"], "it ticks")  # type: ignore[misc]
             nursery.cancel_scope.cancel()
     assert begun == [0, 1, 2]
+
+
+def test_a_worker_that_cannot_see_the_common_table_of_dials_carries_on_with_its_own() -> None:
+    """The table saves a looped station places; no worker is worth less without it."""
+    nothing_to_map = os.open("/dev/null", os.O_RDWR)
+    assert shared(nothing_to_map) is None
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(nothing_to_map)
+    assert shared(-1) is None

@@ -33,6 +33,7 @@ BLOCK_DATA_AIM = 1 << 20
 BLOCK_RECORDS_AIM = 16_384
 """A batch above either becomes several blocks: a reader holds one whole block of each lane in memory."""
 
+_GAP = RecordKind.GAP.value
 _CHUNK, _LINK = bytes([RecordKind.CHUNK]), bytes([RecordKind.LINK])
 
 
@@ -206,3 +207,14 @@ def slices(batch: Batch) -> Iterator[tuple[int, int, int]]:
         size += len(chunk)
     if batch.chunks:
         yield start, len(batch.chunks), size
+
+
+def observed(kinds: bytes | bytearray, chunks: list[bytes], size: int) -> tuple[int, int]:
+    """Records and bytes of data of what was seen: without GAPs, since what they tell of was counted when it was dropped.
+
+    ``size``: bytes of all ``chunks``.
+    """
+    if _GAP not in kinds:
+        return len(chunks), size
+    gaps = [len(chunk) for kind, chunk in zip(kinds, chunks, strict=True) if kind == _GAP]
+    return len(chunks) - len(gaps), size - sum(gaps)

@@ -24,7 +24,7 @@ import trio
 from nocwatch import clock, moments
 from nocwatch.journal.appender import SegmentAppender
 from nocwatch.journal.blocks import BlockFlag, encode_block
-from nocwatch.journal.buffer import Batch, Buffer, slices
+from nocwatch.journal.buffer import Batch, Buffer, observed, slices
 from nocwatch.journal.counters import COUNTERS
 from nocwatch.journal.errors import JournalError
 from nocwatch.journal.lane import LaneLock, recover
@@ -54,6 +54,7 @@ class _Encoded(NamedTuple):
     first_sequence: int
     records: int
     data_size: int
+    observed: tuple[int, int]
     cost: int
     begins_segment: bool
 
@@ -240,7 +241,7 @@ class Writer:
             self._closed = True
         if self._flush() and self._file.segment is not None:
             end = encode_block(self.lane, self._identity, self._sequence, (), (), b"", (), BlockFlag.END)
-            self._blocks.append(_Encoded(end, self._sequence, 0, 0, 0, begins_segment=False))
+            self._blocks.append(_Encoded(end, self._sequence, 0, 0, (0, 0), 0, begins_segment=False))
             self._flush()
         self._give_up()
         self.sync()
@@ -252,10 +253,10 @@ class Writer:
         """Counts what will never be written, and says so: no tick will."""
         before = self.counters["journal_dropped_records"]
         for block in self._blocks:
-            self._count_lost(block.records, block.data_size)
+            self._count_lost(*block.observed)
         self._blocks.clear()
         while (batch := self._buffer.take()) is not None:
-            self._count_lost(len(batch.times), sum(map(len, batch.chunks)))
+            self._count_lost(*observed(batch.kinds, batch.chunks, sum(map(len, batch.chunks))))
         if lost := self.counters["journal_dropped_records"] - before:
             with suppress(OSError):
                 _log.error("journal_end_lost", lane=self.lane, records=lost)
@@ -304,7 +305,8 @@ class Writer:
                 self.lane, self._identity, self._sequence, batch.times[start:stop], batch.keys[start:stop],
                 batch.kinds[start:stop], batch.chunks[start:stop], self._flags,
             )  # fmt: skip
-            self._blocks.append(_Encoded(data, self._sequence, stop - start, size, cost, begins))
+            counts = observed(batch.kinds[start:stop], batch.chunks[start:stop], size)
+            self._blocks.append(_Encoded(data, self._sequence, stop - start, size, counts, cost, begins))
             self._sequence += stop - start
             self._flags, cost, begins = 0, 0, False
 

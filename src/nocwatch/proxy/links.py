@@ -48,6 +48,12 @@ class Links:
         self.ends[near.fd], self.ends[far.fd] = near, far
         return near, far
 
+    def forget(self, *ends: End) -> None:
+        """Ends that were added and will not be watched: theirs may soon be another's descriptors."""
+        for each in ends:
+            del self.ends[each.fd]
+            each.peer = None
+
     def watch(self, end: End) -> None:
         """Gives an end to the epoll, once for everything.
 

@@ -43,10 +43,10 @@ class Notes:
 
     def opened(self, at_ns: int, link: Link) -> None:
         """A link begins: told at once, before its first chunk can be."""
-        self._counters.links += 1
-        self._counters.links_open += 1
         opened = link.info.event("open")
         link.live = opened.replace(b'"open"', b'"live"', 1)
+        self._counters.links += 1
+        self._counters.links_open += 1
         self._guard.link(at_ns, link.connection, opened)
 
     def closed(self, link: Link) -> None:

@@ -86,10 +86,19 @@ class Pump:
             csms: likewise.
             from_station: bytes that came glued to the request, to be sent before all others.
             from_csms: bytes that came glued to the answer, likewise.
+
+        Raises:
+            MemoryError: there is no room for it. Nothing of it was taken over, and nobody was told.
         """
         near, far = self.links.add(link, station, csms)
         at_ns = clock.now_ns()
-        self._notes.opened(at_ns, link)
+        try:
+            self._notes.opened(at_ns, link)
+        except (
+            BaseException
+        ):  # no memory for it: nobody was told of it, and its sockets are the caller's again
+            self.links.forget(near, far)
+            raise
         try:
             self.links.watch(near)
             self.links.watch(far)

@@ -41,7 +41,7 @@ class Worker:
             lane=begin.lane,
             sockets=sockets,
             former=begin.former,
-            dials=_shared(begin.dials),
+            dials=shared(begin.dials),
         )
         self._relay.hash_users_with(begin.privacy_key)
         self._channel = channel
@@ -98,11 +98,15 @@ class Worker:
                 await self._tell()
 
 
-def _shared(descriptor: int) -> Dials | None:
+def shared(descriptor: int) -> Dials | None:
+    """The table of all workers; None where there is none, or no room to see it: then this one knows its own dials."""
     if descriptor < 0:
         return None
     try:
         return Dials(descriptor)
+    except (OSError, ValueError) as error:
+        _log.warning("this worker does not know the others' dials", error=str(error))
+        return None
     finally:
         os.close(descriptor)  # the memory stays
 
