@@ -303,6 +303,7 @@ def _event(play: Play, kind: str, words: Words, named: Named) -> None:
     known: Named = {
         each: named[each] for each in ("state", "token", "reason", "status", "at", "context") if each in named
     }
+    known |= {"token": ""} if known.get("token") == '""' else {}
     known |= {"evse": int(named["evse"])} if "evse" in named else {}
     known |= {"token_type": named["type"]} if "type" in named else {}
     known |= {"register": _number(named["wh"])} if "wh" in named else {}

@@ -13,14 +13,13 @@ from nocwatch.ocpp.events import (
     CallRefused,
     CallUnanswered,
 )
-from nocwatch.sessions import Milestone
 from nocwatch.state import remote_starts
-from nocwatch.state.causes import ACCEPTED
+from nocwatch.state.cards import attach, attempt_of, csms_error, failed, from_loose, waits
 from nocwatch.state.facts import Authorization, CsmsError
 from nocwatch.state.memory import Loose
-from nocwatch.state.patience import give_up, lapsed, make_room, plug_in_ns, window_ns
+from nocwatch.state.patience import give_up, lapsed, plug_in_ns, window_ns
 from nocwatch.state.remote_starts import REMOTE_STARTS
-from nocwatch.state.session import ACTS_MAX, SessionState, step
+from nocwatch.state.session import SessionState, step
 from nocwatch.state.tracker import Tracker
 
 LOOSE_MAX = 16
@@ -42,14 +41,14 @@ def on_authorize_asked(tracker: Tracker, event: AuthorizeAsked) -> None:
     )
     waiting = [each for each in tracker.under_way() if not each.began and each.token == event.token]
     if waiting and not lapsed(tracker, waiting[-1], event.at_ns):
-        _attach(tracker, waiting[-1], act)
+        attach(tracker, waiting[-1], act)
         return
     if waiting:
         give_up(tracker, waiting[-1], event.at_ns)
     began = [each for each in tracker.under_way() if each.began]
     tokenless = [each for each in began if each.token is None and _may_be_its(each, act)]
     if len(tokenless) == 1:
-        _attach(tracker, tokenless[0], act)
+        attach(tracker, tokenless[0], act)
         return
     own = [each for each in began if each.token == event.token]
     for session in own[-1:]:
@@ -65,11 +64,12 @@ def on_authorize_asked(tracker: Tracker, event: AuthorizeAsked) -> None:
     busy = {(each.evse, each.connector) for each in began}
     all_busy = bool(busy) and len(busy) >= len(tracker.state.connectors)
     if own or tokenless or all_busy:
+        if len(tracker.state.loose) >= LOOSE_MAX:
+            on_loose_ended(tracker, tracker.state.loose[0].authorization.frame)
         tracker.state.loose.append(Loose(authorization=act, own=bool(own)))
-        del tracker.state.loose[:-LOOSE_MAX]
         tracker.wait("loose", act.frame, event.at_ns + window_ns(tracker))
         return
-    _attempt_of(tracker, act)
+    attempt_of(tracker, act)
 
 
 def on_authorize_answered(tracker: Tracker, event: AuthorizeAnswered) -> None:
@@ -83,9 +83,8 @@ def on_authorize_answered(tracker: Tracker, event: AuthorizeAnswered) -> None:
     refused = event.status != "Accepted"
     if session is None:
         loose = next(each for each in tracker.state.loose if each.authorization is act)
-        if refused and not loose.own:
-            session = _from_loose(tracker, loose)
-            give_up(tracker, session, event.at_ns)
+        if refused and not loose.own and not any(waits(each) for each in tracker.under_way()):
+            give_up(tracker, from_loose(tracker, loose), event.at_ns)
         return
     name = "refused" if refused else "authorised"
     step(
@@ -122,9 +121,7 @@ def on_refused(tracker: Tracker, event: CallRefused) -> None:
         if found is None:
             return
         act, session = found
-        act.failed_by = event.error_code
-        if session is None:
-            return
+        act.failed_by, act.answer_frame = event.error_code, event.frame
         error = CsmsError(
             action="Authorize",
             code=event.error_code,
@@ -132,17 +129,10 @@ def on_refused(tracker: Tracker, event: CallRefused) -> None:
             at_ns=event.at_ns,
             frame=event.frame,
         )
-        if len(session.csms_errors) < ACTS_MAX:
-            session.csms_errors.append(error)
-        step(
-            session,
-            tracker.settings,
-            event.at_ns,
-            "csms_error",
-            f"Authorize was answered {event.error_code}",
-            (event.frame,),
-        )
-        tracker.touch(session)
+        if session is None:
+            next(each for each in tracker.state.loose if each.authorization is act).error = error
+            return
+        csms_error(tracker, session, error)
         if session.open and not session.began:
             give_up(tracker, session, event.at_ns)
     elif event.action in REMOTE_STARTS:
@@ -166,71 +156,16 @@ def on_loose_ended(tracker: Tracker, frame: str) -> None:
             if loose.own:
                 tracker.state.loose.remove(loose)
             else:
-                give_up(tracker, _from_loose(tracker, loose), tracker.now_ns)
+                give_up(tracker, from_loose(tracker, loose), tracker.now_ns)
             return
 
 
 # --- pieces ------------------------------------------------------------------------------------------------------------
 
 
-def _attempt_of(tracker: Tracker, act: Authorization) -> SessionState:
-    make_room(tracker)
-    session = tracker.new_session(act.asked_at_ns, "authorize", act.token, act.frame)
-    session.token, session.token_type = act.token, act.token_type
-    tracker.wait("attempt", session.id, act.asked_at_ns + max(window_ns(tracker), plug_in_ns(tracker)))
-    _attach(tracker, session, act)
-    return session
-
-
-def refused_apart(tracker: Tracker, session: SessionState, token: str) -> None:
-    """Cards that were refused while a transaction waited for the one that it has got now are tries of their own."""
-    others = [each for each in session.authorizations if each.token != token and each.status not in ACCEPTED]
-    if not others:
-        return
-    frames = {frame for each in others for frame in (each.frame, each.answer_frame) if frame}
-    session.authorizations = [each for each in session.authorizations if each not in others]
-    session.steps = [each for each in session.steps if each.milestone or not frames.intersection(each.frames)]
-    tracker.touch(session)
-    for act in others:
-        own = _attempt_of(tracker, act)
-        at_ns = act.answered_at_ns or act.asked_at_ns
-        step(
-            own,
-            tracker.settings,
-            at_ns,
-            "refused",
-            f"Authorize was answered {act.status}",
-            (act.answer_frame,),
-        )
-        give_up(tracker, own, at_ns)
-
-
 def _may_be_its(session: SessionState, act: Authorization) -> bool:
-    """Whether a transaction that waits for its token may get this one: not where another's card is being asked for already."""
-    return all(
-        each.token == act.token or (each.status not in ("", "Accepted")) for each in session.authorizations
-    )
-
-
-def _attach(tracker: Tracker, session: SessionState, act: Authorization) -> None:
-    if len(session.authorizations) >= ACTS_MAX:
-        session.authorizations.pop(0)
-    session.authorizations.append(act)
-    step(
-        session,
-        tracker.settings,
-        act.asked_at_ns,
-        Milestone.CREATED.value,
-        "A token was presented",
-        (act.frame,),
-    )
-    tracker.touch(session)
-
-
-def _from_loose(tracker: Tracker, loose: Loose) -> SessionState:
-    tracker.state.loose.remove(loose)
-    tracker.calm("loose", loose.authorization.frame)
-    return _attempt_of(tracker, loose.authorization)
+    """Whether a transaction that waits for its token may get this one: not where another's card may still lead to it."""
+    return all(each.token == act.token or failed(each) for each in session.authorizations)
 
 
 def _find_authorization(

@@ -9,7 +9,7 @@ from nocwatch.moments import SECOND_NS
 from nocwatch.network import ConnectorStatus
 from nocwatch.ocpp.events import EndAnswered, QueueReported, TransactionEnded
 from nocwatch.sessions import Milestone
-from nocwatch.state import joining, meter, mistaken, whose_stop
+from nocwatch.state import cards, joining, meter, mistaken, whose_stop
 from nocwatch.state.facts import Ending
 from nocwatch.state.lookup import (
     adopt,
@@ -38,6 +38,7 @@ def on_ended(tracker: Tracker, event: TransactionEnded) -> None:
     elif session.guessed_stop is not None and session.guessed_stop.frame != event.frame:
         _give_back(tracker, session)
     joining.claim_loose(tracker, session, event.token, stop=True)
+    cards.left_without(tracker, session, event)
     mistaken.nobodys(tracker, session, event)
     sequence(session, event.sequence_number, offline=event.offline)
     keep(session.end_calls, call_name(event))

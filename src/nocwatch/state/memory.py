@@ -8,7 +8,7 @@ from nocwatch.access import Access
 from nocwatch.network import Connector, ConnectorStatus, Station
 from nocwatch.ocpp.events import TransactionBegan
 from nocwatch.plans import Booking, Limit
-from nocwatch.state.facts import Authorization, Hole, Order
+from nocwatch.state.facts import Authorization, CsmsError, Hole, Order
 from nocwatch.state.limits import Installed
 from nocwatch.state.session import SessionState
 
@@ -60,10 +60,12 @@ class Loose(msgspec.Struct, kw_only=True):
     """An Authorize that may belong to a transaction under way (to stop it, or to bring the token after a cable-first start).
 
     ``own``: it carries the token of a transaction under way, so it is no attempt of its own if nothing comes of it.
+    ``error``: the CSMS answered it with an error.
     """
 
     authorization: Authorization
     own: bool
+    error: CsmsError | None = None
 
 
 class Overtaken(msgspec.Struct, kw_only=True):

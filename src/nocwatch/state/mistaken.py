@@ -45,7 +45,9 @@ def _give_back(tracker: Tracker, session: SessionState, token: str | None) -> No
     make_room(tracker)
     own = tracker.new_session(session.created_at_ns, "apart", act_token, session.begin_frames[0])
     own.token, own.token_type = act_token, session.token_type
-    own.authorizations = [each for each in session.authorizations if token and each.token != token]
+    own.authorizations = [
+        each for each in session.authorizations if token is not None and each.token != token
+    ]
     own.remote, session.remote = remote, None
     own.status_at_remote = session.status_at_remote
     if remote is not None:

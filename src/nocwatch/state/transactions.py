@@ -13,7 +13,17 @@ from nocwatch.ocpp.events import (
     TransactionUpdated,
 )
 from nocwatch.sessions import Milestone
-from nocwatch.state import attempts, bookings, joining, meter, mistaken, outlook, overtaken, remote_starts
+from nocwatch.state import (
+    attempts,
+    bookings,
+    cards,
+    joining,
+    meter,
+    mistaken,
+    outlook,
+    overtaken,
+    remote_starts,
+)
 from nocwatch.state.endings import NO_START, heard_after_end, resumed, supersede
 from nocwatch.state.facts import CsmsError
 from nocwatch.state.lookup import adopt, by_transaction, call_name, keep, put_right
@@ -262,7 +272,7 @@ def on_updated(tracker: Tracker, event: TransactionUpdated) -> None:
             own = remote_starts.apart(tracker, session, remote)
             tracker.wait("attempt", own.id, max(remote.asked_at_ns + patience_ns(tracker), tracker.now_ns))
     if event.token is not None and session.token is None:
-        attempts.refused_apart(tracker, session, event.token)
+        cards.others_apart(tracker, session, event.token)
         joining.absorb(tracker, session, event.token, event.remote_start_id, event.when_ns)
         token_of(session, event.token, event.token_type)
         tracker.touch(session)

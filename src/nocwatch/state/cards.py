@@ -1,0 +1,126 @@
+"""Whose card it is: acts that become a try of their own, or the transaction's that a cable began before anybody showed one (2.x).
+
+When an Authorize is heard, answered or given up is told in ``attempts.py``. What always holds: each card is in one place: loose, with the
+transaction that waits for its token, or a try of its own.
+"""
+
+from __future__ import annotations
+
+from nocwatch.ocpp.events import TransactionEnded
+from nocwatch.sessions import Milestone
+from nocwatch.state.causes import ACCEPTED
+from nocwatch.state.facts import Authorization, CsmsError
+from nocwatch.state.memory import Loose
+from nocwatch.state.patience import give_up, make_room, plug_in_ns, window_ns
+from nocwatch.state.session import ACTS_MAX, SessionState, step
+from nocwatch.state.tracker import Tracker
+
+
+def failed(act: Authorization) -> bool:
+    """Whether nobody charges with it: it was refused, or the station got no answer in its time."""
+    return bool(act.failed_by) or act.status not in ACCEPTED
+
+
+def waits(session: SessionState) -> bool:
+    """A transaction that a cable began, and that waits for its driver's act."""
+    asked = session.token is not None or session.asked_at_ns is not None or session.remote is not None
+    return session.began and session.start_seen and isinstance(session.transaction, str) and not asked
+
+
+def attempt_of(tracker: Tracker, act: Authorization) -> SessionState:
+    """A try of its own."""
+    session = _attempt(tracker, act)
+    attach(tracker, session, act)
+    return session
+
+
+def attach(tracker: Tracker, session: SessionState, act: Authorization) -> None:
+    if len(session.authorizations) >= ACTS_MAX:
+        session.authorizations.pop(0)
+    session.authorizations.append(act)
+    text = "A token was presented"
+    step(session, tracker.settings, act.asked_at_ns, Milestone.CREATED.value, text, (act.frame,))
+    tracker.touch(session)
+
+
+def from_loose(tracker: Tracker, loose: Loose) -> SessionState:
+    """A loose authorisation belongs to nothing else: a try of its own."""
+    session = _attempt(tracker, loose.authorization)
+    _take(tracker, session, loose)
+    return session
+
+
+def csms_error(tracker: Tracker, session: SessionState, error: CsmsError) -> None:
+    if len(session.csms_errors) < ACTS_MAX:
+        session.csms_errors.append(error)
+    text = f"Authorize was answered {error.code}"
+    step(session, tracker.settings, error.at_ns, "csms_error", text, (error.frame,))
+    tracker.touch(session)
+
+
+def others_apart(tracker: Tracker, session: SessionState, token: str) -> None:
+    """Cards that were shown while a transaction waited for the one that it has got now are tries of their own."""
+    others = [each for each in session.authorizations if each.token != token]
+    if not others:
+        return
+    frames = {frame for each in others for frame in (each.frame, each.answer_frame) if frame}
+    errors = [each for each in session.csms_errors if each.frame in frames]
+    session.authorizations = [each for each in session.authorizations if each.token == token]
+    session.csms_errors = [each for each in session.csms_errors if each not in errors]
+    session.steps = [each for each in session.steps if each.milestone or not frames.intersection(each.frames)]
+    tracker.touch(session)
+    for act in others:
+        own = attempt_of(tracker, act)
+        _answered(tracker, own, act)
+        for error in errors:
+            if error.frame == act.answer_frame:
+                csms_error(tracker, own, error)
+        if failed(act):
+            give_up(tracker, own, act.answered_at_ns or act.asked_at_ns)
+
+
+def left_without(tracker: Tracker, session: SessionState, event: TransactionEnded) -> None:
+    """A cable that waited for its driver's card is pulled, and no word was said of whose it was.
+
+    The first card that failed meanwhile was its driver's: who shows one does so soon after plugging in. All others were not.
+    """
+    if not waits(session) or event.token is not None:
+        return
+    since_ns, until_ns = session.started_at_ns, event.when_ns
+    tried = [(each.asked_at_ns, each.token) for each in session.authorizations if failed(each)]
+    loose = [each for each in tracker.state.loose if not each.own and failed(each.authorization)]
+    for each in loose if not tried else ():
+        if since_ns <= each.authorization.asked_at_ns <= until_ns:
+            _take(tracker, session, each)
+            tried.append((each.authorization.asked_at_ns, each.authorization.token))
+            break
+    if tried:
+        others_apart(tracker, session, min(tried)[1])
+
+
+def _attempt(tracker: Tracker, act: Authorization) -> SessionState:
+    make_room(tracker)
+    session = tracker.new_session(act.asked_at_ns, "authorize", act.token, act.frame)
+    session.token, session.token_type = act.token, act.token_type
+    tracker.wait("attempt", session.id, act.asked_at_ns + max(window_ns(tracker), plug_in_ns(tracker)))
+    return session
+
+
+def _take(tracker: Tracker, session: SessionState, loose: Loose) -> None:
+    """The loose authorisation is this session's."""
+    tracker.state.loose.remove(loose)
+    tracker.calm("loose", loose.authorization.frame)
+    attach(tracker, session, loose.authorization)
+    _answered(tracker, session, loose.authorization)
+    if loose.error is not None:
+        csms_error(tracker, session, loose.error)
+
+
+def _answered(tracker: Tracker, session: SessionState, act: Authorization) -> None:
+    """The step that tells of the answer, where there was one."""
+    if act.status:
+        name = "authorised" if act.status == "Accepted" else "refused"
+        text = f"Authorize was answered {act.status}"
+        step(
+            session, tracker.settings, act.answered_at_ns or act.asked_at_ns, name, text, (act.answer_frame,)
+        )

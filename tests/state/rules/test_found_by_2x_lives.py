@@ -1,0 +1,87 @@
+"""Where the tracker and the simulated lives of OCPP 2.x once told different things, and the tracker was wrong. A row a story."""
+
+from __future__ import annotations
+
+from tests.support.script import Rule, Seen, table
+
+WAITS = "Started T1 CablePluggedIn evse=1 wh=1000 state=EVConnected; +4; "
+BOTH_WAIT = WAITS + "Started T2 CablePluggedIn evse=2 wh=1000 state=EVConnected; +4; "
+LEAVES = "Ended T2 EVCommunicationLost wh=1000 reason=EVDisconnected; +3; "
+CHARGES = "card TAG; Updated T1 Authorized token=TAG type=ISO14443; +10m; Ended T1 StopAuthorized wh=6000 reason=Local"
+
+
+@table(
+    Rule(
+        "of two cables that wait, the one that is pulled after a card got no answer was its driver's",
+        BOTH_WAIT + "card ONE -; +50; " + LEAVES + CHARGES,
+        (Seen("success", wh=5000), Seen("failed", "AUTH_TIMEOUT", "csms", tx="T2")),
+        version="2.0.1",
+        places=(1, 2),
+    ),
+    Rule(
+        "or after a card was answered with an error",
+        BOTH_WAIT + "card ONE -; error; +50; " + LEAVES + CHARGES,
+        (Seen("success", wh=5000), Seen("failed", "CSMS_ERROR", "csms", tx="T2")),
+        version="2.0.1",
+        places=(1, 2),
+    ),
+    Rule(
+        "or after a card was refused",
+        BOTH_WAIT + "card ONE Blocked; +50; " + LEAVES + CHARGES,
+        (Seen("success", wh=5000), Seen("rejected", tx="T2")),
+        version="2.0.1",
+        places=(1, 2),
+    ),
+    Rule(
+        "a card that was refused before two cables that both found their own is a try of its own",
+        BOTH_WAIT + "card ONE Blocked; +5; card TWO; Updated T2 Authorized token=TWO type=ISO14443; +5; " + CHARGES,
+        (Seen("success"), Seen("ongoing", without="refused"), Seen("rejected", tx=None)),
+        version="2.0.1",
+        places=(1, 2),
+    ),
+    Rule(
+        "so is one that was answered with an error while no connector was free",
+        BOTH_WAIT + "card TAG; Updated T1 Authorized token=TAG; card TWO; Updated T2 Authorized token=TWO; +5; card ONE -; error; +6m",
+        (Seen("ongoing"), Seen("ongoing"), Seen("failed", "CSMS_ERROR", "csms")),
+        version="2.0.1",
+        places=(1, 2),
+    ),
+    Rule(
+        "of two cards that are refused while a cable waits, the first was its driver's",
+        WAITS + "card ONE Blocked; +16; card TWO Expired; +20; Ended T1 EVCommunicationLost wh=1000 reason=EVDisconnected",
+        (Seen("rejected", tx="T1", because="Blocked"), Seen("rejected", tx=None, because="Expired")),
+        version="2.0.1",
+        places=(1, 2),
+    ),
+    Rule(
+        "a card that nobody answered while a cable waited for its own is a try of its own",
+        WAITS + "card ONE -; +35; " + CHARGES,
+        (Seen("success", wh=5000), Seen("failed", "AUTH_TIMEOUT", "csms", tx=None)),
+        version="2.0.1",
+        places=(1, 2),
+    ),
+    Rule(
+        "so is one that was accepted before the start was heard, where the cable's driver charges for nothing",
+        "card ONE; +10; " + WAITS + 'Updated T1 Authorized token="" type=NoAuthorization; +10m; Ended T1 StopAuthorized wh=6000 reason=Local',
+        (Seen("success", wh=5000, source="free"), Seen("cancelled", "AUTH_UNUSED", tx=None)),
+        version="2.0.1",
+        places=(1, 2),
+    ),
+    Rule(
+        "so is one that was accepted and not used, where the cable's driver charges for nothing",
+        WAITS + 'card ONE; +9; Updated T1 Authorized token="" type=NoAuthorization; +10m; Ended T1 StopAuthorized wh=6000 reason=Local',
+        (Seen("success", wh=5000), Seen("cancelled", "AUTH_UNUSED", tx=None)),
+        version="2.0.1",
+        places=(1, 2),
+    ),
+)  # fmt: skip
+def test_found_by_2x_lives(rule: Rule) -> None:
+    rule.check()
+
+
+def test_cards_that_are_tried_without_end_while_all_is_taken_are_tries_of_their_own() -> None:
+    tries = "".join(f"card T{number:02d} Invalid; +6; " for number in range(20))
+    rule = Rule("", BOTH_WAIT + tries, (), version="2.0.1", places=(1, 2))
+    sessions = rule.play().sessions
+    assert len(sessions) == 2 + 4, "the first four had to make room for those that may still be the cables'"
+    assert {each.outcome.value for each in sessions[2:]} == {"rejected"}
