@@ -60,6 +60,8 @@ class Network:
         self.store = Store.open(f"sqlite:///{folder}/console.db")
         self.hub = Hub()
         self.now = now_ns
+        self.ended: int | None = None
+        """Where what was read ends, of a network that is silent since."""
         self.stations: dict[str, Station] = {}
         self.places = places or Places()
         self.misfitting: dict[str, Mapping[str, int]] = {}
@@ -87,6 +89,12 @@ class Network:
 
     def now_ns(self) -> int:
         return self.now
+
+    def windows_end_ns(self) -> int:
+        return self.now if self.ended is None else self.ended
+
+    def stands_still(self) -> bool:
+        return False
 
     def status(self) -> Mapping[str, Any]:
         return {

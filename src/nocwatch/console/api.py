@@ -139,7 +139,7 @@ class Api:
     # --- sessions, flags, alerts ---------------------------------------------------------------------------------------
 
     async def sessions(self, _request: Request, address: Address) -> object:
-        wanted, _ = wanted_sessions(address, self.console.services.now_ns(), "all")
+        wanted, _ = wanted_sessions(address, self.console.services.windows_end_ns(), "all")
         after, limit, store = address.text("after"), _limit(address), self.console.archive.store
         places, scope = self.console.services.places, scope_of(address, station=False)
         page = await self.console.archive.read(
@@ -199,7 +199,7 @@ class Api:
         return estimated(found, samples, self.console.services.places)
 
     async def flags(self, _request: Request, address: Address) -> object:
-        wanted, _ = wanted_flags(address, self.console.services.now_ns(), "all")
+        wanted, _ = wanted_flags(address, self.console.services.windows_end_ns(), "all")
         after, limit, store = address.text("after"), _limit(address), self.console.archive.store
         page = await self.console.archive.read(lambda: store.flags(wanted, after, limit))
         return {"items": [shapes.flag(each) for each in page.items], "next": page.next}
@@ -213,7 +213,7 @@ class Api:
         return shapes.flag(found)
 
     async def alerts(self, _request: Request, address: Address) -> object:
-        wanted, _ = wanted_alerts(address, self.console.services.now_ns(), "all")
+        wanted, _ = wanted_alerts(address, self.console.services.windows_end_ns(), "all")
         after, limit, store = address.text("after"), _limit(address), self.console.archive.store
         page = await self.console.archive.read(lambda: store.alerts(wanted, after, limit))
         return {"items": [shapes.alert(each) for each in page.items], "next": page.next}
@@ -266,12 +266,12 @@ class Api:
             stations = [station]
         elif site is not None:
             stations = [each for each in self.console.services.fleet() if places.place(each).site == site]
-        now_ns, store, zone = (
-            self.console.services.now_ns(),
+        end_ns, store, zone = (
+            self.console.services.windows_end_ns(),
             self.console.archive.store,
             self.console.settings.timezone,
         )
-        found = await self.console.archive.read(lambda: store.kpi_days(stations, days, now_ns, zone))
+        found = await self.console.archive.read(lambda: store.kpi_days(stations, days, end_ns, zone))
         return {
             "items": [kpis.day(each) for each in found],
             "next": None,

@@ -6,6 +6,7 @@ store that is locked or full is told as a sentence, not as a traceback.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
 
@@ -13,16 +14,16 @@ import trio
 
 from nocwatch.console.services import Services
 from nocwatch.console.views.refusals import Refused, refused
-from nocwatch.moments import DAY_NS, SECOND_NS
+from nocwatch.moments import DAY_NS
 from nocwatch.store.values import Band, FrameFilter, LastSession, Overview, StationFlags
 
 ResultT = TypeVar("ResultT")
 
 READERS_MAX = 4
 """Queries at once: a page takes milliseconds, and two cores have other work too."""
-FRESH_NS = SECOND_NS
+FRESH_S = 1.0
 """How old an answer that every page needs (counts, flags by station) may be."""
-KEPT_NS = 60 * SECOND_NS
+KEPT_S = 60.0
 """How old the answer to a question about weeks or months may be."""
 KEPT_MAX = 24
 """Of such answers; one of ten thousand stations takes some ten MiB, and the oldest gives way."""
@@ -38,71 +39,71 @@ class Archive:
         self.services = services
         self.store = services.store
         self._limiter = trio.CapacityLimiter(READERS_MAX)
-        self._flags: tuple[int, dict[str, StationFlags]] = (0, {})
-        self._quiet: tuple[int, dict[str, str]] = (0, {})
-        self._overview: tuple[int, Overview | None] = (0, None)
-        self._kept: dict[Hashable, tuple[int, Any]] = {}
+        self._flags: tuple[float, dict[str, StationFlags]] = (-math.inf, {})
+        self._quiet: tuple[float, dict[str, str]] = (-math.inf, {})
+        self._overview: tuple[float, Overview | None] = (-math.inf, None)
+        self._kept: dict[Hashable, tuple[float, Any]] = {}
 
     async def read(self, query: Callable[[], ResultT]) -> ResultT:
         """Runs the query in a thread."""
         return await trio.to_thread.run_sync(query, limiter=self._limiter)
 
     async def flags_by_station(self) -> dict[str, StationFlags]:
-        now_ns = self.services.now_ns()
-        at_ns, held = self._flags
-        if not 0 <= now_ns - at_ns < FRESH_NS:
+        now_s = trio.current_time()
+        at_s, held = self._flags
+        if now_s - at_s >= FRESH_S:
             held = await self.read(self.store.raised_by_station)
-            self._flags = (now_ns, held)
+            self._flags = (now_s, held)
         return held
 
     async def quiet_flags(self) -> dict[str, str]:
         """Raised flags whose alert a person has resolved, and who that was."""
-        now_ns = self.services.now_ns()
-        at_ns, held = self._quiet
-        if not 0 <= now_ns - at_ns < FRESH_NS:
+        now_s = trio.current_time()
+        at_s, held = self._quiet
+        if now_s - at_s >= FRESH_S:
             held = await self.read(self.store.quiet_flags)
-            self._quiet = (now_ns, held)
+            self._quiet = (now_s, held)
         return held
 
     async def refused(self) -> list[Refused]:
         """Who was turned away in 24 h, of the newest ``REFUSALS_MAX`` attempts."""
-        since_ns = self.services.now_ns() - DAY_NS
+        since_ns = self.services.windows_end_ns() - DAY_NS
         wanted = FrameFilter(kinds=("link",), actions=("refused",), from_ns=since_ns)
         page = await self.read(lambda: self.store.frames(wanted, None, REFUSALS_MAX))
         return refused(page.items)
 
     async def overview(self) -> Overview:
-        now_ns = self.services.now_ns()
-        at_ns, held = self._overview
-        if held is None or not 0 <= now_ns - at_ns < FRESH_NS:
-            held = await self.read(lambda: self.store.overview(now_ns))
-            self._overview = (now_ns, held)
+        now_s, end_ns = trio.current_time(), self.services.windows_end_ns()
+        at_s, held = self._overview
+        if held is None or now_s - at_s >= FRESH_S:
+            held = await self.read(lambda: self.store.overview(end_ns))
+            self._overview = (now_s, held)
         return held
 
     async def kept(self, question: Hashable, query: Callable[[], ResultT]) -> ResultT:
-        """The answer, not older than ``KEPT_NS``: sums over months, which nobody needs by the second."""
-        now_ns = self.services.now_ns()
-        at_ns, held = self._kept.get(question, (0, None))
-        if held is None or not 0 <= now_ns - at_ns < KEPT_NS:
+        """The answer, not older than ``KEPT_S``: sums over months, which nobody needs by the second."""
+        now_s = trio.current_time()
+        at_s, held = self._kept.get(question, (-math.inf, None))
+        if held is None or now_s - at_s >= KEPT_S:
             held = await self.read(query)
             self._kept.pop(question, None)
             while len(self._kept) >= KEPT_MAX:
                 del self._kept[next(iter(self._kept))]
-            self._kept[question] = (now_ns, held)
+            self._kept[question] = (now_s, held)
         found: ResultT = held
         return found
 
     def stale(self) -> None:
         """Somebody has just changed something by hand: the next page must show it."""
-        self._flags, self._quiet, self._overview = (0, {}), (0, {}), (0, None)
+        self._flags, self._quiet, self._overview = (-math.inf, {}), (-math.inf, {}), (-math.inf, None)
         self._kept.clear()
 
     async def rows_of(self, stations: list[str]) -> tuple[dict[str, LastSession], dict[str, list[Band]]]:
         """Last session and bands of the last 24 h of the stations of one page."""
-        now_ns = self.services.now_ns()
+        end_ns = self.services.windows_end_ns()
         wanted = stations[:STRIP_STATIONS_MAX]
 
         def query() -> tuple[dict[str, LastSession], dict[str, list[Band]]]:
-            return self.store.last_sessions(wanted), self.store.states_of(wanted, now_ns - DAY_NS, now_ns)
+            return self.store.last_sessions(wanted), self.store.states_of(wanted, end_ns - DAY_NS, end_ns)
 
         return await self.read(query)

@@ -34,7 +34,7 @@ class Figures:
         self.console = console
 
     async def figures(self, _request: Request, address: Address) -> object:
-        now_ns = self.console.services.now_ns()
+        now_ns = self.console.services.windows_end_ns()
         until_ns = address.moment("until")
         until_ns = now_ns if until_ns is None else until_ns
         from_ns = address.moment("from")
@@ -70,7 +70,7 @@ class Figures:
         }
 
     async def uptime(self, _request: Request, address: Address) -> object:
-        now_ns, zone = self.console.services.now_ns(), self.console.settings.timezone
+        now_ns, zone = self.console.services.windows_end_ns(), self.console.settings.timezone
         wanted = month_of(address.text("month"), zone, now_ns)
         texts = [each.value for each in address.words("regulation", Text) or ()]
         places, store, scope = self.console.services.places, self.console.archive.store, scope_of(address)

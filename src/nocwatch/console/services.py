@@ -84,7 +84,14 @@ class Services(Protocol):
 
     def rules(self) -> Sequence[RuleFacts]: ...
 
-    def now_ns(self) -> int: ...
+    def now_ns(self) -> int:
+        """The present moment of all pages; over a recorded folder the recording's end."""
+
+    def windows_end_ns(self) -> int:
+        """From where "the last 24 h" look back: now, or the end of what was read where nothing has come for long."""
+
+    def stands_still(self) -> bool:
+        """Whether ``now_ns`` does: over a recording no clock of a page runs."""
 
     def status(self) -> Mapping[str, Any]:
         """How nocwatch itself is, for the System page, ``/readyz`` and the band across the pages.

@@ -50,6 +50,7 @@ class Shell(NamedTuple):
 
     active: str
     now_ns: int
+    stands_still: bool
     zone_name: str
     theme: str
     wall: bool
@@ -158,6 +159,7 @@ class Console:
         return Shell(
             active,
             self.services.now_ns(),
+            self.services.stands_still(),
             self.settings.timezone,
             theme if theme in ("dark", "light") else "auto",
             wall == "1",

@@ -16,6 +16,7 @@ import msgspec
 
 from nocwatch.errors import NocwatchError
 from nocwatch.frames import Frame, Kind, Link, LinkEvent, Sighting
+from nocwatch.journal import recorded
 from nocwatch.journal.reader import Reader
 from nocwatch.journal.settings import JournalSettings
 from nocwatch.journal.writer import Writer
@@ -109,7 +110,7 @@ def import_traces(files: Sequence[Path] | Traces, journal: Path, until_ns: int |
 
 
 def _import(files: Sequence[Path] | Traces, journal: Path, until_ns: int | None) -> int:
-    written = 0
+    written, until_at_ns = 0, 0
     with Writer(
         journal, 0, JournalSettings.model_validate({"path": journal, "keep_for": "36600d"})
     ) as writer:
@@ -117,9 +118,12 @@ def _import(files: Sequence[Path] | Traces, journal: Path, until_ns: int | None)
             kind, data, direction, connection = _record(sighting)
             writer.add(sighting.received_at_ns, kind, connection, direction, data)
             written += 1
+            until_at_ns = max(until_at_ns, sighting.received_at_ns)
             if written % FLUSH_EVERY_RECORDS == 0:
                 writer.flush_sync()
         writer.flush_sync(durable=True)
+        reach = recorded.Recorded(until_ns=until_at_ns, lanes={0: writer.next_sequence})
+    recorded.note(journal, reach)
     return written
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -64,6 +64,7 @@ class Follower:
         counters: what passed, since the start.
         behind_s: age of the newest record that has been taken in, at the time when it was; 0 while all is read.
         relay: the last tick of each lane.
+        reader: where in the journal it stands, and what reading met: gaps, missing records.
     """
 
     def __init__(
@@ -90,7 +91,7 @@ class Follower:
         self.caught_up = False
         self._aligned = False
         self._goal = store.cursor()
-        self._reader = Reader(journal)
+        self.reader = Reader(journal)
         self._acts: deque[Act] = deque()
         self._last: tuple[int, int] | None = None
         self._saved_s = -math.inf
@@ -102,11 +103,6 @@ class Follower:
     def trouble(self) -> str:
         """A sentence while the store cannot take anything, empty while it can."""
         return self._keeping.trouble
-
-    @property
-    def journal_counters(self) -> Mapping[str, int]:
-        """What reading the journal met: gaps, missing records."""
-        return self._reader.counters
 
     @property
     def settled(self) -> bool:
@@ -131,7 +127,7 @@ class Follower:
                 self._tap.restore(kept.tap)
                 self.pipeline.restore(kept.pipeline)
                 self._points.usage.restore(kept.usage)
-                self._reader = Reader(self._journal, kept.cursor)
+                self.reader = Reader(self._journal, kept.cursor)
             except ValueError as error:
                 # A half-restored state would be worse than none: whoever called makes fresh parts and starts anew.
                 snapshots.put_aside(self._snapshot_file, str(error))
@@ -151,7 +147,7 @@ class Follower:
         try:
             while True:
                 idle = await self._round()
-                if to_end and idle and not self._reader.held_back and self.settled:
+                if to_end and idle and not self.reader.held_back and self.settled:
                     await self.save()
                     return
                 if idle:
@@ -166,7 +162,7 @@ class Follower:
 
     async def _round(self) -> bool:
         """One look into the journal, and what came of it; whether there was nothing new."""
-        records = await trio.to_thread.run_sync(self._reader.read, RECORDS_MAX)
+        records = await trio.to_thread.run_sync(self.reader.read, RECORDS_MAX)
         with trio.CancelScope(shield=True) as shield:  # a batch is whole or not begun
             async with self._turn:
                 await self._pay(shield)
@@ -174,7 +170,7 @@ class Follower:
                     await self._take(records, shield)
                 elif self._acts:
                     await self._catch_up_acts(shield)
-                if not records and not self._reader.held_back:
+                if not records and not self.reader.held_back:
                     self.behind_s, self.caught_up = 0.0, True
                 if not self._aligned and self.caught_up and len(records) < RECORDS_MAX:
                     await self._align(shield)
@@ -240,7 +236,7 @@ class Follower:
 
     async def _align(self, shield: trio.CancelScope) -> None:
         """Ends in the store what the pipeline has no memory of, once all is read that the store had seen."""
-        if not self.pipeline.now_ns or not aligning.reached(self._reader.cursor, self._goal):
+        if not self.pipeline.now_ns or not aligning.reached(self.reader.cursor, self._goal):
             return
         await self._catch_up_acts(shield)
         try:
@@ -277,7 +273,7 @@ class Follower:
     async def _save(self) -> None:
         self._saved_s = trio.current_time()
         snapshot = snapshots.Snapshot(
-            cursor=self._reader.cursor,
+            cursor=self.reader.cursor,
             tap=self._tap.snapshot(),
             pipeline=self.pipeline.snapshot(),
             usage=self._points.usage.snapshot(),
@@ -311,7 +307,7 @@ class Follower:
                 await trio.lowlevel.checkpoint()
                 since = time.perf_counter()
         self.counters["records_total"] += len(records)
-        batch.cursor = msgspec.json.encode(self._reader.cursor)
+        batch.cursor = msgspec.json.encode(self.reader.cursor)
         batch.token_prefixes = self._tap.gate.prefixes.take()
         # Before its alerts are in the store: of a backlog nobody is told until its end.
         self.caught_up &= clock.now_ns() - records[-1].at_ns < FRESH_NS

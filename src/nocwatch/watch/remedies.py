@@ -44,6 +44,10 @@ JOURNAL_FULL = (
     "Chargers go on, nobody watches them. Make room on the journal's disk, or lower journal.size_max and restart the relay. It writes again by "
     "itself once there is room."
 )
+RECORDED = (
+    "Nothing is wrong: the folder was made from traces, and holds what they hold. To watch chargers, give nocwatch the "
+    "folder of a relay."
+)
 JOURNAL_DROPS = "Chargers were not touched. Look at the journal's disk: room (df) and speed. What passed then is lost to nocwatch; ask the CSMS about sessions of that time."
 UPSTREAM = (
     "Stations cannot reach their CSMS. From the relay's machine, does the CSMS answer (curl -v its address)? If not, call the team that runs it; "

@@ -60,7 +60,16 @@ class WatchServices:
         return self._rules
 
     def now_ns(self) -> int:
-        return clock.now_ns()
+        recorded_until_ns = self._status.recorded_until_ns
+        return clock.now_ns() if recorded_until_ns is None else recorded_until_ns
+
+    def windows_end_ns(self) -> int:
+        now_ns = self.now_ns()
+        over_ns = self._status.over_since_ns(now_ns)
+        return now_ns if over_ns is None else over_ns
+
+    def stands_still(self) -> bool:
+        return self._status.recorded_until_ns is not None
 
     def status(self) -> Mapping[str, Any]:
         return self._status.as_sections()

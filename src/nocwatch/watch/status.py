@@ -10,7 +10,7 @@ from typing import Any
 
 from nocwatch import clock, moments, ticks
 from nocwatch.alerts.dispatcher import Dispatcher
-from nocwatch.journal import drops
+from nocwatch.journal import drops, recorded
 from nocwatch.network import Station
 from nocwatch.proxy.counters import MEANINGS
 from nocwatch.registry.places import Place
@@ -25,6 +25,8 @@ from nocwatch.watch.remedies import Trouble
 RELAY_SILENT_S = 5.0
 """The relay ticks once a second; after this it is taken for dead, unless a backlog is still being read."""
 LAG_MAX_S = 60.0
+OVER_NS = moments.HOUR_NS
+"""Where nothing has come for so long, pages look back from the end of what did come; before that, the last day is still that of today."""
 DISK_FREE_BYTES_MIN = 1024 * 1024
 """Below this the journal's next block may not fit."""
 
@@ -42,7 +44,7 @@ class Status:
         started_ns: int,
         journal: Path,
     ) -> None:
-        self._journal = journal
+        self._journal, self._recorded = journal, recorded.noted(journal)
         self._dispatcher = dispatcher
         self._follower, self._tap, self._sink, self._spool = follower, tap, sink, spool
         self._started_ns = started_ns
@@ -70,7 +72,7 @@ class Status:
 
     def own_counters(self) -> Mapping[str, int]:
         counters = Counter(self._follower.counters)
-        read = self._follower.journal_counters
+        read = self._follower.reader.counters
         counters["journal_gaps_total"] = read.get("journal_read_gaps", 0)
         counters["journal_missing_records_total"] = read.get("journal_read_missing_records", 0)
         for rule in self._follower.pipeline.engine.counters.values():
@@ -119,13 +121,27 @@ class Status:
         }
 
     def relay_silent_s(self) -> float:
-        """Since the last tick, of the worker that is silent for longest; 0 before the first one was seen.
+        """Since the last tick, of the worker that is silent for longest; 0 before the first one was seen, and over a recording.
 
         A worker that ended on purpose counts no more while the others end; where all have, the last one's word does.
         """
+        if self.recorded_until_ns is not None:
+            return 0.0
         lanes = self._lanes()
         silent = [self._silent_s(lane) for lane in ticks.speaking(lanes)]
         return min(silent, default=0.0) if _all_ended(lanes) else max(silent, default=0.0)
+
+    @property
+    def recorded_until_ns(self) -> int | None:
+        """Where a recording ends that nobody adds to: it is what a watch over it takes for now. None over a relay's journal."""
+        if self._recorded is None or not self._recorded.is_all(self._follower.reader.cursor.lanes):
+            return None
+        return self._recorded.until_ns
+
+    def over_since_ns(self, now_ns: int) -> int | None:
+        """The end of what was read, where nothing has come after it for long; None where something has, or never did."""
+        read_ns = self._follower.pipeline.now_ns
+        return read_ns if read_ns and now_ns - read_ns > OVER_NS else None
 
     def sink_behind_s(self) -> float:
         if self._sink is None or not self._sink.oldest_ns:
@@ -160,6 +176,9 @@ class Status:
 
     def _remarks(self) -> list[Trouble]:
         relay, now_ns, found = self.relay_counters(), clock.now_ns(), list[Trouble]()
+        if (recorded_until_ns := self.recorded_until_ns) is not None:
+            text = f"Recorded data from trace import, and no relay: it reaches to {_second(recorded_until_ns)}, and all pages take that moment for now."
+            found.append(Trouble(text, remedies.RECORDED))
         if relay.get("draining") and not _all_ended(lanes := self._lanes()):
             left = sum(lanes[lane].get("links_open", 0) for lane in ticks.speaking(lanes))
             text = f"The relay, or a worker of it, is shutting down; {left} links are left on those that run."
@@ -188,27 +207,29 @@ class Status:
     def _silence(self) -> list[Trouble]:
         """That nothing comes from the relay, and why, as far as can be seen from here."""
         follower, silent_s = self._follower, self.relay_silent_s()
-        if not follower.caught_up:
+        over_ns = self.over_since_ns(clock.now_ns())
+        back = f" Pages look back from {_second(over_ns)}, the end of what was read." if over_ns else ""
+        if not follower.caught_up or self.recorded_until_ns is not None:
             return []
         if not follower.relay:
             if clock.now_ns() - self._started_ns <= LAG_MAX_S * moments.SECOND_NS:
                 return []
-            text = "The journal has nothing from a relay. Is the relay running, with the same journal folder?"
+            text = f"The journal has nothing from a relay. Is the relay running, with the same journal folder?{back}"
             return [Trouble(text, remedies.NO_RELAY)]
         lanes = self._lanes()
         silent = [lane for lane in sorted(ticks.speaking(lanes)) if self._silent_s(lane) > RELAY_SILENT_S]
         if not silent:
             return []
         if self._disk_full():
-            text = f"The disk of the journal is full, for {silent_s:.0f} s now: the relay carries on, and what passes is not seen. Make room."
+            text = f"The disk of the journal is full, for {_long(silent_s)} now: the relay carries on, and what passes is not seen. Make room."
             return [Trouble(text, remedies.JOURNAL_FULL)]
         if _all_ended(lanes):
-            text = f"The relay was shut down {silent_s:.0f} s ago and has not been started again: no charger can connect."
+            text = f"The relay was shut down {_long(silent_s)} ago and has not been started again: no charger can connect.{back}"
             return [Trouble(text, remedies.RELAY_ENDED)]
         who = (
             "The relay" if len(silent) == len(lanes) else f"Worker {', '.join(map(str, silent))} of the relay"
         )
-        text = f"{who} has been silent for {silent_s:.0f} s: chargers may be cut off. Look at its process and log."
+        text = f"{who} has been silent for {_long(silent_s)}: chargers may be cut off. Look at its process and log.{back}"
         return [Trouble(text, remedies.RELAY_SILENT)]
 
     def _disk_full(self) -> bool:
@@ -252,6 +273,19 @@ class Status:
             {"name": name, **counters} for name, counters in sorted(follower.pipeline.engine.counters.items())
         ]
         return sections
+
+
+def _long(seconds: float) -> str:
+    """In a unit that a person can picture: ``75 s``, ``3 h``, ``12 d``."""
+    for unit, length_s in (("d", 86_400), ("h", 3600)):
+        if seconds >= 2 * length_s:
+            return f"{seconds / length_s:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def _second(at_ns: int) -> str:
+    """To the second: ``2026-11-21T09:45:49Z``."""
+    return f"{moments.rfc3339(at_ns)[:19]}Z"
 
 
 def _all_ended(lanes: Mapping[int, Mapping[str, int]]) -> bool:

@@ -92,7 +92,7 @@ class FleetPages:
         return HTMLResponse(self.console.render("fleet_rows.html", {"rows": await self._shown(found)}))
 
     async def _shown(self, found: list[FleetRow]) -> list[Shown]:
-        now_ns = self.console.services.now_ns()
+        now_ns, end_ns = self.console.services.now_ns(), self.console.services.windows_end_ns()
         last, bands = await self.console.archive.rows_of([each.station.id for each in found])
         return [
             Shown(
@@ -102,8 +102,8 @@ class FleetPages:
                 timeline.strip(
                     bands.get(each.station.id, ()),
                     [timeline.key(socket.evse, socket.connector) for socket in each.station.connectors],
-                    now_ns - DAY_NS,
-                    now_ns,
+                    end_ns - DAY_NS,
+                    end_ns,
                 ),
             )
             for each in found

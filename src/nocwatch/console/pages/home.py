@@ -41,7 +41,8 @@ class HomePages:
 
     async def overview(self, request: Request) -> Response:
         console = self.console
-        store, now_ns = console.archive.store, console.services.now_ns()
+        services, store = console.services, console.archive.store
+        now_ns, end_ns = services.now_ns(), services.windows_end_ns()
         counted = await console.archive.overview()
         open_states = (AlertState.FIRING, AlertState.ACKNOWLEDGED)
         alerts, days, failed, flags = await console.archive.read(
@@ -51,11 +52,11 @@ class HomePages:
                     for each in store.alerts(AlertFilter(states=open_states), None, 4 * ALERTS_MAX).items
                     if not each.inhibited_by
                 ][:ALERTS_MAX],
-                store.kpi_days(None, 1, now_ns, console.settings.timezone),
+                store.kpi_days(None, 1, end_ns, console.settings.timezone),
                 store.sessions(
-                    SessionFilter(outcomes=(Outcome.FAILED,), from_ns=now_ns - DAY_NS), None, 8
+                    SessionFilter(outcomes=(Outcome.FAILED,), from_ns=end_ns - DAY_NS), None, 8
                 ).items,
-                store.flags(FlagFilter(from_ns=now_ns - DAY_NS, order="newest"), None, 20).items,
+                store.flags(FlagFilter(from_ns=end_ns - DAY_NS, order="newest"), None, 20).items,
             )
         )
         stations = console.services.fleet()

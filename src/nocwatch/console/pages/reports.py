@@ -127,7 +127,7 @@ class ReportPages:
         return lambda name: name
 
     def _now_ns(self) -> int:
-        return self.console.services.now_ns()
+        return self.console.services.windows_end_ns()
 
 
 def _by(address: Address) -> By:

@@ -117,7 +117,7 @@ class SessionPages:
     async def listed(self, request: Request) -> Response:
         console = self.console
         address = console.address(request)
-        wanted, range_name = wanted_sessions(address, console.services.now_ns())
+        wanted, range_name = wanted_sessions(address, console.services.windows_end_ns())
         after = address.text("after")
         store, places, scope = (
             console.archive.store,

@@ -46,8 +46,8 @@ class StationPages:
         if station is None:
             return await self._unknown(request, station_id)
         address = console.address(request)
-        now_ns = console.services.now_ns()
-        from_ns, until_ns = _window(address, now_ns)
+        now_ns, end_ns = console.services.now_ns(), console.services.windows_end_ns()
+        from_ns, until_ns = _window(address, end_ns)
         store = console.archive.store
 
         def query() -> dict[str, Any]:
@@ -59,13 +59,13 @@ class StationPages:
                 "on_timeline": store.sessions(overlapping, None, SESSIONS_ON_TIMELINE_MAX).items,
                 "sessions": store.sessions(SessionFilter(station=station_id), None, 10).items,
                 "flags": store.flags(
-                    FlagFilter(station=station_id, from_ns=now_ns - 7 * DAY_NS), None, 10
+                    FlagFilter(station=station_id, from_ns=end_ns - 7 * DAY_NS), None, 10
                 ).items,
                 "raised": store.flags(FlagFilter(station=station_id, state=FlagState.RAISED), None, 50).items,
                 "frames": store.frames(
                     FrameFilter(station=station_id, kinds=frames.TALK), None, FRAMES
                 ).items,
-                "days": store.kpi_days(station_id, 7, now_ns, console.settings.timezone),
+                "days": store.kpi_days(station_id, 7, end_ns, console.settings.timezone),
             }
 
         found = await console.archive.read(query)
@@ -83,7 +83,7 @@ class StationPages:
             "state": state,
             "since_ns": since_ns,
             "timeline": drawn,
-            "moves": _moves(address, from_ns, until_ns, now_ns),
+            "moves": _moves(address, from_ns, until_ns, end_ns),
             "frames": frames.rows(found["frames"], newest_first=True),
             "socket_name": timeline.name,
             "legend": _legend(drawn),
@@ -149,9 +149,9 @@ async def _to_the_fleet(_request: Request) -> Response:
     return RedirectResponse("/fleet", 303)
 
 
-def _window(address: Address, now_ns: int) -> tuple[int, int]:
+def _window(address: Address, end_ns: int) -> tuple[int, int]:
     """From and until of the timeline; the last 24 h unless the address says otherwise."""
-    until_ns = address.moment("until") or now_ns
+    until_ns = address.moment("until") or end_ns
     from_ns = address.moment("from")
     if from_ns is None:
         from_ns = (
@@ -163,20 +163,20 @@ def _window(address: Address, now_ns: int) -> tuple[int, int]:
     return from_ns, until_ns
 
 
-def _moves(address: Address, from_ns: int, until_ns: int, now_ns: int) -> dict[str, Any]:
+def _moves(address: Address, from_ns: int, until_ns: int, last_ns: int) -> dict[str, Any]:
     """Addresses of the windows beside this one; a third of a width at a time, so that something known stays in sight."""
     width, step = until_ns - from_ns, (until_ns - from_ns) // 3
-    later = min(until_ns + step, now_ns)
+    later = min(until_ns + step, last_ns)
 
     def window(start_ns: int, end_ns: int) -> str:
-        if end_ns >= now_ns - MINUTE_NS:
+        if end_ns >= last_ns - MINUTE_NS:
             span = (end_ns - start_ns) // 10**9
             return address.with_(**{"from": None, "until": None, "span": None if span == 86_400 else span})
         return address.with_(**{"from": start_ns // 10**9, "until": end_ns // 10**9, "span": None})
 
     return {
         "earlier": window(from_ns - step, until_ns - step),
-        "later": window(later - width, later) if until_ns < now_ns - MINUTE_NS else None,
+        "later": window(later - width, later) if until_ns < last_ns - MINUTE_NS else None,
         "spans": [
             (
                 label,

@@ -88,7 +88,7 @@ class TroublePages:
     async def flags(self, request: Request) -> Response:
         console = self.console
         address = console.address(request)
-        wanted, range_name = wanted_flags(address, console.services.now_ns())
+        wanted, range_name = wanted_flags(address, console.services.windows_end_ns())
         after = address.text("after")
         page = await console.archive.read(lambda: console.archive.store.flags(wanted, after, ROWS))
         context = {
@@ -177,7 +177,7 @@ class TroublePages:
     async def alerts(self, request: Request) -> Response:
         console = self.console
         address = console.address(request)
-        wanted, range_name = wanted_alerts(address, console.services.now_ns())
+        wanted, range_name = wanted_alerts(address, console.services.windows_end_ns())
         after = address.text("after")
         page = await console.archive.read(lambda: console.archive.store.alerts(wanted, after, ROWS))
         context = {

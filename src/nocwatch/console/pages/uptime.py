@@ -94,4 +94,4 @@ class UptimePages:
         return names if asked_for in names else [*names, asked_for]
 
     def _now_ns(self) -> int:
-        return self.console.services.now_ns()
+        return self.console.services.windows_end_ns()

@@ -9,7 +9,7 @@ root.classList.add("js");
 // --- time ------------------------------------------------------------------------------------------------------------
 
 let skew = Number(body.dataset.now) - Date.now(); // the server's clock counts: a wall's own may be wrong by minutes
-const now = () => Date.now() + skew;
+const now = () => (body.hasAttribute("data-still") ? Number(body.dataset.now) : Date.now() + skew); // over a recording no time passes
 const NB = "\u00a0";
 
 function brief(ms) {

@@ -1,0 +1,117 @@
+"""A watch over a folder that was imported: nobody waits for a relay, and the pages show the time that was recorded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx2
+import msgspec
+import pytest
+import trio
+from tests.support.deployment import REPOSITORY, until
+
+from nocwatch import clock
+from nocwatch.config import Configuration
+from nocwatch.journal.recorded import noted
+from nocwatch.journal.settings import JournalSettings
+from nocwatch.journal.writer import Writer
+from nocwatch.moments import DAY_NS, MINUTE_NS
+from nocwatch.records import RecordKind
+from nocwatch.trace.writing import import_traces
+from nocwatch.watch.once import read_through
+from nocwatch.watch.process import Watch
+
+TRACE = REPOSITORY / "tests" / "trace" / "foreign" / "csms_log_16_raw.jsonl"
+
+
+@pytest.fixture
+def configuration(tmp_path: Path) -> Configuration:
+    """Of a folder with a trace of March 2025 in it."""
+    made = Configuration.model_validate(
+        {
+            "data": str(tmp_path),
+            "privacy": {"key_file": str(tmp_path / "privacy.key")},
+            "journal": {"path": str(tmp_path / "journal")},
+            "store": {"url": f"sqlite:///{tmp_path}/nocwatch.db"},
+            "console": {"listen": "127.0.0.1:0"},
+            "metrics": {"listen": None},
+        }
+    )
+    import_traces([TRACE], made.journal.path)
+    return made
+
+
+async def test_a_recorded_folder_is_told_as_that_and_misses_no_relay(
+    configuration: Configuration,
+) -> None:
+    await read_through(
+        configuration
+    )  # as the import does: the watch finds nothing more to read, no tick either
+    async with trio.open_nursery() as nursery:
+        watch = await nursery.start(Watch(configuration).run)
+        await until(lambda: watch.follower.caught_up, "all is read")
+        watch.status._started_ns -= 2 * MINUTE_NS  # it has waited for a relay long enough
+        reasons, remarks = watch.status.ready()
+        assert reasons == []
+        assert remarks == [
+            "Recorded data from trace import, and no relay: it reaches to 2025-03-03T08:43:20Z, and all pages take that moment for now."
+        ]
+        nursery.cancel_scope.cancel()
+
+
+async def test_pages_of_the_last_day_are_of_the_last_day_that_was_recorded(
+    configuration: Configuration,
+) -> None:
+    async with trio.open_nursery() as nursery:
+        watch = await nursery.start(Watch(configuration).run)
+        await until(lambda: watch.follower.settled, "all is read")
+        assert watch.status.ready()[0] == []
+        assert watch.status.relay_silent_s() == 0.0
+        async with httpx2.AsyncClient(base_url=f"http://{watch.console_address}", timeout=20) as client:
+            listed = (await client.get("/sessions?range=24h")).text
+            assert listed.count('href="/sessions/') >= 2
+            assert "data-still" in listed
+            figures = (await client.get("/api/kpis/figures?by=fleet")).json()
+            assert figures["until"].startswith("2025-03-03T08:43")
+            assert (await client.get("/api/frames")).json()["items"], "a watch forgot by today's calendar"
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_relay_that_is_started_over_a_recording_is_a_relay_from_its_first_word_on(
+    configuration: Configuration,
+) -> None:
+    async with trio.open_nursery() as nursery:
+        watch = await nursery.start(Watch(configuration).run)
+        await until(lambda: watch.follower.caught_up, "all is read")
+        assert watch.status.recorded_until_ns is not None
+        with Writer(configuration.journal.path, 0, JournalSettings()) as relay:
+            relay.add(clock.now_ns(), RecordKind.TICK, 0, 0, msgspec.json.encode({"links_open": 0}))
+            assert relay.flush_sync()
+            await until(lambda: watch.status.recorded_until_ns is None, "its tick is read")
+        assert watch.status.ready() == ([], [])
+        assert watch.status.over_since_ns(clock.now_ns()) is None
+        nursery.cancel_scope.cancel()
+
+
+async def test_where_a_relay_has_long_been_silent_pages_look_back_from_its_last_word_and_say_so(
+    configuration: Configuration,
+) -> None:
+    """A data folder that was brought home from a site: its relay is elsewhere, and nobody can know that it is well."""
+    (configuration.journal.path / "recorded.json").unlink()
+    async with trio.open_nursery() as nursery:
+        watch = await nursery.start(Watch(configuration).run)
+        await until(lambda: watch.follower.settled, "all is read")
+        (reason,), _ = watch.status.ready()
+        assert reason.startswith("The relay has been silent for ")
+        assert " d: chargers may be cut off" in reason
+        assert reason.endswith("Pages look back from 2025-03-03T08:43:20Z, the end of what was read.")
+        async with httpx2.AsyncClient(base_url=f"http://{watch.console_address}", timeout=20) as client:
+            assert (await client.get("/sessions?range=24h")).text.count('href="/sessions/') >= 2
+        assert clock.now_ns() - watch.follower.pipeline.now_ns > DAY_NS
+        nursery.cancel_scope.cancel()
+
+
+def test_a_note_that_cannot_be_read_is_no_note(configuration: Configuration) -> None:
+    assert noted(configuration.journal.path) is not None
+    (configuration.journal.path / "recorded.json").write_text("{")
+    assert noted(configuration.journal.path) is None
