@@ -81,7 +81,7 @@ def test_faults_of_the_first_minutes_reach_the_time_limits_of_their_detectors():
         "zero_energy": first["zero_energy"].at + first["zero_energy"].zero_energy.lasting + 10,
         "silent_boot": first["silent_boot"].at + 60 + 15,
         "offline": first["offline"].at + 180,
-        "remote_start": max(step.at for step in demo.csms.steps) + 10 + 120,
+        "remote_start": max(step.at for step in demo.csms.steps if step.remote_start) + 10 + 120,
         "register_rollback": first["register_rollback"].at
         + first["register_rollback"].register_rollback.after
         + 30,
@@ -94,7 +94,7 @@ def test_faults_of_the_first_minutes_reach_the_time_limits_of_their_detectors():
     assert first["silent_boot"].silent_boot.lasting > 60
     assert first["offline"].offline.lasting > 180
     assert all(step.wall for step in demo.steps if step.verb != "life")
-    clones = [step for step in demo.steps if step.visit and step.at <= 120]
+    clones = [step for step in demo.steps if step.visit and step.at <= 120 and step.station != "HAF-06"]
     assert len({step.visit.token for step in clones}) == 1
     assert status_of(clones[0].visit.token) == "Accepted"
     sites = {each["id"]: each["site"] for each in registry()["stations"]}

@@ -24,17 +24,33 @@ def _authorize(csms: SimCsms, station: CsmsStation, payload: Payload) -> Payload
 
 
 def _transaction_event(csms: SimCsms, station: CsmsStation, payload: Payload) -> Payload:
-    del csms
     identity = str(payload["transactionInfo"]["transactionId"])
+    cost: Payload = {}
     if payload["eventType"] == "Ended":
-        station.transactions.pop(identity, None)
+        over = station.transactions.pop(identity, None)
+        price = csms.settings.price_of(station.identity)
+        if over is not None and price is not None:
+            _metered(over, payload)
+            cost = {"totalCost": over.cost(price.per_kwh)}
     else:
         transaction = station.transactions.setdefault(identity, CsmsTransaction(identity, 0, ""))
         transaction.connector = int(payload.get("evse", {}).get("id", transaction.connector))
         if "idToken" in payload:
             transaction.token = str(payload["idToken"]["idToken"])
             transaction.by_app = transaction.token.startswith(APP_PREFIX)
-    return {"idTokenInfo": _token_info(payload["idToken"])} if "idToken" in payload else {}
+        _metered(transaction, payload)
+    return cost | ({"idTokenInfo": _token_info(payload["idToken"])} if "idToken" in payload else {})
+
+
+def _metered(transaction: CsmsTransaction, payload: Payload) -> None:
+    """Takes over what the event says of the energy register at the outlet, of all phases."""
+    for sampled in (each for meter in payload.get("meterValue", ()) for each in meter["sampledValue"]):
+        measurand = sampled.get("measurand", "Energy.Active.Import.Register")
+        outlet = sampled.get("location", "Outlet") == "Outlet" and "phase" not in sampled
+        if measurand == "Energy.Active.Import.Register" and outlet:
+            unit = sampled.get("unitOfMeasure", {})
+            factor = 1000 if unit.get("unit") == "kWh" else 1
+            transaction.metered(float(sampled["value"]) * factor * 10 ** int(unit.get("multiplier", 0)))
 
 
 def _status(csms: SimCsms, station: CsmsStation, payload: Payload) -> Payload:

@@ -16,15 +16,19 @@ from collections.abc import Awaitable, Callable
 import structlog
 import trio
 
+from nocwatch.moments import MINUTE_NS
 from nocwatch.sim import orders
+from nocwatch.sim.clockwork import milliseconds
 from nocwatch.sim.csms import SimCsms
-from nocwatch.sim.ledger import CsmsStation
-from nocwatch.sim.settings import CsmsSettings, CsmsStep
+from nocwatch.sim.ledger import CsmsStation, CsmsTransaction
+from nocwatch.sim.settings import CsmsPrice, CsmsSettings, CsmsStep
 from nocwatch.sim.tokens import APP_PREFIX
 from nocwatch.sim.wire import CallFailed
 
 TASKS_MAX = 10_000
 """Plans under way (an app start, a stop, a step): a few for each station; beyond it new ones are not made."""
+RESERVED_FOR_NS = 15 * MINUTE_NS
+"""By the wall's clock at any speed: the order says until when."""
 CONFIGURATION_AFTER_S = 5.0
 """Unscaled: some stations loop when they are asked before their boot is complete (lbbrhzn#1503)."""
 
@@ -76,6 +80,8 @@ class BackOffice:
             self._look_for_app_drivers(station, self.settings.app_delay)
         elif what in ("StartTransaction", "TransactionEvent"):
             self._look_for_app_stops(station)
+            if what == "TransactionEvent" and (price := self.settings.price_of(station.identity)):
+                self._look_for_costs(station, price)
 
     def _plan(self, task: Callable[..., Awaitable[None]], *args: object) -> None:
         if self._nursery is None or self._tasks >= TASKS_MAX:
@@ -147,6 +153,24 @@ class BackOffice:
         if transaction in station.transactions:
             await self.order(station, orders.remote_stop(station.version_or_16, transaction))
 
+    # Costs
+
+    def _look_for_costs(self, station: CsmsStation, price: CsmsPrice) -> None:
+        for transaction in station.transactions.values():
+            if not transaction.costs_told:
+                transaction.costs_told = True
+                self._plan(self._tell_costs, station, transaction, price)
+
+    async def _tell_costs(self, station: CsmsStation, transaction: CsmsTransaction, price: CsmsPrice) -> None:
+        while True:
+            await self.csms.pace.sleep(price.every)
+            if station.transactions.get(transaction.id) is not transaction:
+                return  # it has ended: the answer to its last event said what it cost in all
+            if station.peer is not None:
+                await self.order(
+                    station, orders.running_cost(str(transaction.id), transaction.cost(price.per_kwh))
+                )
+
     # Timed orders
 
     async def _step(self, station: CsmsStation, step: CsmsStep) -> None:
@@ -161,6 +185,9 @@ class BackOffice:
         version, number = station.version_or_16, next(self._numbers)
         if step.remote_start is not None:
             await self.order(station, orders.remote_start(version, step.connector, step.remote_start, number))
+        elif step.reserve is not None:
+            until = milliseconds(self.csms.pace.wall_ns() + RESERVED_FOR_NS)
+            await self.order(station, orders.reserve(version, step.connector, step.reserve, number, until))
         elif step.remote_stop:
             transaction = station.taken_by(step.connector)
             if transaction:

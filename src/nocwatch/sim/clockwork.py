@@ -40,3 +40,9 @@ def milliseconds(at_ns: int) -> str:
     """``2026-11-21T09:45:49.123Z``."""
     seconds, rest = divmod(at_ns, SECOND_NS)
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest // 1_000_000:03d}Z"
+
+
+def from_text(text: str) -> int:
+    """The moment that a CSMS wrote, which says its offset."""
+    moment = datetime.fromisoformat(text)
+    return int(moment.timestamp()) * SECOND_NS + moment.microsecond * 1000

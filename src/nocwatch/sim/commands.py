@@ -11,9 +11,11 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+import trio
+
 from nocwatch.flags import Blame
 from nocwatch.sessions import Outcome, Reason, StartSource
-from nocwatch.sim.parts import Connector, Interrupt, RemoteStart
+from nocwatch.sim.parts import Booking, Connector, Interrupt, RemoteStart
 from nocwatch.sim.wire import Payload
 
 if TYPE_CHECKING:
@@ -83,6 +85,36 @@ class Commands:
                 return True
         return False
 
+    def reserve(self, number: int | None, booking: Booking, until_ns: int) -> str:
+        """Keeps a free connector for a driver; the word for the CSMS."""
+        wanted = [c for c in self._station.connectors if number in (None, 0, c.socket.number)]
+        connector = next((c for c in wanted if _startable(c) and c.status == "Available"), None)
+        if connector is None:
+            broken = all(c.status == "Faulted" for c in wanted)
+            return "Rejected" if not wanted else "Faulted" if broken else "Occupied"
+        if connector.busy.locked():
+            return "Occupied"
+        connector.booking = booking
+        self._station.set_status(connector, "Reserved")
+        self._station.spawn(self._expire, connector, booking, until_ns)
+        return "Accepted"
+
+    async def _expire(self, connector: Connector, booking: Booking, until_ns: int) -> None:
+        await trio.sleep(max(0.0, (until_ns - self._station.clock.now_ns()) / 1e9))
+        if self._release(connector, booking.number):
+            self._station.enqueue(self._station.dialect.reservation_over(booking.number, "Expired"))
+
+    def cancel_reservation(self, number: object) -> bool:
+        return any(self._release(connector, number) for connector in self._station.connectors)
+
+    def _release(self, connector: Connector, number: object) -> bool:
+        """Nobody came for it, or nobody is to."""
+        if connector.booking is None or connector.booking.number != number or connector.status != "Reserved":
+            return False
+        connector.booking = None
+        self._station.set_status(connector, "Available")
+        return True
+
     def unlock(self, number: object) -> bool:
         connector = self._find(number)
         if connector is None:
@@ -120,7 +152,10 @@ class Commands:
         own = {key: (value, False) for key, value in self.settings.items()}
         return own | {
             "NumberOfConnectors": (str(len(self._station.connectors)), True),
-            "SupportedFeatureProfiles": ("Core,FirmwareManagement,RemoteTrigger,SmartCharging", True),
+            "SupportedFeatureProfiles": (
+                "Core,FirmwareManagement,RemoteTrigger,Reservation,SmartCharging",
+                True,
+            ),
             "AuthorizeRemoteTxRequests": ("false", False),
             "MeterValuesSampledData": (
                 "Energy.Active.Import.Register,Power.Active.Import,Current.Import,Voltage,SoC",

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from nocwatch.sim import sampling
-from nocwatch.sim.parts import Connector, Message, RemoteStart, Transaction, fixed
+from nocwatch.sim.clockwork import from_text
+from nocwatch.sim.parts import Booking, Connector, Message, RemoteStart, Transaction, fixed
 from nocwatch.sim.physics import Reading
 from nocwatch.sim.sampling import Value
 from nocwatch.sim.wire import Answer, Payload, not_implemented
@@ -56,8 +57,8 @@ class Dialect16:
             "SignedUpdateFirmware": lambda _: Answer(payload={"status": "Rejected"}),
             "GetLocalListVersion": lambda _: Answer(payload={"listVersion": 0}),
             "SendLocalList": lambda _: Answer(payload={"status": "NotSupported"}),
-            "ReserveNow": lambda _: Answer(payload={"status": "Rejected"}),
-            "CancelReservation": lambda _: Answer(payload={"status": "Rejected"}),
+            "ReserveNow": self._reserve,
+            "CancelReservation": self._cancel_reservation,
             "CertificateSigned": lambda _: Answer(payload={"status": "Rejected"}),
             "InstallCertificate": lambda _: Answer(payload={"status": "Rejected"}),
             "DeleteCertificate": lambda _: Answer(payload={"status": "NotFound"}),
@@ -100,6 +101,10 @@ class Dialect16:
         }
         if connector and connector.error_info:
             payload["info"] = connector.error_info[:50]
+        elif connector and "wordy" in self._station.profile.quirks:
+            payload["info"] = (
+                f"Connector {number} is {status}; it takes cards, the app and the vehicle itself"
+            )
         if connector and connector.vendor_error:
             payload |= {
                 "vendorId": self._station.profile.hardware.vendor,
@@ -122,6 +127,8 @@ class Dialect16:
             "meterStart": int(tx.meter_start_wh),
             "timestamp": self._station.clock.text(tx.started_at_ns),
         }
+        if tx.reservation is not None:
+            payload["reservationId"] = tx.reservation
 
         def answered(answer: Payload | None) -> None:
             if answer is not None and isinstance(answer.get("transactionId"), int):
@@ -165,6 +172,10 @@ class Dialect16:
             ]
         return [Message("StopTransaction", lambda: {**stop, "transactionId": tx.id_16})]
 
+    def reservation_over(self, number: int, how: str) -> list[Message]:
+        del number, how
+        return []  # 1.6 tells it by StatusNotification alone
+
     def heartbeat(self) -> tuple[str, Payload]:
         return "Heartbeat", {}
 
@@ -189,6 +200,15 @@ class Dialect16:
 
     def _remote_stop(self, payload: Payload) -> Answer:
         return _status(self._station.commands.remote_stop(payload.get("transactionId")))
+
+    def _reserve(self, payload: Payload) -> Answer:
+        booking = Booking(int(payload["reservationId"]), str(payload["idTag"]))
+        until_ns = from_text(str(payload["expiryDate"]))
+        status = self._station.commands.reserve(payload.get("connectorId"), booking, until_ns)
+        return Answer(payload={"status": status})
+
+    def _cancel_reservation(self, payload: Payload) -> Answer:
+        return _status(self._station.commands.cancel_reservation(payload.get("reservationId")))
 
     def _reset(self, payload: Payload) -> Answer:
         reason = "HardReset" if payload.get("type") == "Hard" else "SoftReset"

@@ -9,7 +9,8 @@ import itertools
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from nocwatch.sim.parts import Connector, Message, RemoteStart
+from nocwatch.sim.clockwork import from_text
+from nocwatch.sim.parts import Booking, Connector, Message, RemoteStart, fixed
 from nocwatch.sim.transactions201 import Transactions201
 from nocwatch.sim.wire import Answer, Payload, not_implemented
 
@@ -72,8 +73,8 @@ class Dialect201(Transactions201):
             "UpdateFirmware": lambda _: Answer(payload=rejected),
             "GetLocalListVersion": lambda _: Answer(payload={"versionNumber": 0}),
             "SendLocalList": lambda _: Answer(payload={"status": "Failed"}),
-            "ReserveNow": lambda _: Answer(payload=rejected),
-            "CancelReservation": lambda _: Answer(payload=rejected),
+            "ReserveNow": self._reserve,
+            "CancelReservation": self._cancel_reservation,
             "CertificateSigned": lambda _: Answer(payload=rejected),
             "InstallCertificate": lambda _: Answer(payload=rejected),
             "DeleteCertificate": lambda _: Answer(payload={"status": "NotFound"}),
@@ -143,6 +144,10 @@ class Dialect201(Transactions201):
     def authorize_status(self, answer: Payload) -> str:
         return str(answer.get("idTokenInfo", {}).get("status", "Invalid"))
 
+    def reservation_over(self, number: int, how: str) -> list[Message]:
+        told = {"reservationId": number, "reservationUpdateStatus": how}
+        return [Message("ReservationStatusUpdate", fixed(told), durable=False)]
+
     def heartbeat(self) -> tuple[str, Payload]:
         return "Heartbeat", {}
 
@@ -159,6 +164,15 @@ class Dialect201(Transactions201):
 
     def _request_stop(self, payload: Payload) -> Answer:
         return _status(self._station.commands.remote_stop(payload.get("transactionId")))
+
+    def _reserve(self, payload: Payload) -> Answer:
+        booking = Booking(int(payload["id"]), str(payload["idToken"]["idToken"]))
+        until_ns = from_text(str(payload["expiryDateTime"]))
+        status = self._station.commands.reserve(payload.get("evseId"), booking, until_ns)
+        return Answer(payload={"status": status})
+
+    def _cancel_reservation(self, payload: Payload) -> Answer:
+        return _status(self._station.commands.cancel_reservation(payload.get("reservationId")))
 
     def _reset(self, payload: Payload) -> Answer:
         reason = "ImmediateReset" if payload.get("type") == "Immediate" else "Reboot"

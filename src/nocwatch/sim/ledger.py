@@ -20,12 +20,28 @@ _ONLY_201 = frozenset({"TransactionEvent", "NotifyEvent", "NotifyReport"})
 
 @dataclass(slots=True)
 class CsmsTransaction:
-    """``connector`` is the connector's number in 1.6, the EVSE's in 2.0.1."""
+    """``connector`` is the connector's number in 1.6, the EVSE's in 2.0.1.
+
+    Attributes:
+        register_wh: the meter as the station told it first and last, in 2.x; None while it has told nothing.
+        costs_told: somebody tells the station what it costs.
+    """
 
     id: int | str
     connector: int
     token: str
     by_app: bool = False
+    register_wh: tuple[float, float] | None = None
+    costs_told: bool = False
+
+    def metered(self, register_wh: float) -> None:
+        first_wh = self.register_wh[0] if self.register_wh else register_wh
+        self.register_wh = (first_wh, max(first_wh, register_wh))
+
+    def cost(self, per_kwh: float) -> float:
+        """Of what has flowed so far, in cents that are whole."""
+        first_wh, last_wh = self.register_wh or (0.0, 0.0)
+        return round((last_wh - first_wh) / 1000 * per_kwh, 2)
 
 
 @dataclass(slots=True, eq=False)

@@ -18,6 +18,28 @@ def remote_start(version: str, connector: int, token: str, number: int) -> Order
     }
 
 
+def reserve(version: str, connector: int, token: str, number: int, until: str) -> Order:
+    """``until``: RFC 3339."""
+    if version == "1.6":
+        return "ReserveNow", {
+            "connectorId": connector,
+            "expiryDate": until,
+            "idTag": token,
+            "reservationId": number,
+        }
+    return "ReserveNow", {
+        "id": number,
+        "expiryDateTime": until,
+        "idToken": {"idToken": token, "type": "ISO14443"},
+        "evseId": connector,
+    }
+
+
+def running_cost(transaction: str, cost: float) -> Order:
+    """What it has cost so far, for the station's display; 1.6 has no such message."""
+    return "CostUpdated", {"totalCost": cost, "transactionId": transaction}
+
+
 def remote_stop(version: str, transaction: int | str) -> Order:
     if version == "1.6":
         return "RemoteStopTransaction", {"transactionId": transaction}

@@ -42,6 +42,14 @@ class RemoteStart:
     at_ns: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """The CSMS keeps a connector for a driver. ``number`` is the reservation's."""
+
+    number: int
+    token: str
+
+
 class Connector:
     """A socket with its state. ``status`` in 1.6's words, whatever the version.
 
@@ -50,6 +58,7 @@ class Connector:
         remote_start: the request that waits for a cable.
         ignore_remote_start: accept and do nothing (a fault).
         plugged: a vehicle is connected.
+        booking: for whom it is kept; it counts while the status is Reserved.
         default_limit_w: what a transaction may draw at most, as the CSMS has set it; None for no limit.
     """
 
@@ -66,6 +75,7 @@ class Connector:
         self.remote_start: RemoteStart | None = None
         self.ignore_remote_start = False
         self.plugged = False
+        self.booking: Booking | None = None
         self.default_limit_w: float | None = None
         self.waiting_for_cable = False
         self.busy = trio.Lock()
@@ -114,6 +124,7 @@ class Transaction:
     hidden_wh: float = 0.0
     id: int | str | None = None
     remote_id: int | None = None
+    reservation: int | None = None
     sequence: int = 0
     authorised: bool = True
     refused: bool = False

@@ -31,6 +31,7 @@ QUIRKS: dict[str, str] = {
     "drop_after_start": "loses its socket 0.8 s after each start's answer",
     "retries_stop_for_ever": "repeats a Stop that is answered with an error without end",
     "probes_16_first": "opens a short 1.6 connection before its 2.0.1 one",
+    "wordy": "its 1.6 status messages say more than OCPP has room for",
     "no_boot_on_reconnect": "never boots again after its first boot",
 }
 """Lasting oddities of a station → what they are."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -65,7 +65,7 @@ class CsmsStep(Model):
         at: unscaled seconds since the station's first boot.
         every: repeat after that time; None for once.
         connector: of 1.6, or the EVSE.
-        remote_start: the token; ``reset`` Soft, Hard, or Resume (2.1); ``trigger`` the message's name; ``limit_w`` a charging profile; ``close`` a close code.
+        remote_start: the token; ``reserve`` the token that the connector is kept for, for a quarter of an hour; ``reset`` Soft, Hard, or Resume (2.1); ``trigger`` the message's name; ``limit_w`` a charging profile; ``close`` a close code.
     """
 
     at: Duration
@@ -73,6 +73,7 @@ class CsmsStep(Model):
     every: Duration | None = None
     connector: int = Field(default=1, ge=1)
     remote_start: str | None = None
+    reserve: str | None = None
     remote_stop: bool | None = None
     reset: Literal["Soft", "Hard", "Resume"] | None = None
     trigger: str | None = None
@@ -81,10 +82,23 @@ class CsmsStep(Model):
 
     @model_validator(mode="after")
     def _one(self) -> CsmsStep:
-        kinds = ("remote_start", "remote_stop", "reset", "trigger", "limit_w", "close")
+        kinds = ("remote_start", "reserve", "remote_stop", "reset", "trigger", "limit_w", "close")
         if sum(getattr(self, kind) is not None for kind in kinds) != 1:
             raise ValueError(f"give exactly one of {', '.join(kinds)}")
         return self
+
+
+class CsmsPrice(Model):
+    """What the CSMS says that energy costs, to stations of 2.x that this fits: while they charge, and in all at the end.
+
+    Attributes:
+        station: glob over identities.
+        every: unscaled seconds between two running costs.
+    """
+
+    station: str = "*"
+    per_kwh: float = Field(ge=0)
+    every: Annotated[Duration, Field(gt=0)] = 60.0
 
 
 class CsmsSettings(Model):
@@ -97,6 +111,7 @@ class CsmsSettings(Model):
         app_stops: share of sessions begun in the app that are ended in the app.
         chores_every: mean time between a trigger, a profile or a look at the configuration of one station; None for never.
         read_configuration: ask each station for its intervals after its boot.
+        prices: the first that fits a station counts; one that none fits is told no cost.
         ping_every: WebSocket pings; a station that does not answer is dropped.
     """
 
@@ -108,7 +123,11 @@ class CsmsSettings(Model):
     chores_every: Duration | None = 600.0
     read_configuration: bool = True
     ping_every: Duration | None = 30.0
+    prices: tuple[CsmsPrice, ...] = ()
     faults: tuple[CsmsFault, ...] = ()
     steps: tuple[CsmsStep, ...] = ()
     seed: int = 0
     speed: float = Field(default=1.0, gt=0)
+
+    def price_of(self, station: str) -> CsmsPrice | None:
+        return next((each for each in self.prices if fnmatch.fnmatchcase(station, each.station)), None)

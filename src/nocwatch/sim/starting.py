@@ -134,6 +134,8 @@ def _begin(stay: Stay, trigger: str, *, authorised: bool) -> None:
         late=not station.online,
         offline_from_start=not station.uplink.connected,
     )
+    if stay.connector.booking is not None:
+        stay.tx.reservation, stay.connector.booking = stay.connector.booking.number, None
     stay.connector.transaction = stay.tx
     stay.started_s = stay.pace.now()
     station.enqueue(stay.dialect.tx_start(stay.tx, trigger) * stay.plan.start_copies)

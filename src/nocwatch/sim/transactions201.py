@@ -33,7 +33,10 @@ class Transactions201:
         tx.charging_state = "EVConnected"
         reading = tx.connector.meter.reading(self._station.pace.now())
         values = self.energies(reading, "Transaction.Begin")
-        return [self._event(tx, "Started", trigger, values=values)]
+        started = self._event(tx, "Started", trigger, values=values)
+        if tx.reservation is not None:
+            started.build()["reservationId"] = tx.reservation
+        return [started]
 
     def tx_authorised(self, tx: Transaction, trigger: str) -> list[Message]:
         return [self._event(tx, "Updated", trigger)]

@@ -17,6 +17,9 @@ from nocwatch.sim.stay import Stay
 async def visit(station: SimStation, connector: Connector, plan: Plan) -> None:
     """Plays the plan once the connector is free of other players."""
     async with connector.busy:
+        if connector.status == "Reserved" and connector.booking and connector.booking.token != plan.token:
+            station.acted(f"connector {connector.socket.number}", f"kept for another than {plan.token}")
+            return
         connector.forget_interrupts()
         try:
             await _play(Stay(station, connector, plan))
