@@ -73,6 +73,11 @@ def _lasting() -> list[Case]:
             more["faults"] = ({"action": STOP, "error": "InternalError", "share": 0.6},)
         if name == "no_boot_on_reconnect":
             more["steps"] = (({"reboot": {"reason": "HardReset"}}, 900.0),)
+        if name == "register_per_boot":
+            more["steps"] = (
+                ({"reboot": {"reason": "PowerLoss"}}, 1500.0),
+                ({"offline": {"lasting": "40s", "reboot": True}}, 700.0),
+            )
         found.append(Case(f"quirk {name}", quirks=(name,), **more))
     return found
 
@@ -271,5 +276,18 @@ _NOT_TOGETHER = (
     ("kwh", "bare_values"),
     ("phases_only", "bare_values"),
     ("inlet_too", "bare_values"),
+    ("phases_only", "register_wraps"),
+    ("phases_only", "register_signed"),
+    ("register_32_bit", "register_wraps"),
+    ("register_32_bit", "register_signed"),
+    ("register_32_bit", "register_per_boot"),
+    ("register_wraps", "register_signed"),
+    ("register_per_boot", "samples_relative"),
+    ("register_per_boot", "ends_relative"),
+    # A register that begins anew with a boot of which nothing is told, or mislabelled samples of a young one: no frame shows what flowed.
+    ("register_per_boot", "no_boot_on_reconnect"),
+    ("kwh_labelled_wh", "register_per_boot"),
+    ("kwh_labelled_wh", "register_per_session"),
+    ("kwh_labelled_wh", "samples_relative"),
     ("v16_on_201", "no_subprotocol"),
 )

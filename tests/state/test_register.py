@@ -36,6 +36,10 @@ def read_all(values: list[float]) -> tuple[list[str], float | None]:
         ([100_000, 101_000, 90_000, 90_500], {2: "fell"}, 1500),
         ([100_000, 99_995, 100_400], {}, 400),
         ([2**32 - 500, 2**32 - 100, 300, 900], {2: "wrapped"}, 1400),
+        ([1e8 - 500, 1e8 - 100, 300, 900], {2: "wrapped"}, 1400),
+        ([2**31 - 500, 2**31 - 100, 300 - 2**31, 900 - 2**31], {2: "wrapped"}, 1400),
+        ([-5000, -4000, -3000], {0: "negative"}, 2000),
+        ([-5000, 1000, 2000], {0: "negative"}, 1000),
         ([1000, 1500, 2e12, 2000], {2: "jumped"}, 1000),
         ([10, 12, 12_500, 13_000], {}, 12_990),
         ([100, 110, 110_000, 111_000], {2: "jumped"}, 1010),
@@ -60,7 +64,7 @@ def test_a_reading_that_overtook_another_is_not_a_fall() -> None:
 @settings(deadline=None, max_examples=200)
 @given(
     st.lists(
-        st.tuples(st.floats(-10, 2**34) | st.sampled_from([0.0, -1.0, 2.0**32]), st.integers(0, 5)),
+        st.tuples(st.floats(-(2**33), 2**34) | st.sampled_from([0.0, -1.0, 2.0**32]), st.integers(0, 5)),
         max_size=40,
     )
 )

@@ -13,6 +13,7 @@ import msgspec
 from nocwatch.flags import Blame
 from nocwatch.moments import SECOND_NS
 from nocwatch.sessions import Outcome, Reason
+from nocwatch.sim import registers
 from nocwatch.sim.parts import Interrupt, Message
 from nocwatch.sim.physics import Reading
 from nocwatch.sim.stay import PATIENCE_S, Stay
@@ -85,8 +86,7 @@ def _sample_when_due(stay: Stay) -> None:
     if now_s < stay.next_sample_s:
         return
     stay.next_sample_s += stay.station.meter_interval_s or float("inf")
-    reading = _reading(stay)
-    stay.tx.shown_wh = stay.connector.meter.register_wh
+    reading = registers.sampled(stay.tx, _reading(stay))
     stay.station.enqueue(stay.dialect.tx_meter(stay.tx, reading))
 
 
@@ -148,8 +148,8 @@ async def stop(stay: Stay, reason: str, trigger: str) -> None:
     assert tx is not None
     meter.switch(stay.pace.now(), on=False)
     reading = meter.reading(stay.pace.now())
+    registers.ended(tx, None if stay.plan.minus_one else reading, station.profile.quirks)
     if stay.plan.minus_one:
-        tx.hidden_wh += meter.register_wh - tx.shown_wh
         reading = dataclasses.replace(reading, register_wh=-1.0, power_w=0.0, phases_wh=(-1.0, -1.0, -1.0))
     tx.ended, tx.late = True, tx.late or not station.online
     messages = stay.dialect.tx_stop(tx, reason, trigger, reading)
@@ -174,7 +174,7 @@ async def stop(stay: Stay, reason: str, trigger: str) -> None:
 def _truth(stay: Stay, reason: str, reading: Reading, lost_by: Blame | None = None) -> Truth:
     tx, now_ns = stay.tx, stay.station.clock.now_ns()
     assert tx is not None
-    register_wh = stay.connector.meter.register_wh
+    register_wh, quirks = stay.connector.meter.register_wh, stay.station.profile.quirks
     energy_wh = register_wh - tx.real_start_wh
     # A verdict goes by what the meter shows, and that is whole watt-hours.
     metered_wh = round(register_wh) - round(tx.real_start_wh) - tx.hidden_wh
@@ -200,8 +200,8 @@ def _truth(stay: Stay, reason: str, reading: Reading, lost_by: Blame | None = No
         blame=blame,
         energy_wh=energy_wh,
         hidden_wh=tx.hidden_wh,
-        meter_start_wh=tx.meter_start_wh,
-        meter_stop_wh=reading.register_wh,
+        meter_start_wh=registers.at_ends(tx, tx.start, quirks).register_wh,
+        meter_stop_wh=registers.at_ends(tx, reading, quirks).register_wh,
         stop_reason=reason,
         token=tx.token,
         start_source=tx.source,
@@ -217,7 +217,7 @@ def lose_the_stop(stay: Stay) -> None:
     tx = stay.tx
     assert tx is not None
     stay.connector.meter.switch(stay.pace.now(), on=False)
-    tx.hidden_wh += stay.connector.meter.register_wh - tx.shown_wh
+    registers.ended(tx, None, stay.station.profile.quirks)
     truth = _truth(stay, "Local", stay.connector.meter.reading(stay.pace.now()))
     lost = {
         "outcome": Outcome.FAILED,

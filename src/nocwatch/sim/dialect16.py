@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from nocwatch.sim import sampling
+from nocwatch.sim import registers, sampling
 from nocwatch.sim.clockwork import from_text
 from nocwatch.sim.parts import Booking, Connector, Message, RemoteStart, Transaction, fixed
 from nocwatch.sim.physics import Reading
@@ -124,7 +124,7 @@ class Dialect16:
         payload: Payload = {
             "connectorId": tx.connector.socket.number,
             "idTag": tx.token[:20],
-            "meterStart": int(tx.meter_start_wh),
+            "meterStart": int(registers.at_ends(tx, tx.start, self._station.profile.quirks).register_wh),
             "timestamp": self._station.clock.text(tx.started_at_ns),
         }
         if tx.reservation is not None:
@@ -147,6 +147,7 @@ class Dialect16:
         return []
 
     def tx_meter(self, tx: Transaction, reading: Reading, context: str = "Sample.Periodic") -> list[Message]:
+        reading = registers.as_sample(tx, reading, self._station.profile.quirks)
         sampled = {"timestamp": self._station.clock.text(), "sampledValue": self.sampled(reading, context)}
         number = tx.connector.socket.number
         return [
@@ -158,8 +159,13 @@ class Dialect16:
             )
         ]
 
+    def _triggered(self, tx: Transaction) -> list[Message]:
+        reading = tx.connector.meter.reading(self._station.pace.now())
+        return self.tx_meter(tx, registers.sampled(tx, reading), "Trigger")
+
     def tx_stop(self, tx: Transaction, reason: str, trigger: str, reading: Reading) -> list[Message]:
         del trigger
+        reading = registers.at_ends(tx, reading, self._station.profile.quirks)
         reason = _TO_16.get(reason, reason)
         stop: Payload = {"meterStop": int(reading.register_wh), "timestamp": self._station.clock.text()}
         if reason != "Local" or self._station.says_local:
@@ -248,9 +254,7 @@ class Dialect16:
                     message
                     for c in self._station.connectors
                     if c.transaction and number in (None, c.socket.number)
-                    for message in self.tx_meter(
-                        c.transaction, c.meter.reading(self._station.pace.now()), "Trigger"
-                    )
+                    for message in self._triggered(c.transaction)
                 ]
             case _:
                 return Answer(payload={"status": "NotImplemented"})

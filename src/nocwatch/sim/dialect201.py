@@ -226,9 +226,7 @@ class Dialect201(Transactions201):
                     message
                     for c in self._station.connectors
                     if c.transaction and evse in (None, c.socket.evse)
-                    for message in self.tx_meter(
-                        c.transaction, c.meter.reading(self._station.pace.now()), "Trigger"
-                    )
+                    for message in self._triggered(c.transaction)
                 ]
             case _:
                 return Answer(payload={"status": "NotImplemented"})

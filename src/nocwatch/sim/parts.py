@@ -12,7 +12,7 @@ import trio
 from nocwatch.sessions import Reason, StartSource
 from nocwatch.sim.hardware import Socket
 from nocwatch.sim.pace import Pace
-from nocwatch.sim.physics import Meter
+from nocwatch.sim.physics import Meter, Reading
 from nocwatch.sim.wire import Payload
 
 TRANSACTION_ID_LOST = -1
@@ -107,20 +107,26 @@ class Transaction:
     """One transaction as the station keeps it.
 
     Attributes:
-        shown_wh: what had really flowed through the meter at the last reading that was told; ``hidden_wh``: see ``Truth``.
+        start: what the meter showed at its start; ``real_start_wh`` what had really flowed through it by then.
+        shown_wh: the same at the last reading that was told; ``first_sampled_wh`` at the first sample. ``hidden_wh``: see ``Truth``.
+        last: the last reading that was told; ``anew``: since then the register began anew.
     """
 
     def __post_init__(self) -> None:
         self.shown_wh = self.real_start_wh
+        self.last = self.start
 
     connector: Connector
     token: str
     token_type: str
     source: StartSource
     started_at_ns: int
-    meter_start_wh: float
+    start: Reading
     real_start_wh: float
     shown_wh: float = 0.0
+    first_sampled_wh: float | None = None
+    last: Reading = field(init=False)
+    anew: bool = False
     hidden_wh: float = 0.0
     id: int | str | None = None
     remote_id: int | None = None

@@ -13,7 +13,6 @@ STEP_S_MAX = 10.0
 """The curve bends slowly: longer steps would overshoot the taper at high speed."""
 RAMP_S = 15.0
 """From contactor closed to full current."""
-REGISTER_WRAP_WH = float(2**32)
 INLET_SHARE = 1.05
 """What the grid gives for what the vehicle gets."""
 
@@ -86,15 +85,27 @@ class Meter:
         register_wh: what really flowed through it since it was built; ``phases_wh`` by the phases that it came from.
         offset_wh: added to what it shows (a rolled-back register has a negative one).
         dip: show 0 in the next reading, then be right again.
+
+    Its display begins anew at ``top_wh``; where ``signed`` it is negative from half of that on.
     """
 
-    def __init__(self, rng: random.Random, *, current: str, register_wh: float | None = None) -> None:
+    def __init__(
+        self,
+        rng: random.Random,
+        *,
+        current: str,
+        register_wh: float | None = None,
+        top_wh: float | None = None,
+        signed: bool = False,
+    ) -> None:
         self._rng = rng
         self._current = current
         self.register_wh = register_wh if register_wh is not None else rng.uniform(400_000, 30_000_000)
         self.phases_wh = [self.register_wh / 3] * 3
         self.offset_wh = 0.0
         self.dip = False
+        self._top_wh, self._signed = top_wh, signed
+        self._zero_wh, self._zeros_wh = 0.0, [0.0] * 3
         self.power_w = 0.0
         self._flowing_s = 0.0
         self._at_s = 0.0
@@ -146,7 +157,15 @@ class Meter:
 
     def shown_wh(self) -> float:
         """The register as the display has it, in whole Wh."""
-        return float(round(self.register_wh + self.offset_wh))
+        shown_wh = float(round(self.register_wh - self._zero_wh + self.offset_wh))
+        if self._top_wh is None:
+            return shown_wh
+        shown_wh %= self._top_wh
+        return shown_wh - self._top_wh if self._signed and shown_wh >= self._top_wh / 2 else shown_wh
+
+    def begin_anew(self) -> None:
+        """What it shows counts from here."""
+        self._zero_wh, self._zeros_wh, self.offset_wh = float(round(self.register_wh)), [*self.phases_wh], 0.0
 
     def reading(self, now_s: float) -> Reading:
         """All measurands at ``now_s``."""
@@ -173,6 +192,7 @@ class Meter:
         if self.dip:
             self.dip = False
             return replace(shown, register_wh=0.0)
-        one, two, three = (each + self.offset_wh / 3 for each in self.phases_wh)
-        inlet_wh = float(round(INLET_SHARE * (self.register_wh + self.offset_wh)))
+        pairs = zip(self.phases_wh, self._zeros_wh, strict=True)
+        one, two, three = (each - zero + self.offset_wh / 3 for each, zero in pairs)
+        inlet_wh = float(round(INLET_SHARE * (self.register_wh - self._zero_wh + self.offset_wh)))
         return replace(shown, phases_wh=(one, two, three), inlet_wh=inlet_wh)

@@ -123,18 +123,18 @@ async def _retried_stop(station: SimStation, wire: Wire, rng: random.Random) -> 
 async def _stop_without_start(station: SimStation, wire: Wire, rng: random.Random) -> None:
     connector = station.connectors[wire.connector - 1]
     at_ns = station.clock.now_ns()
+    reading = connector.meter.reading(station.pace.now())
     tx = Transaction(
         connector=connector,
         token=draw_card(rng, station.profile, wire.connector),
         token_type="ISO14443",
         source=StartSource.RFID,
         started_at_ns=at_ns,
-        meter_start_wh=connector.meter.shown_wh(),
+        start=reading,
         real_start_wh=connector.meter.register_wh,
         id=rng.randrange(10**6, 10**7) if station.dialect.version == "1.6" else station.make_transaction_id(),
         sequence=7,
     )
-    reading = connector.meter.reading(station.pace.now())
     station.enqueue(station.dialect.tx_stop(tx, "Local", "StopAuthorized", reading))
     first = station.dialect.version == "1.6"
     station.tell(

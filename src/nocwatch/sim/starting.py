@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from nocwatch.flags import Blame
 from nocwatch.sessions import Outcome, Reason, StartSource
+from nocwatch.sim import registers
 from nocwatch.sim.charging import stop
 from nocwatch.sim.parts import Transaction
 from nocwatch.sim.station import ERRED, GOES_ON, UNASKED
@@ -121,13 +122,14 @@ def _plug(stay: Stay) -> None:
 def _begin(stay: Stay, trigger: str, *, authorised: bool) -> None:
     meter, station = stay.connector.meter, stay.station
     meter.advance(stay.pace.now())
+    registers.session_begins(stay.connector, station.profile.quirks)
     stay.tx = Transaction(
         connector=stay.connector,
         token=stay.token,
         token_type=stay.token_type,
         source=stay.source,
         started_at_ns=station.clock.now_ns(),
-        meter_start_wh=meter.shown_wh(),
+        start=meter.reading(stay.pace.now()),
         real_start_wh=meter.register_wh,
         remote_id=stay.remote_id,
         authorised=authorised,

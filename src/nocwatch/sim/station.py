@@ -17,6 +17,7 @@ import trio
 
 from nocwatch.flags import Blame
 from nocwatch.sessions import Outcome, Reason, StartSource
+from nocwatch.sim import registers
 from nocwatch.sim.clockwork import StationClock
 from nocwatch.sim.commands import Commands
 from nocwatch.sim.dialect16 import Dialect16
@@ -26,7 +27,6 @@ from nocwatch.sim.dialling import Dialer
 from nocwatch.sim.hardware import Profile
 from nocwatch.sim.pace import Pace
 from nocwatch.sim.parts import Connector, Interrupt, Message, RemoteStart, Transaction
-from nocwatch.sim.physics import REGISTER_WRAP_WH, Meter
 from nocwatch.sim.truth import Truth
 from nocwatch.sim.uplink import Uplink
 from nocwatch.sim.wire import Answer, CallFailed, CallTimeout, LinkLost, Payload, Peer, Saw
@@ -98,8 +98,7 @@ class SimStation:
     def _connector(self, index: int) -> Connector:
         socket = self.profile.hardware.sockets[index]
         rng = random.Random(f"{self.seed}/{self.profile.identity}/meter {socket.number}")
-        start_wh = REGISTER_WRAP_WH - 400.0 if "register_32_bit" in self.profile.quirks else None
-        return Connector(socket, Meter(rng, current=socket.current, register_wh=start_wh))
+        return Connector(socket, registers.meter(rng, socket.current, self.profile.quirks))
 
     @property
     def identity(self) -> str:
@@ -253,6 +252,7 @@ class SimStation:
             if connector.transaction and not resume:
                 connector.interrupt(Interrupt("ordered_reset" if ordered else "reset", stop_reason))
         await self.pace.sleep(1.0)
+        self.restarts()
         self.wants_boot, self.boot_reason = "no_boot_on_reconnect" not in self.profile.quirks, boot_reason
         await self.go_offline(off_s)
         for connector in self.connectors:
@@ -269,9 +269,15 @@ class SimStation:
         else:
             await self.uplink.hang_up()
         if reboot:
+            self.restarts()
             self.wants_boot = True
         await self.pace.sleep(seconds)
         self.uplink.wanted.turn(on=True)
+
+    def restarts(self) -> None:
+        """Its computer begins anew; what charges goes on."""
+        if "register_per_boot" in self.profile.quirks:
+            registers.station_boots(self.connectors, self.pace.now())
 
     # The life of a connection
 

@@ -149,7 +149,9 @@ async def _flap(station: SimStation, step: Step, rng: random.Random) -> None:
     what = step.flap
     assert what is not None
     for _ in range(what.times):
-        station.wants_boot = station.wants_boot or what.reboot
+        if what.reboot:
+            station.restarts()
+            station.wants_boot = True
         station.uplink.cut()
         await station.pace.sleep(what.every * _stretch(station, step))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nocwatch.sim import sampling
+from nocwatch.sim import registers, sampling
 from nocwatch.sim.parts import Message, Transaction
 from nocwatch.sim.physics import Reading
 from nocwatch.sim.sampling import Value
@@ -31,7 +31,7 @@ class Transactions201:
         if tx.id is None:
             tx.id = self._station.make_transaction_id()
         tx.charging_state = "EVConnected"
-        reading = tx.connector.meter.reading(self._station.pace.now())
+        reading = registers.at_ends(tx, tx.start, self._station.profile.quirks)
         values = self.energies(reading, "Transaction.Begin")
         started = self._event(tx, "Started", trigger, values=values)
         if tx.reservation is not None:
@@ -46,10 +46,16 @@ class Transactions201:
         return [self._event(tx, "Updated", trigger)]
 
     def tx_meter(self, tx: Transaction, reading: Reading, context: str = "Sample.Periodic") -> list[Message]:
+        reading = registers.as_sample(tx, reading, self._station.profile.quirks)
         trigger = "Trigger" if context == "Trigger" else "MeterValuePeriodic"
         return [self._event(tx, "Updated", trigger, values=self.sampled(reading, context))]
 
+    def _triggered(self, tx: Transaction) -> list[Message]:
+        reading = tx.connector.meter.reading(self._station.pace.now())
+        return self.tx_meter(tx, registers.sampled(tx, reading), "Trigger")
+
     def tx_stop(self, tx: Transaction, reason: str, trigger: str, reading: Reading) -> list[Message]:
+        reading = registers.at_ends(tx, reading, self._station.profile.quirks)
         tx.charging_state = "Idle" if reason in ("EVDisconnected", "Timeout") else "EVConnected"
         values = self.energies(reading, "Transaction.End")
         return [self._event(tx, "Ended", trigger, values=values, stopped_reason=_TO_201.get(reason, reason))]

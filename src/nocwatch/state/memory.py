@@ -87,6 +87,7 @@ class StationState(msgspec.Struct, kw_only=True):
         triggered_boot_at_ns: the CSMS asked for a BootNotification; it is no restart.
         profiles: charging profiles, those in force and the last that are not; ``bookings`` reservations alike.
         grid_alarm: what is wrong with the grid as the station says (2.1); empty while nothing is.
+        restarts: times within which its computer began anew: from the loss of its link to the boot. The last few.
         swap_frame: the last battery swap that was counted.
     """
 
@@ -106,6 +107,7 @@ class StationState(msgspec.Struct, kw_only=True):
     boots: int = 0
     boot_pending: bool = False
     booted_at_ns: int | None = None
+    restarts: tuple[tuple[int, int], ...] = ()
     triggered_boot_at_ns: int | None = None
     heartbeat_interval_s: float | None = None
     configuration: dict[str, str] = {}

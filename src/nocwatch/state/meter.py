@@ -23,6 +23,10 @@ NO_CHANCE = 10
 """How many times the rise that could be a start must be, before its thousandth is no coincidence."""
 
 
+STOPS = "Outlet/"
+"""The register that a stop is of where no sample named one."""
+
+
 class Track(msgspec.Struct):
     """One register of the session. ``shared``: it is the one that the start was read from; ``kilo``: it is in kWh, whatever it says."""
 
@@ -126,9 +130,13 @@ def end(meter: Meter, value: float | None, at_ns: int, gate: Gate) -> str:
         return why
     if meter.stop_wh == value:
         return ""
-    known_can = meter.stop_wh is not None and _can_end(meter, meter.stop_wh, meter.stop_at_ns, gate)
-    if known_can and (value < (meter.stop_wh or 0.0) or not _can_end(meter, value, at_ns, gate)):
-        return "other_stop"
+    if meter.stop_wh is not None:
+        known, new = (
+            _since_start(meter, meter.stop_wh, meter.stop_at_ns, gate),
+            _since_start(meter, value, at_ns, gate),
+        )
+        if known is not None and (new is None or new < known):
+            return "other_stop"
     meter.stop_wh, meter.stop_at_ns = value, at_ns
     meter.doubt = _end(meter, value, at_ns, gate)
     return meter.doubt
@@ -136,13 +144,17 @@ def end(meter: Meter, value: float | None, at_ns: int, gate: Gate) -> str:
 
 def _end(meter: Meter, value: float, at_ns: int, gate: Gate) -> str:
     track = meter.best
+    if track is None and _can_end(meter, value, at_ns, gate):
+        return ""
+    if track is None and not gate.anew(meter.start_at_ns, at_ns):
+        return "fell"
     if track is None:
-        return "" if _can_end(meter, value, at_ns, gate) else "fell"
+        track = meter.tracks[STOPS] = _starts(meter)
     why = registers.read(track.register, value, max(at_ns, track.register.last_at_ns), gate)
     apart = not track.shared or track.register.resets > 0
     if (
         apart
-        and why in ("jumped", "fell")
+        and why in ("jumped", "fell", "dropped_to_zero", "negative")
         and meter.start_wh is not None
         and _can_end(meter, value, at_ns, gate)
     ):
@@ -249,7 +261,7 @@ def _of_kwh(value: float, near_wh: float) -> float:
 
 
 def _follows_start(meter: Meter, value: float, at_ns: int, gate: Gate) -> bool:
-    return meter.start_wh is not None and gate.fits(meter.start_wh, value, at_ns - meter.start_at_ns)
+    return meter.start_wh is not None and _since_start(meter, value, at_ns, gate) is not None
 
 
 def _track(meter: Meter, value: float, at_ns: int, gate: Gate) -> Track:
@@ -263,22 +275,34 @@ def _track(meter: Meter, value: float, at_ns: int, gate: Gate) -> Track:
     if _follows_start(meter, value, at_ns, gate):
         register.base_wh = register.last_wh = meter.start_wh
         return Track(register, shared=True)
-    if value < meter.start_wh / 2 and gate.fits(0.0, value, at_ns - meter.start_at_ns):
+    most_wh = meter.start_wh if gate.anew(meter.start_at_ns, at_ns) else meter.start_wh / 2
+    if 0 <= value < most_wh and gate.fits(0.0, value, at_ns - meter.start_at_ns):
         register.base_wh = 0.0
         return Track(register)
     return Track(Register())
+
+
+def _starts(meter: Meter) -> Track:
+    """The start's own register, as it was then."""
+    started = Register(
+        base_wh=meter.start_wh, last_wh=meter.start_wh or 0.0, last_at_ns=meter.start_at_ns, readings=1
+    )
+    return Track(started, shared=True)
 
 
 def _between(meter: Meter, gate: Gate) -> float | None:
     """Stop less start, where the one can follow the other."""
     if meter.start_wh is None or meter.stop_wh is None:
         return None
-    if not gate.fits(meter.start_wh, meter.stop_wh, meter.stop_at_ns - meter.start_at_ns):
-        return None
-    return max(meter.stop_wh - meter.start_wh, 0.0)
+    return _since_start(meter, meter.stop_wh, meter.stop_at_ns, gate)
 
 
 def _can_end(meter: Meter, value: float, at_ns: int, gate: Gate) -> bool:
+    return _since_start(meter, value, at_ns, gate) is not None
+
+
+def _since_start(meter: Meter, value: float, at_ns: int, gate: Gate) -> float | None:
+    """By how much the register rose since the start, all of it where that was not said; None where it cannot be the start's register."""
     if meter.start_wh is None:
-        return True
-    return gate.fits(meter.start_wh, value, at_ns - meter.start_at_ns)
+        return value
+    return gate.rise_wh(meter.start_wh, value, at_ns - meter.start_at_ns)

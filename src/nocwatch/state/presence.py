@@ -21,6 +21,8 @@ HOLES_MAX = 32
 """Times without a link that are remembered: enough for the sessions of a day on a flapping station."""
 CLOSED_MAX = 32
 """Ended connections that are remembered: what a restart reads again is seconds long."""
+RESTARTS_MAX = 8
+"""Restarts of a station that its sessions' registers are held against: a session has one or two, one that boots in a loop has no sessions."""
 ORDERS_MAX = 16
 """Resets and limits that are remembered; only the latest can explain an end."""
 TRIGGERED_BOOT_NS = 60 * SECOND_NS
@@ -231,6 +233,8 @@ def on_booted(tracker: Tracker, event: Booted) -> None:
         return
     state.boots += 1
     state.booted_at_ns = event.at_ns
+    lost_ns = state.holes[-1].from_ns if state.holes else event.at_ns
+    state.restarts = (*state.restarts[1 - RESTARTS_MAX :], (lost_ns, event.at_ns))
     for connector in state.connectors.values():
         # The clock may have been set right: what was said before the boot is no yardstick of time any more.
         connector.reported_at_ns = 0

@@ -14,14 +14,19 @@ import math
 
 import msgspec
 
+from nocwatch.moments import SECOND_NS
+
 JITTER_WH = 10.0
 """A fall of no more than this is rounding between two counters of one meter, not a rollback."""
 SLACK_WH = 1_000.0
 """A rise by no more than this is believed whatever the time: samples of one moment are stamped seconds apart."""
 UNTIMED_SLACK_WH = 250_000.0
 """The same where a station's clock is unusable: its backlog comes within seconds. More than any vehicle takes."""
-WRAP_WH = 2.0**32
-"""Where a 32-bit register of watt-hours begins anew."""
+WRAPS_WH = (2.0**32, 2.0**32 / 10, 1e8, 1e9)
+"""Where registers begin anew: 32 bits of watt-hours or of tenths of them, five or six digits of kWh. The first is also where one with a sign turns
+from the highest to the lowest number."""
+WRAP_RISE_WH_MAX = UNTIMED_SLACK_WH
+"""A rise across a wrap is no more than any vehicle takes, however long nothing was read: else a reset would be taken for one."""
 
 
 class Former(msgspec.Struct, frozen=True):
@@ -61,11 +66,21 @@ class Register(msgspec.Struct):
         return None if self.base_wh is None else self.banked_wh + self.last_wh - self.base_wh
 
 
+RESTART_SLACK_NS = 10 * SECOND_NS
+"""The relay may hear of a lost link later than the station's meter began anew."""
+SAME_WH = 1.0
+"""By so much two readings of one register differ for rounding alone."""
+
+
 class Gate(msgspec.Struct, frozen=True):
-    """What is believed of a register: it rises no faster than ``power_w_max``, give or take ``slack_wh``."""
+    """What is believed of a register: it rises no faster than ``power_w_max``, give or take ``slack_wh``.
+
+    It may have begun anew at one of the station's ``restarts``, each from and to a moment.
+    """
 
     power_w_max: float
     slack_wh: float = SLACK_WH
+    restarts: tuple[tuple[int, int], ...] = ()
 
     def allowance_wh(self, span_ns: int) -> float:
         """The most that a register can rise in that time."""
@@ -75,49 +90,100 @@ class Gate(msgspec.Struct, frozen=True):
         """Whether the reading can follow the one before."""
         return -JITTER_WH <= value - before_wh <= self.allowance_wh(span_ns)
 
+    def anew(self, before_ns: int, at_ns: int) -> bool:
+        """Whether the station's computer may have begun anew between two readings."""
+        return any(
+            from_ns - RESTART_SLACK_NS <= at_ns and before_ns < until_ns
+            for from_ns, until_ns in self.restarts
+        )
+
+    def rise_wh(self, before_wh: float, value: float, span_ns: int) -> float | None:
+        """By how much the register rose from the one reading to the other, also across a wrap; None where the one cannot follow the other.
+
+        Below 0 a number follows only a number below 0, or the highest one of a register with a sign.
+        """
+        if self.fits(before_wh, value, span_ns) and (before_wh < 0) == (value < 0):
+            return max(value - before_wh, 0.0)
+        most_wh = min(self.allowance_wh(span_ns), WRAP_RISE_WH_MAX)
+        wraps = WRAPS_WH if value >= 0 else WRAPS_WH[:1]
+        rises = (value + wrap_wh - before_wh for wrap_wh in wraps)
+        return next((rise for rise in rises if 0 <= rise <= most_wh), None) if before_wh >= 0 else None
+
 
 def no_reading(value: float) -> str:
-    """Why a value is no reading at all; empty where it may be one."""
-    if value >= 0 and not math.isinf(value):
-        return ""
-    if value == -1:
-        return "minus_one"
-    return "negative" if value < 0 else "not_a_number"
+    """Why a value is no reading at all; empty where it may be one. Below 0 it may: a register with a sign goes on there."""
+    if not math.isfinite(value):
+        return "not_a_number"
+    return "minus_one" if value == -1 else ""
 
 
 def read(register: Register, value: float, at_ns: int, gate: Gate) -> str:
     """Takes a reading in.
 
     Returns:
-        Empty where it counts. ``wrapped`` where it counts across 2³². Else why it is kept out: ``minus_one``, ``negative``,
+        Empty where it counts. ``wrapped`` where it counts across a wrap. Else why it is kept out: ``minus_one``, ``negative``,
         ``not_a_number``, ``out_of_order``, ``dropped_to_zero``, ``fell``, ``jumped``.
     """
     if why := no_reading(value):
         return why
     if register.base_wh is None:
-        register.base_wh = register.last_wh = value
-        register.last_at_ns = at_ns
-        register.readings = 1
-        return ""
+        return _first(register, value, at_ns, gate)
     if at_ns < register.last_at_ns:
         return "out_of_order"
     if register.former is not None and _back_to_former(register, value, at_ns, gate):
         return ""
-    span_ns = at_ns - register.last_at_ns
-    rise = value - register.last_wh
-    if -JITTER_WH <= rise <= gate.allowance_wh(span_ns):
+    if _fell_with_restart(register, value, at_ns, gate):
+        return ""
+    rise = gate.rise_wh(register.last_wh, value, at_ns - register.last_at_ns)
+    if rise is not None and value >= register.last_wh - JITTER_WH:
         _accept(register, value, at_ns)
         return ""
-    if rise < 0 and 0 <= WRAP_WH - register.last_wh <= gate.allowance_wh(span_ns) - value:
-        register.banked_wh += WRAP_WH - register.base_wh
-        register.base_wh, register.last_wh, register.last_at_ns = 0.0, value, at_ns
+    if rise is not None:
+        register.banked_wh += register.last_wh - register.base_wh + rise
+        register.base_wh, register.last_wh, register.last_at_ns = value, value, at_ns
         register.doubtful_wh = None
         register.readings += 1
         return "wrapped"
     if _confirmed(register, value, at_ns, gate):
         return ""
     register.doubtful_wh, register.doubtful_at_ns = value, at_ns
-    return "dropped_to_zero" if value == 0 else "fell" if rise < 0 else "jumped"
+    if value < 0:
+        return "negative"
+    return "dropped_to_zero" if value == 0 else "fell" if value < register.last_wh else "jumped"
+
+
+def _first(register: Register, value: float, at_ns: int, gate: Gate) -> str:
+    """The first reading; one below 0 counts when the next one follows it."""
+    doubtful = register.doubtful_wh
+    if value < 0 and (
+        doubtful is None or gate.rise_wh(doubtful, value, at_ns - register.doubtful_at_ns) is None
+    ):
+        register.doubtful_wh, register.doubtful_at_ns = value, at_ns
+        return "negative"
+    register.base_wh, register.last_wh, register.readings = value, value, 1
+    if doubtful is not None and value < 0:
+        register.base_wh, register.last_wh, register.readings = doubtful, max(value, doubtful), 2
+    register.last_at_ns = at_ns
+    register.doubtful_wh = None
+    return ""
+
+
+def _fell_with_restart(register: Register, value: float, at_ns: int, gate: Gate) -> bool:
+    """A register that is kept in memory begins at 0 where the station's computer does: one reading tells, with the boot."""
+    since_ns = at_ns - register.last_at_ns
+    fell = 0 <= value < register.last_wh - SAME_WH and value <= gate.allowance_wh(since_ns)
+    if not fell or not gate.anew(register.last_at_ns, at_ns):
+        return False
+    assert register.base_wh is not None
+    # A lone 0 may still be a meter that cannot be read while the station comes up.
+    former = Former(register.base_wh, register.last_wh, register.last_at_ns, register.banked_wh)
+    register.former = former if value == 0 else None
+    register.banked_wh += register.last_wh - register.base_wh
+    register.base_wh, register.last_wh, register.last_at_ns = 0.0, value, at_ns
+    register.doubtful_wh = None
+    register.readings += 1
+    register.resets += 1
+    return True
 
 
 def _accept(register: Register, value: float, at_ns: int) -> None:
@@ -145,7 +211,7 @@ def _confirmed(register: Register, value: float, at_ns: int, gate: Gate) -> bool
         register.former = Former(register.base_wh, register.last_wh, register.last_at_ns, register.banked_wh)
     register.banked_wh += register.last_wh - register.base_wh
     since_ns = register.doubtful_at_ns - register.last_at_ns
-    from_zero = doubtful <= register.last_wh / 2 and doubtful <= gate.allowance_wh(since_ns)
+    from_zero = 0 <= doubtful <= register.last_wh / 2 and doubtful <= gate.allowance_wh(since_ns)
     # A fall to less than half is a reset to 0: what it shows has flowed since. Any other fall is a new base.
     register.base_wh = 0.0 if from_zero else doubtful
     register.last_wh = max(value, doubtful)

@@ -214,9 +214,9 @@ def token_of(state: SessionState, token: str | None, token_type: str) -> None:
         state.token_type = token_type or state.token_type
 
 
-def gate_of(untimed: bool, settings: StateSettings) -> Gate:
+def gate_of(untimed: bool, settings: StateSettings, restarts: tuple[tuple[int, int], ...] = ()) -> Gate:
     """What is believed of a session's registers."""
-    return Gate(settings.power_w_max, UNTIMED_SLACK_WH if untimed else SLACK_WH)
+    return Gate(settings.power_w_max, UNTIMED_SLACK_WH if untimed else SLACK_WH, restarts)
 
 
 def near(first_ns: int, second_ns: int, seconds: float) -> bool:

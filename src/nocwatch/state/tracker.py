@@ -82,7 +82,7 @@ class Tracker:
         """What is believed of the session's registers; less strict where the station's clock is unusable."""
         if event is not None and event.implausible_time:
             session.meter.untimed = True
-        return gate_of(session.meter.untimed, self.settings)
+        return gate_of(session.meter.untimed, self.settings, self.state.restarts)
 
     def wait(self, kind: str, subject: str, due_ns: int) -> None:
         self.timers.set((self.state.id, kind, subject), due_ns)

@@ -111,4 +111,6 @@ def _can_follow(tracker: Tracker, session: SessionState, event: TransactionEnded
     known = [] if book.start_wh is None else [(book.start_wh, book.start_at_ns)]
     last = meter.last_reading(book)
     known += [] if last is None else [last]
-    return not known or any(gate.fits(wh, meter_wh, event.when_ns - at_ns) for wh, at_ns in known)
+    return not known or any(
+        gate.rise_wh(wh, meter_wh, event.when_ns - at_ns) is not None for wh, at_ns in known
+    )

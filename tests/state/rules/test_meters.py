@@ -10,6 +10,7 @@ from tests.support.script import Rule, Seen, table
 from nocwatch.state.changes import SessionMetered
 
 START, STOP = "start 1 TAG 1000 id=17", "stop 17 6000"
+BOOT = "close; +20; open; boot"
 
 
 def moments(*samples: object, each: str = "+1m") -> str:
@@ -79,6 +80,12 @@ def run(
     run("zeros before the real register", 0, 0, 5_001_000, 5_002_000, start=5_000_000, wh=2000),
     run("a wrap at 2**32", 2**32 - 100, 300, start=2**32 - 500, stop=900, wh=1400, issues=()),
     run("a wrap at 2**32 between the last sample and the stop", 2**32 - 100, start=2**32 - 500, stop=900, wh=1400, issues=()),
+    run("a wrap at 2**32, and nothing between start and stop", start=2**32 - 500, stop=900, wh=1400, issues=()),
+    run("a wrap between the start and the first sample", 300, 600, start=2**32 - 500, stop=900, wh=1400, issues=()),
+    run("a counter of five digits of kWh that begins anew", 99_999_900, 300, start=99_999_500, stop=900, wh=1400, issues=()),
+    run("a register with a sign that turns negative", 2**31 - 100, 300 - 2**31, start=2**31 - 500, stop=900 - 2**31, wh=1400, issues=()),
+    run("a register that is negative for good", -4000, -3000, start=-5000, stop=-2000, wh=3000, issues=(), meters=(-5000, -2000)),
+    run("a start below 0 is no reading beside samples above", 2000, 3000, start=-500, stop=4000, wh=2000),
     run("a register above 2**32", 2**32 + 1500, start=2**32 + 1000, stop=2**32 + 6000, wh=5000),
     run("a jump that no charger could bring", 2000, 1_000_100_000, 2500, stop=3000, wh=2000, issues=()),
     run("a register that fell on the way is an issue", 2000, 1200, 1700, wh=1500, issues=("ran backwards",)),
@@ -96,6 +103,13 @@ def run(
     run("a start in kWh beside samples that say kWh", [value(1234.9, unit="kWh")], [value(1239.5, unit="kWh")], start=1234, stop=1239, wh=4600, issues=("in kWh",)),
     run("a young meter in Wh is none in kWh", 1500, 2600, start=2, stop=3000, wh=2998, issues=()),
     run("a lifetime register beside a start of the session's own is none in kWh", 900_000, 901_000, start=5, wh=1000, issues=()),
+    Rule("no wrap: more than any vehicle takes, however long it was", "start 1 TAG 99600000 id=17; +10h; stop 17 900", Seen("failed", wh=None, issues=("does not count: fell",))),
+    Rule("a register that is kept in memory begins anew with a boot: one reading tells", f"start 1 TAG 0 id=17; +2m; meter 1 787 tx=17; +20; {BOOT}; +20; meter 1 237 tx=17; +1m; meter 1 1071 tx=17; +1m; stop 17 1900", Seen("success", wh=2687, issues=("ran backwards", "connection was lost"))),
+    Rule("a reading from before the boot, told after it, is of the register before", f"start 1 TAG 0 id=17; +2m; meter 1 787 tx=17; +1m; {BOOT}; meter 1 900 tx=17 at=@-60; +20; meter 1 237 tx=17; +1m; stop 17 1000", Seen("success", wh=1900)),
+    Rule("a register that began anew with a boot, and only the stop to tell", f"start 1 TAG 5000 id=17; +2m; meter 1 6000 tx=17; {BOOT}; +1m; stop 17 300", Seen("success", wh=1300)),
+    Rule("a register that began anew with a boot, and nothing between start and stop", f"start 1 TAG 5000 id=17; +2m; {BOOT}; +1m; stop 17 300", Seen("success", wh=300)),
+    Rule("a zero while the station comes up, and on where it was", f"start 1 TAG 5000 id=17; +2m; meter 1 6000 tx=17; {BOOT}; meter 1 0 tx=17; +1m; meter 1 6500 tx=17; +1m; stop 17 7000", Seen("success", wh=2000)),
+    Rule("without a boot the same fall is a slip", "start 1 TAG 0 id=17; +2m; meter 1 787 tx=17; +20; close; +20; open; +20; meter 1 237 tx=17; +1m; meter 1 1071 tx=17; +1m; stop 17 1900", Seen("success", wh=1900, without="interrupted")),
     Rule("closing values in the stop's own data", f'{START}; +10m; ask StopTransaction {{"transactionId":17,"meterStop":6000,"timestamp":"@+0","transactionData":[{{"timestamp":"@-600","sampledValue":[{{"value":"1000","context":"Transaction.Begin"}}]}},{{"timestamp":"@+0","sampledValue":[{{"value":"6000","context":"Transaction.End"}}]}}]}} -> {{}}', Seen("success", wh=5000, issues=())),
     Rule("a stop without samples", f"{START}; +10m; {STOP}", Seen("success", wh=5000, issues=())),
     Rule("samples that overtook each other", f"{START}; +3m; meter 1 3000 tx=17; meter 1 2000 tx=17 at=@-60; +1m; meter 1 4000 tx=17", Seen("ongoing", wh=3000, issues=())),
