@@ -448,3 +448,47 @@ async def test_the_same_before_is_of_the_same_subject_and_earlier(
     assert "The earlier one." in before
     assert "The newer one." not in before
     assert "The elsewhere one." not in before
+
+
+@pytest.mark.parametrize(
+    ("address", "named"),
+    [
+        ("/reports?to=2026-11-01", "There is no parameter &#39;to&#39; here; known: access, by, current,"),
+        ("/sessions?outcom=failed", "There is no parameter &#39;outcom&#39; here"),
+        ("/fleet?status=Faulted", "There is no parameter &#39;status&#39; here"),
+        ("/?range=7d", "There is no parameter &#39;range&#39; here; known: none."),
+        ("/stations/CP-HAF-001?to=1", "There is no parameter &#39;to&#39; here; known: from, span, until."),
+        ("/reports/uptime?months=2026-10", "There is no parameter &#39;months&#39; here"),
+    ],
+)
+async def test_a_parameter_that_a_page_does_not_know_is_told_and_not_passed_over(
+    client: httpx2.AsyncClient, address: str, named: str
+) -> None:
+    answer = await client.get(address)
+    assert answer.status_code == 400
+    assert "This address cannot be read." in answer.text
+    assert named in answer.text
+
+
+async def test_the_feed_and_downloads_know_their_parameters_too(client: httpx2.AsyncClient) -> None:
+    feed = await client.get("/api/events?kinds=flag")
+    assert (feed.status_code, feed.json()["error"]) == (
+        400,
+        "There is no parameter 'kinds' here; known: kind, station.",
+    )
+    assert (await client.get("/reports/figures.csv?days=7")).status_code == 400
+
+
+@pytest.mark.parametrize("page", PAGES)
+async def test_every_page_takes_the_looks_of_a_wall(client: httpx2.AsyncClient, page: str) -> None:
+    assert (await client.get(f"{page}?wall=1&theme=dark")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["/fleet?q=%00", "/search?q=%00", "/sessions?text=%00", "/sessions?station=%00*", "/reports?site=%00"],
+)
+async def test_a_zero_byte_in_an_address_finds_nothing_and_breaks_nothing(
+    client: httpx2.AsyncClient, address: str
+) -> None:
+    assert (await client.get(address)).status_code in (200, 400)

@@ -18,6 +18,7 @@ from nocwatch.console import openapi
 from nocwatch.console.acts import Acts, NotFound, Refused
 from nocwatch.console.addresses import Address, BadQuery
 from nocwatch.console.figures import Figures, scope_of
+from nocwatch.console.known import refuse_unknown
 from nocwatch.console.pages.sessions import of_scope, wanted_sessions
 from nocwatch.console.pages.troubles import wanted_alerts, wanted_flags
 from nocwatch.console.parameters import parameters_of
@@ -89,7 +90,7 @@ class Api:
         async def handler(request: Request) -> Response:
             try:
                 address = self.console.address(request)
-                _refuse_unknown(address, known)
+                refuse_unknown(address.values, known)
                 return answer(await act(request, address))
             except BadQuery as error:
                 return failure(400, str(error))
@@ -284,13 +285,6 @@ class Api:
 
     async def openapi(self, _request: Request, _address: Address) -> object:
         return openapi.document()
-
-
-def _refuse_unknown(address: Address, known: frozenset[str]) -> None:
-    if unknown := sorted(set(address.values) - known):
-        raise BadQuery(
-            f"There is no parameter {unknown[0]!r} here; known: {', '.join(sorted(known)) or 'none'}."
-        )
 
 
 def _limit(address: Address) -> int:

@@ -25,6 +25,7 @@ from nocwatch.console.addresses import BadQuery
 from nocwatch.console.api import Api, answer, failure
 from nocwatch.console.events import Events
 from nocwatch.console.guard import Guard
+from nocwatch.console.known import held_to
 from nocwatch.console.pages.fleet import FleetPages
 from nocwatch.console.pages.home import HomePages
 from nocwatch.console.pages.reports import ReportPages
@@ -71,7 +72,7 @@ def make_app(services: Services, settings: ConsoleSettings | None = None) -> Sta
         ReportPages(console),
         UptimePages(console),
     ):
-        routes += pages.routes()
+        routes += [held_to(route) for route in pages.routes()]
     return Starlette(
         routes=routes,
         middleware=[Middleware(Guard, hosts=settings.hosts_allowed)],

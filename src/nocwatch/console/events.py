@@ -19,7 +19,9 @@ from starlette.types import Receive, Scope, Send
 
 from nocwatch.alerts.alert import Alert
 from nocwatch.console.api import failure
+from nocwatch.console.known import refuse_unknown
 from nocwatch.console.live import KINDS, Behind, Closing, Follower, Full, Interest, Thing
+from nocwatch.console.parameters import parameters_of
 from nocwatch.console.services import Health
 from nocwatch.console.shell import Console
 from nocwatch.console.views import shapes
@@ -48,6 +50,7 @@ class Events:
         return [Route("/api/events", self.events)]
 
     async def events(self, request: Request) -> Response:
+        refuse_unknown(request.query_params, parameters_of("/api/events"))
         asked = request.query_params.get("kind", "station,session,flag,alert")
         kinds = frozenset(word.strip() for word in asked.split(",") if word.strip())
         station = request.query_params.get("station") or None
