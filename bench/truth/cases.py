@@ -271,6 +271,9 @@ def _mixed(rng: random.Random, version: str, index: int) -> Case:
 
 _NOT_TOGETHER = (
     ("clock_1970", "clock_local_as_z"),
+    ("clock_1970", "clock_year_1"),
+    ("clock_local_as_z", "clock_year_1"),
+    ("offset_02", "offset_0200"),
     ("kwh", "kwh_labelled_wh"),
     ("kwh", "no_unit"),
     ("kwh", "bare_values"),

@@ -18,6 +18,9 @@ from nocwatch.sim.settings import Model
 QUIRKS: dict[str, str] = {
     "clock_1970": "its clock starts in 1970 and is never set",
     "clock_local_as_z": "local time labelled Z until its first boot",
+    "clock_year_1": "it has no clock: all its times are 0001-01-01T00:00:00Z",
+    "offset_02": "writes its times with the offset +02",
+    "offset_0200": "writes its times with the offset +0200",
     "no_subprotocol": "offers no subprotocol",
     "odd_path": "connects to ///<identity>",
     "v16_on_201": "says 1.6 messages over ocpp2.0.1",

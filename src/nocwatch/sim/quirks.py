@@ -13,7 +13,6 @@ import trio
 from nocwatch.flags import Blame
 from nocwatch.moments import DAY_NS, SECOND_NS
 from nocwatch.sessions import Outcome, Reason, StartSource
-from nocwatch.sim.clockwork import milliseconds
 from nocwatch.sim.drivers import draw_card
 from nocwatch.sim.incidents import Wire
 from nocwatch.sim.parts import Interrupt, Message, Transaction, fixed
@@ -172,7 +171,9 @@ async def _backlog_flood(station: SimStation, wire: Wire, rng: random.Random) ->
     """Old samples, one a minute up to now, all at once."""
     del rng
     for n in range(wire.times, 0, -1):
-        payload = _meter_values(station, wire, milliseconds(station.clock.now_ns() - n * 60 * SECOND_NS))
+        payload = _meter_values(
+            station, wire, station.clock.text(station.clock.now_ns() - n * 60 * SECOND_NS)
+        )
         station.enqueue([Message("MeterValues", fixed(payload), attempts_max=1)])
     await trio.lowlevel.checkpoint()
 
@@ -198,7 +199,7 @@ async def _old_status(station: SimStation, wire: Wire, rng: random.Random) -> No
     """A status of two days ago."""
     del rng
     message = station.dialect.status(station.connectors[wire.connector - 1])
-    payload = {**message.build(), "timestamp": milliseconds(station.clock.now_ns() - 2 * DAY_NS)}
+    payload = {**message.build(), "timestamp": station.clock.text(station.clock.now_ns() - 2 * DAY_NS)}
     station.enqueue([Message(message.action, lambda: payload, durable=False)])
     await trio.lowlevel.checkpoint()
 

@@ -67,7 +67,7 @@ class SimStation:
         self.pace = pace or Pace()
         self.seed = seed
         self.rng = random.Random(f"{seed}/{profile.identity}")
-        self.clock = StationClock(self.pace, _wrong_clock(profile.quirks))
+        self.clock = StationClock(self.pace, profile.quirks)
         self.dialect: Dialect16 | Dialect201 = DIALECTS.get(profile.version, Dialect201)(self)
         self.connectors = [self._connector(n) for n in range(len(profile.hardware.sockets))]
         self.says_local = self.rng.random() < 0.6
@@ -319,7 +319,3 @@ class SimStation:
                 await self.uplink.call(*self.dialect.heartbeat())
             except CallFailed:
                 continue  # a lost link is the uplink's business; an unanswered heartbeat is followed by the next
-
-
-def _wrong_clock(quirks: frozenset[str]) -> str:
-    return "1970" if "clock_1970" in quirks else "local" if "clock_local_as_z" in quirks else ""
