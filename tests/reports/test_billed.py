@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from nocwatch.reports.billed import NOTHING, billed
 from nocwatch.reports.book import Book
 from nocwatch.reports.columns import SETS, ColumnSet, Told
 from nocwatch.reports.writing import Style, csv_of
+from nocwatch.store.batch import Batch
+from nocwatch.store.store import Store
 
 SESSION = a_session("5f0c00000000000a", transaction=4711, token="h:jo")
 
@@ -95,8 +98,24 @@ def test_a_record_that_only_says_where_and_when_bills_nothing(tmp_path: Path) ->
         tmp_path,
         receipts="station,at,amount,currency\nCP1,2025-11-21T12:30:00Z,5.83,EUR\n",
     )
-    assert made.places.imports.of_session(SESSION)
-    assert billed(SESSION, made.places.imports) == NOTHING
+    assert made.places.imports.of_session(SESSION, ())
+    assert billed(SESSION, made.places.imports, ()) == NOTHING
+
+
+def test_a_report_asks_the_store_who_had_the_number_before(tmp_path: Path) -> None:
+    """Two sessions of one number in the store: the paper of the second is not added to the first's."""
+    made = book(
+        tmp_path,
+        receipts=f"station,transaction,at,amount,currency\nCP1,{SESSION.transaction},2025-11-21T14:00:00Z,5.83,EUR\n",
+    )
+    again = a_session(
+        "again", started=SESSION.started_at_ns + HOUR, length=MINUTE, transaction=SESSION.transaction
+    )
+    with closing(Store.open(f"sqlite:///{tmp_path}/nocwatch.db")) as store:
+        store.apply(Batch(sessions={each.id: each for each in (SESSION, again)}))
+        assert store.starts_ns(SESSION) == [SESSION.started_at_ns, again.started_at_ns]
+        made.starts_ns = store.starts_ns
+        assert [made.billed(each).charged for each in (SESSION, again)] == [None, Decimal("5.83")]
 
 
 def test_the_row_before_does_not_bill_the_next(tmp_path: Path) -> None:

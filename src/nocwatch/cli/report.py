@@ -211,8 +211,9 @@ def _prefixed(settings: Configuration) -> dict[str, str]:
 
 def _told(reader: sqlite3.Connection, book: Book, found: Iterator[Session]) -> Iterator[Told]:
     from nocwatch.store.reads.frames import samples
+    from nocwatch.store.reads.sessions import starts_ns
 
-    points = partial(samples, reader)
+    points, book.starts_ns = partial(samples, reader), partial(starts_ns, reader)
     for session in found:
         yield Told(session, book, amounts(session, book.places, points))
 

@@ -6,16 +6,19 @@ What always holds: a record says where it came from, file and line too; none is 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from nocwatch.moments import SECOND_NS
+from nocwatch.moments import MINUTE_NS, SECOND_NS
 from nocwatch.registry.fields import Amount, Moment
 from nocwatch.sessions import Session
+
+CLOCKS_APART_NS = 5 * MINUTE_NS
+"""By so much the clock of another system may be slow; no station is given a number again within it."""
 
 
 class Imported(msgspec.Struct, frozen=True, kw_only=True):
@@ -140,6 +143,23 @@ def record(kind: str, row: Row, written: dict[str, Any], file: str, line: int) -
     )
 
 
+def _is_of(session: Session, record: Imported, starts_ns: Sequence[int]) -> bool:
+    """Whether a record of its transaction means this session and not another one that was given the same number.
+
+    A bill is made after its session began, and before the next one of that number did. Where no time is told and there were
+    several, nobody can say which is meant. Identities of 2.x are never given again.
+    """
+    others = [each for each in starts_ns if each != session.started_at_ns]
+    if isinstance(session.transaction, str) or not others:
+        return True
+    if record.at_ns is None:
+        return False
+    until_ns = record.at_ns + CLOCKS_APART_NS
+    return session.started_at_ns <= until_ns and not any(
+        session.started_at_ns < each <= until_ns for each in others
+    )
+
+
 class Imports:
     """All records, by what they name. Immutable: a reload makes another one."""
 
@@ -165,15 +185,25 @@ class Imports:
         elif each.at_ns is not None:
             self._moments.setdefault(each.station, []).append((each.at_ns, each))
 
-    def of_session(self, session: Session) -> tuple[Imported, ...]:
+    def of_number(self, session: Session) -> list[Imported]:
+        """Those that name its station and transaction, of whatever time: a number of 1.6 may have been given again."""
+        # 0 and -1 are said where there is no number [OCPP 1.6 errata 3.18]: a bill of "0" would be everybody's.
+        if session.transaction in (None, 0, -1):
+            return []
+        return self._transactions.get((session.station, str(session.transaction)), [])
+
+    def of_session(self, session: Session, starts_ns: Sequence[int]) -> tuple[Imported, ...]:
         """Those that name it, or its station and transaction; and those of its station of a moment in it that name neither.
 
         A record that names a station alone belongs to the station: two sockets may have been in use.
+
+        Args:
+            session: the one in question.
+            starts_ns: when the sessions of its station with its transaction began, itself among them. Only looked at where
+                ``of_number`` finds something.
         """
         named = self._sessions.get(session.id, [])
-        # 0 and -1 are said where there is no number [OCPP 1.6 errata 3.18]: a bill of "0" would be everybody's.
-        transaction = "" if session.transaction in (None, 0, -1) else str(session.transaction)
-        of_transaction = self._transactions.get((session.station, transaction), []) if transaction else []
+        of_transaction = [each for each in self.of_number(session) if _is_of(session, each, starts_ns)]
         moments = self._moments.get(session.station, [])
         until_ns = session.stopped_at_ns or session.changed_at_ns
         first = bisect_left(moments, session.started_at_ns, key=lambda pair: pair[0])

@@ -43,9 +43,9 @@ class Billed(msgspec.Struct, frozen=True, kw_only=True):
 NOTHING = Billed()
 
 
-def billed(session: Session, imports: Imports) -> Billed:
-    """All that was imported of it. A record that only gives a station and a time may be of the next socket: it bills nothing."""
-    records = [each for each in imports.of_session(session) if each.session or each.transaction]
+def billed(session: Session, imports: Imports, starts_ns: Sequence[int]) -> Billed:
+    """All that was imported of it (``Imports.of_session``). A record that only gives a station and a time may be of the next socket: it bills nothing."""
+    records = [each for each in imports.of_session(session, starts_ns) if each.session or each.transaction]
     if not records:
         return NOTHING
     invoices, receipts = _of(records, "invoices"), _of(records, "receipts")

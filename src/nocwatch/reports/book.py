@@ -5,7 +5,7 @@ What always holds: an answer that the registry does not give is None, so that a 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from fnmatch import fnmatchcase
 
 from nocwatch.registry.model import RegistryFile
@@ -20,10 +20,14 @@ class Book:
     Args:
         files: as they were read.
         places: the same registry as the pipeline sees it.
+
+    Attributes:
+        starts_ns: of a session: when those of its station with its transaction's number began; only asked where records name it.
     """
 
     def __init__(self, files: Iterable[RegistryFile] = (), places: Places | None = None) -> None:
         self.places = places or Places()
+        self.starts_ns: Callable[[Session], Sequence[int]] = lambda session: (session.started_at_ns,)
         self._last: tuple[Session, Billed] | None = None
         self._parties = {each.id: each.country_code_party for file in files for each in file.operators}
 
@@ -74,7 +78,9 @@ class Book:
     def billed(self, session: Session) -> Billed:
         """What other systems know of it. Many columns ask for one row: the last is remembered."""
         if self._last is None or self._last[0] is not session:
-            self._last = (session, billed(session, self.places.imports))
+            imports = self.places.imports
+            starts_ns = self.starts_ns(session) if imports.of_number(session) else ()
+            self._last = (session, billed(session, imports, starts_ns))
         return self._last[1]
 
     def stations_of(self, names: Iterable[str], **wanted: str) -> list[str]:

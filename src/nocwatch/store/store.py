@@ -125,6 +125,11 @@ class Store:
         with self.database.reading() as reader:
             return session_reads.one(reader, session_id)
 
+    def starts_ns(self, session: Session) -> list[int]:
+        """When the sessions of its station with its transaction began; see ``Imports.of_session``."""
+        with self.database.reading() as reader:
+            return session_reads.starts_ns(reader, session)
+
     def last_sessions(self, stations: Sequence[str] | None = None) -> dict[str, LastSession]:
         """Station → its newest session, of these stations or of all."""
         with self.database.reading() as reader:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -143,12 +144,12 @@ class SessionPages:
     async def session(self, request: Request) -> Response:
         console = self.console
         session_id = request.path_params["session"]
-        store = console.archive.store
+        store, imports = console.archive.store, console.services.places.imports
 
-        def query() -> tuple[Session | None, Any, Any, Any]:
+        def query() -> tuple[Session | None, Any, Any, Any, Sequence[int]]:
             session = store.session(session_id)
             if session is None:
-                return None, [], [], []
+                return None, [], [], [], ()
             page = store.frames(
                 FrameFilter(session=session_id, kinds=frames.TALK, order="oldest"), None, FRAMES_MAX
             )
@@ -157,9 +158,10 @@ class SessionPages:
                 page,
                 store.flags(FlagFilter(session=session_id), None, 20).items,
                 store.samples(session_id),
+                store.starts_ns(session) if imports.of_number(session) else (),
             )
 
-        session, page, flags, samples = await console.archive.read(query)
+        session, page, flags, samples, starts_ns = await console.archive.read(query)
         if session is None:
             text = "Sessions are kept for some years; an older one is gone. The list shows what is there."
             return await console.page(
@@ -188,7 +190,7 @@ class SessionPages:
             "costs": plans.costs(
                 session, estimate.price.total if estimate.price else None, estimate.currency
             ),
-            "imported": money.imported(places.imports.of_session(session)),
+            "imported": money.imported(imports.of_session(session, starts_ns)),
             "access": places.access(session),
             "driver": places.people.driver(session.token),
             "vehicle": places.people.vehicle(session.token),

@@ -158,6 +158,14 @@ def one(reader: sqlite3.Connection, session_id: str) -> Session | None:
     return _DECODER.decode(row[0]) if row else None
 
 
+def starts_ns(reader: sqlite3.Connection, session: Session) -> list[int]:
+    """When the sessions of its station with its transaction began, itself among them: numbers of 1.6 are given again."""
+    asked = (
+        "SELECT started_at_ns FROM sessions WHERE transaction_id = ? AND station = ? ORDER BY started_at_ns"
+    )
+    return [at_ns for (at_ns,) in reader.execute(asked, (str(session.transaction), session.station))]
+
+
 _LAST = (
     "SELECT station, id, outcome, reason, started_at_ns, stopped_at_ns, energy_wh FROM ({asked}) AS asked CROSS JOIN sessions "
     "ON number = (SELECT number FROM sessions AS own WHERE own.station = asked.name "
