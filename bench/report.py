@@ -1,4 +1,4 @@
-"""The results as tables: for the terminal, for RESULTS.md, and as JSON."""
+"""The results as tables: for the terminal, for RESULTS.md and TRUTH.md, and as JSON."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tables import table
 from truth import truth_report
 
 NOTES = ("<!-- notes -->", "<!-- /notes -->")
-"""What stands between them in RESULTS.md is a person's, and is kept when the file is written again."""
+"""What stands between them in a written file is a person's, and is kept when the file is written again."""
 NO_NOTES = "No notes have been written for this run."
 
 STAGES = {
@@ -49,31 +49,42 @@ class Report:
 
     @property
     def faults(self) -> list[str]:
-        found = [f"{each.stations} stations: {fault}" for each in self.results for fault in each.faults]
-        return found + (self.truth["faults"] if self.truth else [])
+        return self._relay_faults + (self.truth["faults"] if self.truth else [])
+
+    @property
+    def _relay_faults(self) -> list[str]:
+        return [f"{each.stations} stations: {fault}" for each in self.results for fault in each.faults]
 
     @property
     def shed(self) -> list[str]:
         return [f"{each.stations} stations: {what}" for each in self.results for what in each.shed]
 
     def print(self) -> None:
-        for line in self._body():
+        for line in (*self._measured(), *self._compared()):
             print(line)
 
-    def write(self, path: Path) -> None:
+    def write(self, folder: Path) -> list[Path]:
+        """RESULTS.md with what was measured, TRUTH.md with what was compared: each where its parts ran, so neither wipes the other."""
+        given, written = self.arguments, []
+        if self.results or self.watched is not None:
+            machine = f"{self.facts['cpu']}, {self.facts['kernel']}, {self.facts['python']}; {self.facts['pinned']}."
+            how = f"{given.rounds} rounds, {given.seconds:g} s a measurement"
+            about = [machine, f"Load average {self.facts['load_average']}; {how}."]
+            written.append(self._written(folder / "RESULTS.md", "Results", about, self._measured()))
+        if self.truth is not None:
+            about = [f"Seed {given.seed}: the same seed lives the same lives on any machine."]
+            written.append(self._written(folder / "TRUTH.md", "Truth", about, self._compared()))
+        return written
+
+    def _written(self, path: Path, title: str, about: Sequence[str], body: Iterable[str]) -> Path:
         notes = NO_NOTES
         if path.exists() and (former := path.read_text()).count(NOTES[0]) == 1:
             notes = former.partition(NOTES[0])[2].partition(NOTES[1])[0].strip()
-        given = self.arguments
-        how = f"{given.rounds} rounds, {given.seconds:g} s a measurement"
-        machine = [
-            f"{self.facts['cpu']}, {self.facts['kernel']}, {self.facts['python']}; {self.facts['pinned']}."
-        ]
-        machine.append(f"Load average {self.facts['load_average']}; {how}.")
-        lines = ["# Results", "", f"{self.facts['date']}, commit `{self.facts['commit']}`.", *machine, ""]
+        lines = [f"# {title}", "", f"{self.facts['date']}, commit `{self.facts['commit']}`.", *about, ""]
         lines += ["Written by `make bench BENCH=--write`; README.md says how it is measured.", ""]
-        lines += [NOTES[0], notes, NOTES[1], "", *self._body()]
+        lines += [NOTES[0], notes, NOTES[1], "", *body]
         path.write_text("\n".join(lines).rstrip() + "\n")
+        return path
 
     def as_json(self) -> dict[str, Any]:
         arguments = {name: value for name, value in vars(self.arguments).items() if name != "json"}
@@ -91,7 +102,7 @@ class Report:
             "faults": self.faults,
         }
 
-    def _body(self) -> Iterable[str]:
+    def _measured(self) -> Iterable[str]:
         if judged := goals.rows(self.results, self.watched):
             yield from _goals_section(judged)
         for result in self.results:
@@ -126,15 +137,22 @@ class Report:
             yield ""
             yield from (f"- {each}" for each in self.shed)
             yield ""
-        if self.faults:
-            yield "Not to be trusted:"
-            yield ""
-            yield from (f"- {fault}" for fault in self.faults)
-            yield ""
+        yield from _not_to_be_trusted(self._relay_faults)
         if self.watched is not None:
             yield from _watch_section(self.watched)
+
+    def _compared(self) -> Iterable[str]:
         if self.truth is not None:
+            yield from _not_to_be_trusted(self.truth["faults"])
             yield from truth_report.section(self.truth)
+
+
+def _not_to_be_trusted(faults: Sequence[str]) -> Iterable[str]:
+    if faults:
+        yield "Not to be trusted:"
+        yield ""
+        yield from (f"- {fault}" for fault in faults)
+        yield ""
 
 
 def _was_there(results: Sequence[Result], name: str) -> bool:

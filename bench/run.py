@@ -21,7 +21,7 @@ import report
 from machine import tell
 from scenarios.base import Options
 
-RESULTS = Path(__file__).resolve().parent / "RESULTS.md"
+HERE = Path(__file__).resolve().parent
 PARTS = ("relay", "watch", "truth")
 USUAL_PARTS = PARTS[:2]
 
@@ -78,7 +78,9 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--version", help="of OCPP, of the truth: this one alone; with --case 1.6 by default")
     parser.add_argument("--profile", action="store_true", help="where the relay's and the watch's time goes")
-    parser.add_argument("--write", action="store_true", help=f"write {RESULTS.name} beside this file")
+    parser.add_argument(
+        "--write", action="store_true", help="write RESULTS.md (relay, watch) and TRUTH.md beside this file"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="all values of all rounds")
     given = parser.parse_args()
     try:
@@ -149,8 +151,8 @@ def main() -> int:
     if given.json:
         given.json.write_text(json.dumps(made.as_json(), indent=1) + "\n")
     if given.write:
-        made.write(RESULTS)
-        tell(f"written: {RESULTS}")
+        for path in made.write(HERE):
+            tell(f"written: {path}")
     return 1 if made.faults else 0
 
 

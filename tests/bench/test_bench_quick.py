@@ -187,6 +187,18 @@ def test_a_candidate_that_is_not_installed_is_named_in_the_report_and_left_out(b
     assert written.count("The disk was slow.") == 1, "what a person wrote is kept"
 
 
+def test_the_truth_has_a_file_of_its_own_and_the_results_are_kept(bench: Path) -> None:
+    results, truth = bench / "RESULTS.md", bench / "TRUTH.md"
+    results.write_text("# Results\nof a quiet hour\n")
+    truth.write_text("# Truth\n<!-- notes -->\nOne is left.\n<!-- /notes -->\n")
+    world = ("--case", "ordinary", "--version", "1.6", "--sessions", "10", "--processes", "1")
+    run(bench, "--part", "truth", *world, "--write")
+    assert results.read_text() == "# Results\nof a quiet hour\n"
+    written = truth.read_text()
+    assert "| 1.6 " in written
+    assert written.count("One is left.") == 1
+
+
 def test_answers_that_do_not_come_make_the_run_fail(bench: Path) -> None:
     """A relay that loses bytes must not look quick."""
     proxy = bench / "proxies" / "websockets_json.py"
