@@ -26,7 +26,7 @@ from nocwatch.proxy.counters import MEANINGS, Counters
 from nocwatch.proxy.status import metrics_text
 from nocwatch.registry.places import Place
 from nocwatch.sessions import Outcome, Reason
-from nocwatch.sinks.meanings import COUNTERS, GAUGES
+from nocwatch.sinks.meanings import COUNTERS, GAUGES, STATE
 from nocwatch.sinks.metrics import Tally, exposition
 from nocwatch.state.changes import SessionChanged
 from nocwatch.state.fleet import Fleet, Moved
@@ -66,6 +66,9 @@ class Figures:
 
     def tap_counters(self) -> Mapping[str, int]:
         return {"gaps": 2}
+
+    def state_counters(self) -> Mapping[str, int]:
+        return {"state_stations_dropped": 4}
 
     def notifications(self) -> Mapping[tuple[str, str], int]:
         return {("pager", "sent"): 3}
@@ -280,3 +283,23 @@ def test_each_counter_of_the_relay_has_a_meaning() -> None:
     }
     tables = {"refused", "closed", "upstream_up", "certificate_expires_timestamp_seconds"}
     assert names | tables == set(MEANINGS)
+
+
+def test_what_the_fleets_model_met_is_told_each_with_its_meaning() -> None:
+    """A drop that nobody can see is a limit that nobody will raise."""
+    text = exposition(Figures(a_station("CP1")), Tally())().decode()
+    assert 'nocwatch_watch_state_met_total{what="stations_dropped"} 4.0' in text
+    assert 'nocwatch_watch_state_met_total{what="profiles_dropped"} 0.0' in text
+    source = Path(delays.__file__).parent / "state"
+    counted = {
+        name for file in source.glob("*.py") for name in re.findall(r'"state_([a-z_]+)"', file.read_text())
+    }
+    assert counted == set(STATE), "a counter of the state needs its line in sinks/meanings.py"
+    told = dict(
+        re.findall(
+            r"^\| `([a-z_]+)` \| (.+) \|$",
+            DOCUMENT.read_text().partition("### What the model")[2],
+            re.MULTILINE,
+        )
+    )
+    assert told == STATE

@@ -26,6 +26,30 @@ COUNTERS: dict[str, str] = {
     "influx_spool_dropped_records_total": "Spool records that the disk did not take in time.",
 }
 
+STATE: dict[str, str] = {
+    "stations_dropped": "Messages of stations for which there was no room: as many as may be are online.",
+    "stations_forgotten": "Stations that made room for another: offline, and heard of longest ago.",
+    "connectors_dropped": "Messages of a connector beyond as many as a station may have.",
+    "bad_connectors": "Messages with a number of a connector or EVSE that can be none.",
+    "links_dropped": "Links of one station beyond as many as are kept: the oldest is given up.",
+    "upstreams_dropped": "Words of a CSMS beyond as many as a relay may have.",
+    "sessions_closed_early": "Transactions closed since too many were open on one connector.",
+    "attempts_closed_early": "Attempts closed since too many of one station were waiting.",
+    "sessions_forgotten": "Closed sessions that late messages no longer reach; they stay in the store.",
+    "profiles_dropped": "Charging profiles in force that made room for newer ones.",
+    "profile_steps_dropped": "Charging profiles of which only the first steps are kept.",
+    "bookings_dropped": "Standing reservations that made room for newer ones.",
+    "costs_unplaced": "Costs and settlements of a transaction that nobody knows.",
+    "costs_absurd": "Costs with more digits than money has.",
+    "needs_unplaced": "Needs and plans of a vehicle where no session was.",
+    "notes_unplaced": "Other words on a transaction that nobody knows.",
+    "empty_stops": "Stops that name no transaction and no register.",
+    "stale_statuses": "Late statuses of a time before the one that is known.",
+    "battery_swaps": "Battery swaps, which make no session.",
+    "read_again": "Messages that were read twice; they count once.",
+}
+"""What the model of the fleet met that its limits or the messages did not allow: ``state_…`` of ``Fleet.counters``."""
+
 GAUGES: dict[str, str] = {
     "behind_seconds": "Age of the newest record when it was taken in; 0 while all of the journal is read.",
     "caught_up": "1 while what the watch shows is at most 30 s old.",

@@ -24,7 +24,7 @@ from nocwatch.pipeline import Step
 from nocwatch.registry.places import Place
 from nocwatch.sessions import Outcome
 from nocwatch.sinks.lines import DIRECTIONS, STATUS_CODES
-from nocwatch.sinks.meanings import COUNTERS, GAUGES
+from nocwatch.sinks.meanings import COUNTERS, GAUGES, STATE
 from nocwatch.state.changes import SessionChanged
 
 
@@ -47,6 +47,9 @@ class Figures(Protocol):
 
     def tap_counters(self) -> Mapping[str, int]:
         """What the tap met besides frames, by a bounded word."""
+
+    def state_counters(self) -> Mapping[str, int]:
+        """The fleet's, by the names of ``meanings.STATE`` behind ``state_``; one that is not there is 0."""
 
     def notifications(self) -> Mapping[tuple[str, str], int]:
         """By (receiver, what became of it)."""
@@ -216,7 +219,15 @@ class FleetCollector:
         )
         for what, number in sorted(self._figures.tap_counters().items()):
             met.add_metric([what], number)
-        yield from (sent, met)
+        fleet = CounterMetricFamily(
+            "nocwatch_watch_state_met",
+            "What the model of the fleet met beyond its limits, or could not place.",
+            labels=["what"],
+        )
+        of_state = self._figures.state_counters()
+        for what in STATE:
+            fleet.add_metric([what], of_state.get(f"state_{what}", 0))
+        yield from (sent, met, fleet)
         counters, gauges = self._figures.own_counters(), self._figures.own_gauges()
         for name, meaning in COUNTERS.items():
             yield CounterMetricFamily(

@@ -24,6 +24,7 @@ class Held:
     own: Mapping[str, int]
     gauges: Mapping[str, float]
     tap: Mapping[str, int]
+    state: Mapping[str, int]
     told: Mapping[tuple[str, str], int]
     firing: Mapping[str, int]
     raised: Mapping[tuple[str, str], int]
@@ -43,6 +44,9 @@ class Held:
 
     def tap_counters(self) -> Mapping[str, int]:
         return self.tap
+
+    def state_counters(self) -> Mapping[str, int]:
+        return self.state
 
     def notifications(self) -> Mapping[tuple[str, str], int]:
         return self.told
@@ -67,6 +71,7 @@ def hold(figures: Figures) -> Held:
         own=figures.own_counters(),
         gauges=figures.own_gauges(),
         tap=figures.tap_counters(),
+        state=figures.state_counters(),
         told=figures.notifications(),
         firing=figures.alerts_firing(),
         raised=figures.flags_raised(),

@@ -101,6 +101,9 @@ class Status:
     def tap_counters(self) -> Mapping[str, int]:
         return {name: number for name, number in self._tap.counters.items() if name != "frames"}
 
+    def state_counters(self) -> Mapping[str, int]:
+        return dict(self._follower.pipeline.fleet.counters)
+
     def notifications(self) -> Mapping[tuple[str, str], int]:
         return {
             (receiver, outcome): number
