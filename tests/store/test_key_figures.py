@@ -301,9 +301,15 @@ def test_a_store_of_the_first_form_is_brought_up_and_its_sessions_are_counted(tm
     store.apply(batch_of(a_station(), status(ConnectorStatus.AVAILABLE, NOON), session_changed(charge("s1"))))
     store.close()
     old = sqlite3.connect(tmp_path / "x.db")
-    for table in ("days", "start_times", "answer_times", "eras", "token_prefixes"):
+    for table in ("days", "start_times", "answer_times", "eras", "token_prefixes", "shared_drivers"):
         old.execute(f"DROP TABLE {table}")
-    for index in ("states_down", "sessions_reservation", "sessions_limited"):
+    for index in (
+        "states_down",
+        "sessions_reservation",
+        "sessions_limited",
+        "sessions_guests",
+        "sessions_asked",
+    ):
         old.execute(f"DROP INDEX {index}")
     for table, columns in (
         (
@@ -317,13 +323,17 @@ def test_a_store_of_the_first_form_is_brought_up_and_its_sessions_are_counted(tm
                 "currency",
                 "reservation",
                 "limited",
+                "visit",
             ),
         ),
-        ("hours", ("attempts", "delivered", "valid_stops")),
+        (
+            "hours",
+            ("attempts", "delivered", "valid_stops", "visits_well", "visits_troubled", "visits_failed"),
+        ),
     ):
         for column in columns:
             old.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
-    old.execute("DELETE FROM meta WHERE name = 'kpi_version'")
+    old.execute("DELETE FROM meta WHERE name IN ('kpi_version', 'visits_version')")
     old.execute("PRAGMA user_version = 1")
     old.commit()
     old.close()
@@ -333,6 +343,7 @@ def test_a_store_of_the_first_form_is_brought_up_and_its_sessions_are_counted(tm
     )
     assert figure(found, "session_success", "1.2").numerator == 1
     assert figure(found, "charge_start_time_p50", "1.2").number == 1
+    assert figure(figures_of(store, Places(), WEEK, LATER), "first_attempt_success").numerator == 1
     assert tables(store) == rebuilt(store)
     store.close()
 

@@ -24,6 +24,7 @@ from nocwatch.store.reads import cells as cell_reads
 from nocwatch.store.reads import service
 from nocwatch.store.reads.closed_hours import closed_cells
 
+_VISITS = ("well", "troubled", "failed")
 VISIT_NS_MAX = 6 * HOUR_NS
 """How far beyond the window attempts are looked at that a visit may be made of: no driver tries for longer."""
 
@@ -140,19 +141,8 @@ def key_figures(reader: sqlite3.Connection, places: Places, query: Query, now_ns
                 groups, name_of(query.by, place(each.port.station), each.port.evse, connector, "")
             )
             group.repairs = (group.repairs or Repairs()) + found
-    if tried is not None and query.by != "connector":
-        # There are hundreds of thousands of some three kinds: counted first, and added up by connector.
-        counted = Counter(
-            (first.station, first.evse, first.connector, sums)
-            for first, sums in visits(tried)
-            if from_ns <= first.started_at_ns < until_ns
-        )
-        for (station, evse, connector, sums), number in counted.items():
-            there = place(station)
-            if current is not None and not of_current(current, there, evse, connector):
-                continue
-            group = group_of(groups, name_of(query.by, there, evse, connector, ""))
-            group.visits = (group.visits or VisitSums()) + sums.times(number)
+    if tried is not None and query.by != By.CONNECTOR:
+        _add_visits(groups, tried, query, place, (from_ns, until_ns))
     told = [_told(group) for _, group in sorted(groups.items()) if _anything(group)]
     if answers:
         told = _with_answers(told, answers, query.by)
@@ -166,6 +156,32 @@ def _sockets(cells: list[Cell]) -> dict[tuple[str, int], list[int]]:
         if cell.evse >= 0 and cell.connector > 0:
             found.setdefault((cell.station, cell.evse), set()).add(cell.connector)
     return {port: sorted(connectors) for port, connectors in found.items()}
+
+
+def _add_visits(
+    groups: dict[str, Group],
+    asked: Iterator[Attempt],
+    query: Query,
+    place: Callable[[str], Place],
+    window: tuple[int, int],
+) -> None:
+    """Visits as they were summed, and those of which none are summed because it hangs on the sites (``kpis/chains.py``)."""
+    for group in groups.values():
+        well, troubled, failed = (group.sums.get(f"visits_{word}", 0) for word in _VISITS)
+        if number := well + troubled + failed:
+            group.visits = VisitSums(number, well, troubled, failed)
+    # Where a card is shared there are hundreds of thousands of some three kinds: counted first, and added up by connector.
+    counted = Counter(
+        (first.station, first.evse, first.connector, sums)
+        for first, sums in visits(asked)
+        if window[0] <= first.started_at_ns < window[1]
+    )
+    current = query.scope.current
+    for (station, evse, connector, sums), number in counted.items():
+        there = place(station)
+        if current is None or of_current(current, there, evse, connector):
+            group = group_of(groups, name_of(query.by, there, evse, connector, ""))
+            group.visits = (group.visits or VisitSums()) + sums.times(number)
 
 
 def _anything(group: Group) -> bool:
@@ -185,7 +201,10 @@ def _tried(
     until_ns: int,
     place: Callable[[str], Place],
 ) -> Iterator[Attempt] | None:
-    """Attempts of the window's visits: a visit is of the window in which it began, and may have begun before or go on after it."""
+    """Attempts of the window's visits that are in no sum.
+
+    A visit is of the window in which it began, and may have begun before it or go on after it.
+    """
     return service.attempts(
         reader, stations, from_ns - VISIT_NS_MAX, until_ns + VISIT_NS_MAX, _site_of(place)
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from nocwatch.kpis.chains import VISIT_FAILED, VISIT_TROUBLED, VISIT_WELL, Link
 from nocwatch.kpis.spread import bucket_of
 from nocwatch.moments import HOUR_NS
 from nocwatch.network import ConnectorStatus
@@ -28,6 +29,9 @@ COLUMNS = (
     "attempts",
     "delivered",
     "valid_stops",
+    "visits_well",
+    "visits_troubled",
+    "visits_failed",
 )
 _INDEX = {name: index for index, name in enumerate(COLUMNS)}
 FLEET = ("", -1, -1)
@@ -54,6 +58,7 @@ _OUTCOMES = {
 }
 
 _COUNTED = ("attempts", "delivered", "valid_stops")
+_VISITS = {VISIT_WELL: "visits_well", VISIT_TROUBLED: "visits_troubled", VISIT_FAILED: "visits_failed"}
 
 Key = tuple[str, int, int, int]
 """Station, EVSE, connector, hour (since 1970)."""
@@ -112,6 +117,13 @@ class Sums:
             until_ns = part.changed_at_ns if part.stopped_at_ns is None else part.stopped_at_ns
             for at, share in spread(round(part.energy_wh * JOULES_PER_WH), part.started_at_ns, until_ns):
                 self._add(part[:3], at, "energy_j", sign * share)
+
+    def visit(self, first: Link, sign: int) -> None:
+        """Counts in the hour in which its first attempt began; what is told of all other attempts counts nothing."""
+        if column := _VISITS.get(first.told or 0):
+            self._add(
+                (first.station, first.evse, first.connector), first.started_at_ns // HOUR_NS, column, sign
+            )
 
     def band(self, part: BandPart, sign: int) -> None:
         columns = columns_of(part.status)

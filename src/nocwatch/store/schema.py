@@ -192,7 +192,27 @@ TOKENS = """
 CREATE TABLE token_prefixes (token TEXT PRIMARY KEY, prefix TEXT NOT NULL, at_ns INTEGER NOT NULL) WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (FIRST_LIGHT, KEY_FIGURES, PLANS, TOKENS)
+VISITS = """
+-- What is told of each attempt (kpis/chains.py), and the sums of it.
+ALTER TABLE sessions ADD COLUMN visit INTEGER;
+UPDATE sessions SET token = NULL WHERE token = '';
+CREATE INDEX sessions_guests ON sessions (station, evse, connector, started_at_ns) WHERE attempts = 1 AND token IS NULL;
+CREATE INDEX sessions_asked ON sessions (started_at_ns, id) WHERE visit >= 4;
+ALTER TABLE hours ADD COLUMN visits_well INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE hours ADD COLUMN visits_troubled INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE hours ADD COLUMN visits_failed INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE days ADD COLUMN visits_well INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE days ADD COLUMN visits_troubled INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE days ADD COLUMN visits_failed INTEGER NOT NULL DEFAULT 0;
+
+-- From when on all visits of a driver are made when they are asked for: token, or of a guest the connector.
+CREATE TABLE shared_drivers (
+    token TEXT NOT NULL, station TEXT NOT NULL, evse INTEGER NOT NULL, connector INTEGER NOT NULL, from_ns INTEGER NOT NULL,
+    PRIMARY KEY (token, station, evse, connector)
+) WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (FIRST_LIGHT, KEY_FIGURES, PLANS, TOKENS, VISITS)
 
 
 def migrate(writer: sqlite3.Connection, path: str) -> None:

@@ -13,9 +13,11 @@ from collections.abc import Collection
 
 import msgspec
 
+from nocwatch.kpis.chains import Link
 from nocwatch.kpis.counting import counted
 from nocwatch.plans import in_a_word
 from nocwatch.sessions import Session
+from nocwatch.store import chains
 from nocwatch.store.batch import Row, or_none
 from nocwatch.store.rollups import SessionPart, Sums
 
@@ -23,6 +25,8 @@ COUNTED = SessionPart._fields
 """Columns that hours are made from, as they stand in the table."""
 FOUND_BY = (
     "station",
+    "evse",
+    "connector",
     "started_at_ns",
     "outcome",
     "reason",
@@ -36,11 +40,12 @@ OTHERS = ("upstream", "blame", "start_source", "late", "revision", "cost", "curr
 _COLUMNS = (*COUNTED, *(name for name in FOUND_BY if name not in COUNTED), *OTHERS)
 _KEYS = tuple(_COLUMNS.index(name) for name in FOUND_BY)
 _REST = tuple(index for index, name in enumerate(_COLUMNS) if name not in FOUND_BY)
+_TOKEN = _COLUMNS.index("token")
 COST_MILLIONTHS_MAX = 2**63 - 1
 """What the column holds: nine billions; a cost beyond that is no cost."""
 
 _ENCODE = msgspec.json.Encoder().encode
-_KNOWN = f"SELECT id, number, revision, {', '.join(_COLUMNS)} FROM sessions WHERE id IN (SELECT value FROM json_each(?))"
+_KNOWN = f"SELECT id, number, revision, visit, {', '.join(_COLUMNS)} FROM sessions WHERE id IN (SELECT value FROM json_each(?))"
 _INSERT = f"INSERT INTO sessions ({', '.join(_COLUMNS)}, id) VALUES ({','.join('?' * (len(_COLUMNS) + 1))})"
 _UPDATE = f"UPDATE sessions SET {', '.join(f'{name} = ?' for name in _COLUMNS)} WHERE number = ?"
 _GO_ON = f"UPDATE sessions SET {', '.join(f'{_COLUMNS[index]} = ?' for index in _REST)} WHERE number = ?"
@@ -58,6 +63,7 @@ def put(writer: sqlite3.Connection, sessions: Collection[Session], sums: Sums) -
     found_anew: list[Row] = []
     going_on: list[Row] = []
     documents: list[tuple[bytes, str]] = []
+    moves: list[chains.Move] = []
     for session in sessions:
         before = known.get(session.id)
         if before is not None and before[1] > session.revision:
@@ -65,19 +71,45 @@ def put(writer: sqlite3.Connection, sessions: Collection[Session], sums: Sums) -
         row = row_of(session)
         if before is None:
             fresh.append((*row, session.id))
+            attempt = None
         else:
-            number, held = before[0], before[2:]
+            number, held = before[0], before[3:]
+            attempt = _attempt(session.id, held, before[2])
             sums.session(SessionPart(*held[: len(COUNTED)]), -1)
             if all(row[index] == held[index] for index in _KEYS):
                 going_on.append((*[row[index] for index in _REST], number))
             else:
                 found_anew.append((*row, number))
         sums.session(SessionPart(*row[: len(COUNTED)]), 1)
+        now = _attempt(session.id, row, None if before is None else before[2])
+        if now != attempt:
+            moves.append((attempt, now))
         documents.append((_ENCODE(session), session.id))
+    told = chains.settle(writer, moves, sums)
     writer.executemany(_INSERT, fresh)
     writer.executemany(_UPDATE, found_anew)
     writer.executemany(_GO_ON, going_on)
     writer.executemany(_DOCUMENT, documents)
+    chains.put(writer, told)
+
+
+def _attempt(session_id: str, row: Row, told: int | None) -> Link | None:
+    """What of a row makes chains; None where it is no attempt, or none that is over."""
+    part = SessionPart(*row[: len(COUNTED)])
+    if not part.attempts:
+        return None
+    until_ns = part.changed_at_ns if part.stopped_at_ns is None else part.stopped_at_ns
+    return Link(
+        part.started_at_ns,
+        max(part.started_at_ns, until_ns),
+        session_id,
+        row[_TOKEN],
+        part.station,
+        part.evse,
+        part.connector,
+        part.outcome,
+        told,
+    )
 
 
 def row_of(session: Session) -> Row:
@@ -95,7 +127,7 @@ def row_of(session: Session) -> Row:
         *counted(session),
         session.reason,
         None if session.transaction is None else str(session.transaction),
-        session.token,
+        session.token or None,
         reservation,
         limited,
         session.upstream,

@@ -15,11 +15,14 @@ from typing import Any
 import msgspec
 
 from nocwatch.frames import Direction
+from nocwatch.kpis.chains import VERSION as CHAINS_VERSION
+from nocwatch.kpis.chains import Link
 from nocwatch.kpis.counting import VERSION, counted
 from nocwatch.kpis.spread import bucket_of
 from nocwatch.moments import HOUR_NS
 from nocwatch.network import Station
 from nocwatch.sessions import Session
+from nocwatch.store import chains
 from nocwatch.store.rollups import COLUMNS, BandPart, Key, SessionPart, Sums
 
 SESSION_PART = (
@@ -129,6 +132,8 @@ def rebuild_hours(writer: sqlite3.Connection) -> None:
     sums = Sums()
     for row in writer.execute(f"SELECT {SESSION_PART} FROM sessions"):
         sums.session(SessionPart(*row), 1)
+    for row in writer.execute(f"SELECT {chains.LINK} FROM sessions WHERE visit IS NOT NULL"):
+        sums.visit(Link(*row), 1)
     for row in writer.execute("SELECT station, evse, connector, from_ns, until_ns, status FROM states"):
         sums.band(BandPart(*row), 1)
     add(writer, sums)
@@ -139,9 +144,29 @@ def recount(writer: sqlite3.Connection) -> int:
 
     By difference, so that sums of sessions that are gone stay.
     """
-    row = writer.execute("SELECT value FROM meta WHERE name = 'kpi_version'").fetchone()
-    if row is not None and int(row[0]) == VERSION:
-        return 0
+    changed = 0
+    if not _is_of(writer, "kpi_version", VERSION):
+        changed = _recount_sessions(writer)
+        _note(writer, "kpi_version", VERSION)
+    if changed or not _is_of(writer, "visits_version", CHAINS_VERSION):
+        chains.tell_all(writer, add)
+        _note(writer, "visits_version", CHAINS_VERSION)
+    return changed
+
+
+def _is_of(writer: sqlite3.Connection, name: str, version: int) -> bool:
+    row = writer.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+    return row is not None and int(row[0]) == version
+
+
+def _note(writer: sqlite3.Connection, name: str, version: int) -> None:
+    writer.execute(
+        "INSERT INTO meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        (name, version),
+    )
+
+
+def _recount_sessions(writer: sqlite3.Connection) -> int:
     changed, last = 0, -1
     while rows := writer.execute(_RECOUNTED, (last, RECOUNT_ROWS)).fetchall():
         sums = Sums()
@@ -158,8 +183,4 @@ def recount(writer: sqlite3.Connection) -> int:
                 (*now[8:], last),
             )
         add(writer, sums)
-    writer.execute(
-        "INSERT INTO meta VALUES ('kpi_version', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-        (VERSION,),
-    )
     return changed

@@ -13,10 +13,11 @@ from nocwatch.kpis.grouping import port_of
 from nocwatch.kpis.ports import DownBand, Port, PortFacts, Try
 from nocwatch.kpis.visits import Attempt
 from nocwatch.network import ConnectorStatus
+from nocwatch.store.chains import ENDED
 from nocwatch.store.rollups import is_station
 
 ATTEMPTS_MAX = 500_000
-"""Sessions that visits are made from in one question: some seconds' work. A longer window of a large fleet goes by parts."""
+"""Sessions that visits are made from in one question: some seconds' work. Only where a card is shared by many are there as many."""
 _DOWN = "status IN ('Offline', 'Faulted', 'Unavailable', 'No data')"
 
 
@@ -99,19 +100,22 @@ def attempts(
     until_ns: int,
     place: Callable[[str], str],
 ) -> Iterator[Attempt] | None:
-    """Attempts that are over, in order of time, for visits, one after the other as they are asked for; None where they are too many."""
+    """Attempts of visits that are in no sum (``kpis/chains.py``), in order of time, one after the other as they are asked for.
+
+    None where they are too many.
+    """
     where, chosen = _among(stations)
     number = reader.execute(
-        f"SELECT count(*) FROM (SELECT 1 FROM sessions WHERE attempts = 1 AND started_at_ns >= ? "
+        f"SELECT count(*) FROM (SELECT 1 FROM sessions WHERE visit >= 4 AND started_at_ns >= ? "
         f"AND started_at_ns < ? AND {where} LIMIT ?)",
         (from_ns, until_ns, *chosen, ATTEMPTS_MAX + 1),
     ).fetchone()[0]
     if number > ATTEMPTS_MAX:
         return None
     rows = reader.execute(
-        f"SELECT station, evse, connector, token, started_at_ns, coalesce(stopped_at_ns, changed_at_ns), outcome "
-        f"FROM sessions WHERE attempts = 1 AND started_at_ns >= ? AND started_at_ns < ? AND {where} "
-        "ORDER BY started_at_ns, 6",
+        f"SELECT station, evse, connector, token, started_at_ns, {ENDED}, outcome "
+        f"FROM sessions WHERE visit >= 4 AND started_at_ns >= ? AND started_at_ns < ? AND {where} "
+        "ORDER BY started_at_ns, 6, id",
         (from_ns, until_ns, *chosen),
     )
     return (Attempt(place(row[0]), *row) for row in rows)
