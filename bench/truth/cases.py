@@ -73,6 +73,9 @@ def _lasting() -> list[Case]:
             more["faults"] = ({"action": STOP, "error": "InternalError", "share": 0.6},)
         if name == "no_boot_on_reconnect":
             more["steps"] = (({"reboot": {"reason": "HardReset"}}, 900.0),)
+        if name == "loops_on_early_call":
+            more["steps"] = (({"offline": {"lasting": "30s", "reboot": True}}, 700.0),)
+            more["csms"] = (("asks_early", 0.6),)
         if name == "register_per_boot":
             more["steps"] = (
                 ({"reboot": {"reason": "PowerLoss"}}, 1500.0),

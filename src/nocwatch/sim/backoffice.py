@@ -68,6 +68,8 @@ class BackOffice:
                 )
 
     def _heard(self, station: CsmsStation, what: str) -> None:
+        if what == "connected" and (share := self.settings.asks_early) and self._rng.random() < share:
+            self._plan(self.order, station, orders.read_configuration(station.version_or_16))
         if what == "BootNotification":
             if self.settings.read_configuration:
                 self._plan(self._ask_configuration, station)

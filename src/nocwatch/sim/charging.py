@@ -148,6 +148,8 @@ async def stop(stay: Stay, reason: str, trigger: str) -> None:
     assert tx is not None
     meter.switch(stay.pace.now(), on=False)
     reading = meter.reading(stay.pace.now())
+    if stay.plan.early_stop:
+        station.enqueue(stay.dialect.tx_stop(tx, reason, trigger, tx.last))
     registers.ended(tx, None if stay.plan.minus_one else reading, station.profile.quirks)
     if stay.plan.minus_one:
         reading = dataclasses.replace(reading, register_wh=-1.0, power_w=0.0, phases_wh=(-1.0, -1.0, -1.0))
@@ -164,6 +166,8 @@ async def stop(stay: Stay, reason: str, trigger: str) -> None:
     if "retries_stop_for_ever" in station.profile.quirks:
         messages[-1].attempts_max = None
     station.enqueue(messages)
+    if stay.plan.late_stop:
+        station.enqueue(stay.dialect.tx_stop(tx, reason, trigger, tx.start))
     for _ in range(stay.plan.stop_copies - 1):
         station.enqueue([Message(messages[-1].action, messages[-1].build)])
     if stay.plan.late_values:

@@ -149,15 +149,10 @@ class Dialect16:
     def tx_meter(self, tx: Transaction, reading: Reading, context: str = "Sample.Periodic") -> list[Message]:
         reading = registers.as_sample(tx, reading, self._station.profile.quirks)
         sampled = {"timestamp": self._station.clock.text(), "sampledValue": self.sampled(reading, context)}
-        number = tx.connector.socket.number
-        return [
-            Message(
-                "MeterValues",
-                lambda: {"connectorId": number, "transactionId": tx.id_16, "meterValue": [sampled]},
-                durable=True,
-                attempts_max=1,
-            )
-        ]
+        payload: Payload = {"connectorId": tx.connector.socket.number, "meterValue": [sampled]}
+        if "values_without_id" in self._station.profile.quirks:
+            return [Message("MeterValues", fixed(payload), attempts_max=1)]
+        return [Message("MeterValues", lambda: {**payload, "transactionId": tx.id_16}, attempts_max=1)]
 
     def _triggered(self, tx: Transaction) -> list[Message]:
         reading = tx.connector.meter.reading(self._station.pace.now())

@@ -122,7 +122,7 @@ class Wire(Model):
 
     kind: Literal[
         "invalid_json", "other_id", "duplicate_answer", "late_answer", "same_id_again", "retried_start", "stop_without_start",
-        "retried_stop", "values_without_transaction", "backlog_flood", "second_socket", "old_status",
+        "retried_stop", "several_stops", "values_without_transaction", "backlog_flood", "second_socket", "old_status",
     ]  # fmt: skip
     connector: int = Field(default=1, ge=1)
     times: int = Field(default=3, ge=1, le=10_000)

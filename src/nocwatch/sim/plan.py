@@ -23,6 +23,7 @@ class Plan:
         withholds: whose fault it is where a vehicle takes no power at all.
         minus_one: the stop's register reads -1.
         late_values: closing MeterValues after the stop.
+        early_stop: a stop with the last sample's register comes before the right one; ``late_stop`` one with the start's after it.
         start_copies: how often the start is sent, each under another id; ``stop_copies`` alike.
         cause: name of the fault that is played.
     """
@@ -45,4 +46,6 @@ class Plan:
     late_values: bool = False
     start_copies: int = 1
     stop_copies: int = 1
+    early_stop: bool = False
+    late_stop: bool = False
     cause: str = ""

@@ -41,6 +41,8 @@ QUIRKS: dict[str, str] = {
     "retries_stop_for_ever": "repeats a Stop that is answered with an error without end",
     "probes_16_first": "opens a short 1.6 connection before its 2.0.1 one",
     "wordy": "its 1.6 status messages say more than OCPP has room for",
+    "values_without_id": "its samples name a connector (2.x: an EVSE) and no transaction",
+    "loops_on_early_call": "begins anew when it is called before its boot was accepted",
     "no_boot_on_reconnect": "never boots again after its first boot",
 }
 """Lasting oddities of a station → what they are."""

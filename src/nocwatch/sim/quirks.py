@@ -43,11 +43,21 @@ def settle_in(station: SimStation) -> None:
     """Sets up what a station's lasting quirks need while it runs."""
     if "drop_after_start" in station.profile.quirks:
         station.on_start_answered = lambda tx: station.spawn(_drop, station, tx)
+    if "loops_on_early_call" in station.profile.quirks:
+        station.on_early_call = lambda: station.spawn(_begin_anew, station)
 
 
 async def _drop(station: SimStation, tx: Transaction) -> None:
     await trio.sleep(DROP_S)
     tx.connector.interrupt(Interrupt("socket_lost"))
+    station.uplink.cut()
+
+
+async def _begin_anew(station: SimStation) -> None:
+    """A program that falls over what it did not expect, and is begun again."""
+    await trio.lowlevel.checkpoint()
+    station.acted("link", "fell over an early call")
+    station.restarts()
     station.uplink.cut()
 
 
@@ -117,6 +127,12 @@ async def _retried_stop(station: SimStation, wire: Wire, rng: random.Random) -> 
     await visit(
         station, station.connectors[wire.connector - 1], _plan(station, wire, rng, stop_copies=wire.times)
     )
+
+
+async def _several_stops(station: SimStation, wire: Wire, rng: random.Random) -> None:
+    when = rng.choice(({"early_stop": True}, {"late_stop": True}, {"early_stop": True, "late_stop": True}))
+    plan = _plan(station, wire, rng, phases=(("charge", 150.0),), **when)
+    await visit(station, station.connectors[wire.connector - 1], plan)
 
 
 async def _stop_without_start(station: SimStation, wire: Wire, rng: random.Random) -> None:
@@ -212,6 +228,7 @@ _PLAYERS: dict[str, Callable[[SimStation, Wire, random.Random], Awaitable[None]]
     "same_id_again": _same_id_again,
     "retried_start": _retried_start,
     "retried_stop": _retried_stop,
+    "several_stops": _several_stops,
     "stop_without_start": _stop_without_start,
     "values_without_transaction": _values_without_transaction,
     "backlog_flood": _backlog_flood,

@@ -112,6 +112,7 @@ class CsmsSettings(Model):
         chores_every: mean time between a trigger, a profile or a look at the configuration of one station; None for never.
         read_configuration: ask each station for its intervals after its boot.
         prices: the first that fits a station counts; one that none fits is told no cost.
+        asks_early: share of connections on which the CSMS asks for the configuration at once, before any boot.
         ping_every: WebSocket pings; a station that does not answer is dropped.
     """
 
@@ -122,6 +123,7 @@ class CsmsSettings(Model):
     app_stops_after: Duration = 60.0
     chores_every: Duration | None = 600.0
     read_configuration: bool = True
+    asks_early: float = Field(default=0.0, ge=0, le=1)
     ping_every: Duration | None = 30.0
     prices: tuple[CsmsPrice, ...] = ()
     faults: tuple[CsmsFault, ...] = ()

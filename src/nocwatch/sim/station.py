@@ -80,6 +80,7 @@ class SimStation:
         self.actions: deque[tuple[str, str]] = deque(maxlen=ACTIONS_MAX)
         self.twists: deque[Callable[[Answer], Answer]] = deque(maxlen=100)
         self.on_start_answered: Callable[[Transaction], None] | None = None
+        self.on_early_call: Callable[[], None] | None = None
         self.no_show: Callable[[SimStation, Connector], Awaitable[None]] | None = None
         self.uplink = Uplink(
             profile,
@@ -226,6 +227,9 @@ class SimStation:
         return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
     def _called(self, action: str, payload: Payload) -> Answer:
+        if self.on_early_call and self.wants_boot:
+            self.on_early_call()
+            return Answer(silent=True)
         answer = self.dialect.handle(action, payload)
         return self.twists.popleft()(answer) if self.twists else answer
 

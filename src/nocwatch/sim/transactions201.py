@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nocwatch.sim import registers, sampling
-from nocwatch.sim.parts import Message, Transaction
+from nocwatch.sim.parts import Message, Transaction, fixed
 from nocwatch.sim.physics import Reading
 from nocwatch.sim.sampling import Value
 from nocwatch.sim.wire import Payload
@@ -47,6 +47,10 @@ class Transactions201:
 
     def tx_meter(self, tx: Transaction, reading: Reading, context: str = "Sample.Periodic") -> list[Message]:
         reading = registers.as_sample(tx, reading, self._station.profile.quirks)
+        if "values_without_id" in self._station.profile.quirks:
+            moment = {"timestamp": self._station.clock.text(), "sampledValue": self.sampled(reading, context)}
+            payload = {"evseId": tx.connector.socket.evse, "meterValue": [moment]}
+            return [Message("MeterValues", fixed(payload), attempts_max=1)]
         trigger = "Trigger" if context == "Trigger" else "MeterValuePeriodic"
         return [self._event(tx, "Updated", trigger, values=self.sampled(reading, context))]
 

@@ -1,0 +1,75 @@
+"""Stations and CSMSs with odd ways of their own: what they say, read from the wire of a network in memory."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import trio.testing
+from tests.sim.test_inmemory import lived, one, sightings
+from tests.support.simulation import scenario
+
+from nocwatch.frames import Frame, Link, LinkEvent
+from nocwatch.sim.scenario import Scenario
+
+
+def station(version: str, *quirks: str, **fields: Any) -> Scenario:
+    """One station with these quirks, at which drivers come and go."""
+    world = one(version, **fields)
+    return world.model_copy(
+        update={"stations": (world.stations[0].model_copy(update={"quirks": quirks}),)}, deep=True
+    )
+
+
+def said(records: list[Any], action: str) -> list[dict[str, Any]]:
+    """The payloads of the calls of that action."""
+    messages = [json.loads(each.payload) for each in sightings(records) if isinstance(each, Frame)]
+    return [each[3] for each in messages if each[0] == 2 and each[2] == action]
+
+
+async def test_stops_with_other_registers_come_before_and_after_the_right_one(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    del autojump_clock
+    world = scenario(
+        stations=[{"id": "CP1", "hardware": "hpc150", "version": "1.6", "meter_interval": "20s"}],
+        steps=[{"at": "20s", "every": "2m", "station": "CP1", "wire": {"kind": "several_stops"}}],
+    )
+    records, truths, _ = await lived(world, 1.0)
+    by_id: dict[int, list[int]] = {}
+    for stop in said(records, "StopTransaction"):
+        by_id.setdefault(stop["transactionId"], []).append(stop["meterStop"])
+    assert len(truths) >= 8
+    for truth in truths:
+        told = by_id[truth.transaction]
+        assert len(set(told)) == len(told) > 1
+        assert max(told) == truth.meter_stop_wh
+    assert any(told[0] < max(told) for told in by_id.values())
+    assert any(told[-1] < max(told) for told in by_id.values())
+
+
+@pytest.mark.parametrize("version", ["1.6", "2.0.1"])
+async def test_samples_without_the_transaction_name_its_place(
+    version: str, autojump_clock: trio.testing.MockClock
+) -> None:
+    del autojump_clock
+    records, _, _ = await lived(station(version, "values_without_id"), 0.5)
+    values = said(records, "MeterValues")
+    assert len(values) > 5
+    assert all("transactionId" not in each for each in values)
+    assert {each.get("connectorId", each.get("evseId")) for each in values} == {1, 2}
+
+
+@pytest.mark.parametrize("version", ["1.6", "2.1"])
+async def test_a_station_that_is_asked_before_its_boot_begins_anew_until_it_is_let_alone(
+    version: str, autojump_clock: trio.testing.MockClock
+) -> None:
+    del autojump_clock
+    world = station(version, "loops_on_early_call", csms={"asks_early": 0.7, "seed": 2})
+    records, truths, fleet = await lived(world, 1.0)
+    opened = [each for each in sightings(records) if isinstance(each, Link) and each.event is LinkEvent.OPEN]
+    assert len(opened) > 1
+    assert len(said(records, "BootNotification")) == len(opened)
+    assert fleet.stations["CP1"].actions.count(("link", "booted")) == 1
+    assert truths, "once its boot was accepted, it may be asked"
