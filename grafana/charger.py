@@ -13,11 +13,10 @@ from grafana_foundation_sdk.models import common as c
 from grafana_foundation_sdk.models import dashboard as d
 from influxql import INFLUX, Query
 from look import BAD, GOOD, MOVING, MUTED, WARNING, state_mappings
+from parts import MONTH, WEEK, WINDOW, link, set_to
+from plans import costs, limits, reservations
 
 UID = "nocwatch-charger"
-STATION = '"station" =~ /^${station:regex}$/'
-"""Not by equality: only as a regular expression are quotes in a station's name escaped. InfluxDB makes an equality of it."""
-WEEK, MONTH = "6d/d", "29d/d"
 MONTH_DAYS = 30
 ZONE = "tz('$timezone')"
 REPEAT_MAX_MS = 20 * 60 * 1000
@@ -54,6 +53,9 @@ def build() -> d.Dashboard:
         ongoing_sessions(),
         utilisation(),
         success_rate(),
+        limits(),
+        costs(),
+        reservations(),
         latest_errors(),
         sessions_a_day(),
         energy_a_day(),
@@ -85,9 +87,6 @@ def _console() -> dashboard.TextBoxVariable:
 def _text_box(name: str, label: str, value: str) -> dashboard.TextBoxVariable:
     current = d.VariableOption(selected=True, text=value, value=value)
     return dashboard.TextBoxVariable(name).label(label).default_value(value).current(current)
-
-
-WINDOW = f"{STATION} AND $timeFilter"
 
 
 def socket_timeline() -> statetimeline.Panel:
@@ -183,24 +182,12 @@ def ongoing_sessions() -> table.Panel:
             )
         )
         .no_value("No session is under way.")
-        .override_by_name("Energy", [_property("unit", "watth")])
-        .override_by_name("Duration", [_property("unit", "s")])
-        .override_by_name("Power", [_property("unit", "watt")])
-        .override_by_name("Time", [_property("custom.hidden", value=True)])
-        .override_by_name("Session", [_property("links", [_link("sessions")])])
+        .override_by_name("Energy", [set_to("unit", "watth")])
+        .override_by_name("Duration", [set_to("unit", "s")])
+        .override_by_name("Power", [set_to("unit", "watt")])
+        .override_by_name("Time", [set_to("custom.hidden", value=True)])
+        .override_by_name("Session", [set_to("links", [link("sessions")])])
     )
-
-
-def _property(name: str, value: object) -> d.DynamicConfigValue:
-    return d.DynamicConfigValue(id_val=name, value=value)
-
-
-def _link(kind: str) -> dict[str, object]:
-    return {
-        "title": "Open in the console",
-        "url": f"${{console}}/{kind}/${{__value.raw}}",
-        "targetBlank": True,
-    }
 
 
 def _bars(
@@ -263,7 +250,7 @@ def utilisation() -> timeseries.Panel:
         stacked=True,
     ).decimals(1)
     for name, colour in (("Charging", MOVING), ("Occupied, not charging", WARNING)):
-        panel = panel.override_by_name(name, [_property("color", {"mode": "fixed", "fixedColor": colour})])
+        panel = panel.override_by_name(name, [set_to("color", {"mode": "fixed", "fixedColor": colour})])
     return panel
 
 
@@ -291,7 +278,7 @@ def success_rate() -> timeseries.Panel:
         .thresholds_style(common.GraphThresholdsStyleConfig().mode(c.GraphThresholdsStyleMode.DASHED))
     )
     for _, name, colour in names:
-        panel = panel.override_by_name(name, [_property("color", {"mode": "fixed", "fixedColor": colour})])
+        panel = panel.override_by_name(name, [set_to("color", {"mode": "fixed", "fixedColor": colour})])
     return panel
 
 
@@ -318,18 +305,14 @@ def latest_errors() -> table.Panel:
             )
         )
         .no_value("No error in the last 7 days.")
-        .override_by_name(
-            "Time", [_property("unit", "dateTimeAsLocal"), _property("custom.width", value=180)]
-        )
-        .override_by_name("source", [_property("custom.width", value=110)])
-        .override_by_name("connector", [_property("custom.width", value=90)])
+        .override_by_name("Time", [set_to("unit", "dateTimeAsLocal"), set_to("custom.width", value=180)])
+        .override_by_name("source", [set_to("custom.width", value=110)])
+        .override_by_name("connector", [set_to("custom.width", value=90)])
         .override_by_name(
             "code",
-            [_property("color", {"mode": "fixed", "fixedColor": BAD}), _property("custom.width", value=220)],
+            [set_to("color", {"mode": "fixed", "fixedColor": BAD}), set_to("custom.width", value=220)],
         )
-        .override_by_name(
-            "frame", [_property("links", [_link("frames")]), _property("custom.width", value=140)]
-        )
+        .override_by_name("frame", [set_to("links", [link("frames")]), set_to("custom.width", value=140)])
     )
 
 
@@ -356,7 +339,7 @@ def sessions_a_day() -> timeseries.Panel:
         stacked=True,
     ).decimals(0)
     for _, name, colour in outcomes:
-        panel = panel.override_by_name(name, [_property("color", {"mode": "fixed", "fixedColor": colour})])
+        panel = panel.override_by_name(name, [set_to("color", {"mode": "fixed", "fixedColor": colour})])
     return panel
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from tests.support.influx import InfluxServer
+from tests.support.planned import under_a_limit
 from tests.support.play import T0_NS, Play
 
 from nocwatch import clock
@@ -27,6 +28,9 @@ from nocwatch.state.changes import SessionChanged
 from nocwatch.state.fleet import Moved
 
 STATION = "O'Brien's (depot/1)"
+PLANNED = 'Planned "1"'
+"""Another station of the same server: it was limited, reserved, and told its cost."""
+PLANS = ("Power and what limits it", "Costs as told", "Reservations")
 DAYS = 3
 
 
@@ -41,6 +45,7 @@ class Life:
         self.usage = Usage(self.maker.tags)
         self.lines: list[str] = []
         self._sessions: dict[str, Session] = {}
+        self.planned: Session | None = None
         self.play = Play(
             STATION, feed=self._feed, clock=[(self.today_ns - DAYS * DAY_NS - T0_NS) / SECOND_NS + 30]
         )
@@ -112,9 +117,29 @@ class Life:
         return [each for each in self.sessions if each.outcome is Outcome.SUCCESS]
 
 
+def planned(now_ns: int) -> tuple[list[str], Session]:
+    """What a charge of two hours leaves that was reserved, limited and told its cost, all of it within the last three hours."""
+    pipeline, maker = Pipeline([], Places(), AlertSettings()), LineMaker(Places().place)
+    lines: list[str] = []
+    sessions: list[Session] = []
+
+    def feed(sighting: Sighting) -> Moved:
+        step = pipeline.feed(sighting)
+        lines.extend(maker.lines(step))
+        sessions.extend(each.now for each in step.changes if isinstance(each, SessionChanged))
+        return Moved(events=list(step.events), changes=list(step.changes))
+
+    clock_s = [(now_ns - T0_NS) / SECOND_NS - 3 * 3600]
+    under_a_limit(Play(PLANNED, "2.0.1", feed=feed, clock=clock_s).begin(1, 2))
+    return lines, sessions[-1]
+
+
 @pytest.fixture(scope="module")
 def life() -> Life:
-    return Life()
+    made = Life()
+    lines, made.planned = planned(made.now_ns)
+    made.lines += lines
+    return made
 
 
 @pytest.fixture
@@ -153,7 +178,8 @@ class Asked:
         self.answers: dict[str, dict[str, list[dict[str, Any]]]] = defaultdict(dict)
         for panel in panels():
             for target in panel["targets"]:
-                query = as_grafana_asks(target["query"], STATION, panel["timeFrom"], life.now_ns)
+                station = PLANNED if panel["title"].startswith(PLANS) else STATION
+                query = as_grafana_asks(target["query"], station, panel["timeFrom"], life.now_ns)
                 assert "$" not in query.replace("$/", ""), query
                 self.answers[panel["title"]][target["refId"]] = influx.query(query, database)
 
@@ -196,7 +222,7 @@ def test_the_variable_finds_the_station(influx: InfluxServer, filled: str) -> No
     file = Path(__file__).resolve().parents[2] / "grafana/dashboards/charger.json"
     (variable,) = [v for v in json.loads(file.read_text())["templating"]["list"] if v["name"] == "station"]
     (series,) = influx.query(variable["query"], filled)
-    assert [row[1] for row in series["values"]] == [STATION]
+    assert {row[1] for row in series["values"]} == {STATION, PLANNED}
 
 
 def test_ongoing_sessions_are_those_under_way(life: Life, asked: Asked) -> None:
@@ -269,3 +295,30 @@ def test_the_fault_stands_among_the_latest_errors(asked: Asked) -> None:
     (series,) = asked.of("Latest errors")
     code, source = series["columns"].index("code"), series["columns"].index("source")
     assert ("status", "GroundFailure") in {(row[source], row[code]) for row in series["values"]}
+
+
+def rows(series: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [dict(zip(each["columns"], row, strict=True)) for each in series for row in each["values"]]
+
+
+def test_the_limit_steps_as_the_profiles_said_and_ends_with_its_session(life: Life, asked: Asked) -> None:
+    found = rows(asked.of("Power and what limits it", "C"))
+    assert [row["limit_a"] for row in found] == [20, 10, 0, 16, None]
+    assert [row["limited"] for row in found] == [1, 1, 1, 1, 0]
+    assert life.planned is not None
+    assert life.planned.stopped_at_ns is not None
+    assert found[-1]["time"] == pytest.approx(life.planned.stopped_at_ns, abs=10**6)
+    assert {row["limit_w"] for row in rows(asked.of("Power and what limits it", "B"))} == {None}
+    drawn = [row["power_w"] for row in rows(asked.of("Power and what limits it", "A"))]
+    assert max(drawn) <= 11_000
+
+
+def test_costs_and_reservations_are_those_that_were_told(life: Life, asked: Asked) -> None:
+    assert life.planned is not None
+    costs = rows(asked.of("Costs as told"))
+    assert [row["final"] for row in costs] == [1, *[0] * 6]
+    assert {row["session"] for row in costs} == {life.planned.id}
+    assert [row["cost"] for row in costs] == sorted((row["cost"] for row in costs), reverse=True)
+    told = [(row["reservation"], row["state"]) for row in rows(asked.of("Reservations"))]
+    assert told[0] == (32, "standing")
+    assert (31, "used") in told

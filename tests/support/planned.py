@@ -67,7 +67,7 @@ def profile(
 def charges_with_plans(network: Network) -> None:
     """Three stations, each with one charge."""
     story = Story(network)
-    _under_a_limit(story.play("CP-AC", "2.0.1").begin(1, 2))
+    under_a_limit(story.play("CP-AC", "2.0.1").begin(1, 2))
     _shut(story.play("CP-SHUT", "1.6").begin())
     _with_needs(story.play("CP-DC", "2.1").begin())
     story.done()
@@ -97,7 +97,8 @@ def _cost(play: Play, amount: float, transaction: str) -> None:
     play.answer(message_id, {}, by=Direction.FROM_STATION)
 
 
-def _under_a_limit(play: Play) -> None:
+def under_a_limit(play: Play) -> None:
+    """A charge of two hours that was reserved, limited by two profiles, and told its cost; and a reservation after it."""
     play.command(
         "SetChargingProfile", {"evseId": 0, "chargingProfile": profile(9, "TxDefaultProfile", (0, 20))}
     )
