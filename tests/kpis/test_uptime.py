@@ -218,3 +218,27 @@ def test_opening_hours_as_operators_write_them() -> None:
     for always in ("24/7", "", "when the shop is open"):
         assert opening(always) is None
         assert closed(always, "UTC", JUNE, JULY) == []
+
+
+@pytest.mark.parametrize("text", ["Mo-Su 06:00-26:00", "Mo-Su 06:00-02:00", "6:00-26:00"])
+def test_a_site_that_is_open_past_midnight_closes_at_two(text: str) -> None:
+    assert closed(text, "UTC", JUNE, JUNE + DAY_NS) == [(JUNE + 2 * HOUR_NS, JUNE + 6 * HOUR_NS)]
+
+
+def test_the_night_of_saturday_belongs_to_saturday() -> None:
+    """In June 2026 the first is a Monday: open from Saturday 18:00 to Sunday 02:00, and never else."""
+    found = closed("Sa 18:00-26:00", "UTC", JUNE, JUNE + 7 * DAY_NS)
+    assert found == [
+        (JUNE, JUNE + 5 * DAY_NS + 18 * HOUR_NS),
+        (JUNE + 6 * DAY_NS + 2 * HOUR_NS, JUNE + 7 * DAY_NS),
+    ]
+
+
+@pytest.mark.parametrize("text", ["00:00-24:00", "06:00-30:00", "06:00-06:00"])
+def test_a_whole_day_is_a_whole_day(text: str) -> None:
+    assert closed(text, "UTC", JUNE + DAY_NS, JUNE + 2 * DAY_NS) == []
+
+
+@pytest.mark.parametrize("text", ["06:00-31:00", "25:00-26:00", "06:70-22:00"])
+def test_hours_that_no_day_has_close_nothing(text: str) -> None:
+    assert opening(text) is None

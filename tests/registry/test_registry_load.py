@@ -106,3 +106,19 @@ maintenance: [{scope: {station: CP1}, from: 2026-06-01T08:00:00+02:00, until: 20
 
 def test_no_registry_at_all_is_fine(tmp_path: Path) -> None:
     assert load_registry(tmp_path / "none", hashed).places.stations() == ()
+
+
+def test_opening_hours_that_no_day_has_are_told_with_their_line(tmp_path: Path) -> None:
+    """Past midnight is written as 26:00, and 31:00 is a slip; what is no time at all may be right elsewhere."""
+    write(
+        tmp_path,
+        "a.yaml",
+        'sites:\n  - {id: bar, opening_hours: "Mo-Su 18:00-26:00; PH off"}\n  - {id: depot, opening_hours: "06:00-31:00"}\n',
+    )
+    with pytest.raises(ConfigurationError) as caught:
+        load_registry(tmp_path, hashed)
+    (problem,) = caught.value.problems
+    assert (problem.line, problem.key) == (3, "sites.1.opening_hours")
+    assert "'06:00-31:00' are no hours of a day; write 06:00-22:00, and over midnight 18:00-26:00" in str(
+        problem
+    )

@@ -9,12 +9,12 @@ import re
 from functools import lru_cache
 
 from nocwatch.kpis.spans import Span, merged
-from nocwatch.registry.hours import DAYS, SPAN_MAX_NS, Hours, cuts, hours, local
+from nocwatch.registry.hours import DAYS, SPAN_MAX_NS, Hours, cuts, local, opened
 
 _SHORT = {name[:2]: name for name in DAYS}
 _RULE = re.compile(
     r"(?:(?P<days>[a-z]{2}(?:\s*-\s*[a-z]{2})?(?:\s*,\s*[a-z]{2}(?:\s*-\s*[a-z]{2})?)*)\s+)?"
-    r"(?P<times>\d\d:\d\d\s*-\s*\d\d:\d\d(?:\s*,\s*\d\d:\d\d\s*-\s*\d\d:\d\d)*)"
+    r"(?P<times>\d?\d:\d\d\s*-\s*\d?\d:\d\d(?:\s*,\s*\d?\d:\d\d\s*-\s*\d?\d:\d\d)*)"
 )
 
 
@@ -30,8 +30,10 @@ def opening(text: str) -> tuple[Hours, ...] | None:
         if match is None or days is None:
             return None
         for span in match["times"].split(","):
-            begin, _, until = (part.strip() for part in span.partition("-"))
-            found.append(hours(days, begin, until))
+            try:
+                found.append(opened(days, span))
+            except ValueError:
+                return None
     return tuple(found) or None
 
 

@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from nocwatch.registry.hours import opened
+
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
@@ -46,7 +48,15 @@ def _moment(value: object) -> datetime:
     raise ValueError(f"{value!r} is no moment; write 2026-05-01T00:00:00Z")
 
 
+def _opening(value: str) -> str:
+    """What is not understood closes nothing, and may be right elsewhere; hours that no day has are a slip of the pen."""
+    for span in re.findall(r"\d?\d:\d\d\s*-\s*\d?\d:\d\d", value):
+        opened((), span)
+    return value
+
+
 TimeOfDay = Annotated[str, AfterValidator(_clock)]
+OpeningHours = Annotated[str, AfterValidator(_opening)]
 TimeZone = Annotated[str, AfterValidator(_zone)]
 Moment = Annotated[datetime, BeforeValidator(_moment)]
 Identity = Annotated[str, Field(min_length=1, max_length=255)]

@@ -52,6 +52,21 @@ def hours(days: Sequence[str], begin: str, until: str) -> Hours:
     return Hours(tuple(days), _minutes(begin), _minutes(until))
 
 
+def opened(days: Sequence[str], span: str) -> Hours:
+    """Of opening hours: ``06:00-22:00``, over midnight ``18:00-02:00`` or, as OpenStreetMap writes it, ``18:00-26:00``.
+
+    Raises:
+        ValueError: one is no such time, or there are more than 24 hours between them.
+    """
+    ends = [part.strip() for part in span.split("-")]
+    begin, until = map(_minutes, ends)
+    if begin >= DAY_MINUTES or until > begin + DAY_MINUTES or any(end[-2:] > "59" for end in ends):
+        raise ValueError(
+            f"{span.strip()!r} are no hours of a day; write 06:00-22:00, and over midnight 18:00-26:00"
+        )
+    return Hours(tuple(days), begin, until - DAY_MINUTES if until > DAY_MINUTES else until)
+
+
 def local(at_ns: int, timezone: str) -> datetime:
     """The wall clock of a zone."""
     return datetime.fromtimestamp(at_ns // SECOND_NS, zone(timezone))

@@ -14,7 +14,17 @@ from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from nocwatch.quantities import Duration
 from nocwatch.registry.addresses import template_mistake
-from nocwatch.registry.fields import Amount, Day, Factor, Identity, Moment, Record, TimeOfDay, TimeZone
+from nocwatch.registry.fields import (
+    Amount,
+    Day,
+    Factor,
+    Identity,
+    Moment,
+    OpeningHours,
+    Record,
+    TimeOfDay,
+    TimeZone,
+)
 from nocwatch.registry.place import Scope
 
 QUIRKS = frozenset(
@@ -81,7 +91,7 @@ class Site(Record):
     longitude: Annotated[float, Field(ge=-180, le=180)] | None = None
     timezone: TimeZone = "UTC"
     access: Literal["public", "private"] = "public"
-    opening_hours: str = ""
+    opening_hours: OpeningHours = ""
     on_call: str = ""
 
 
