@@ -18,9 +18,10 @@ from tests.support.console_data import Network
 from nocwatch.console import archive
 from nocwatch.console.addresses import Address, BadQuery
 from nocwatch.console.questions import socket_of, window_of
-from nocwatch.console.views.figures import change, few, line
+from nocwatch.console.views.figures import change, line
 from nocwatch.console.views.groups import table
 from nocwatch.kpis.figures import Figure, of_sums
+from nocwatch.kpis.telling import FIGURE_COLUMNS, figure_document, figure_rows
 from nocwatch.moments import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS, rfc3339
 from nocwatch.network import ConnectorStatus, Station
 from nocwatch.registry.place import Scope, Window
@@ -143,8 +144,47 @@ def test_a_sample_is_told_in_tries_or_in_hours_that_are_rounded_alike() -> None:
 )
 def test_a_small_sample_is_called_few(success: int, number: int, small: bool) -> None:
     figure = next(each for each in tries(success, number) if each.name == "session_success")
-    assert few(figure) is small
+    assert figure.few is small
     assert line(figure, None).few is small
+    assert figure_document(figure)["few"] is small
+
+
+@pytest.mark.parametrize(
+    ("figure", "small"),
+    [
+        (Figure(name="charge_start_time_p50", title="", unit="s", value=9.0, number=19), True),
+        (Figure(name="charge_start_time_p50", title="", unit="s", value=9.0, number=20), False),
+        (Figure(name="mttr", title="", unit="h", value=1.0, numerator=4.0, denominator=4, number=4), True),
+        (Figure(name="mttr", title="", unit="h", value=1.0, numerator=5.0, denominator=5, number=5), False),
+        (
+            Figure(
+                name="utilisation_occupied", title="", unit="%", value=0.5, numerator=11.5, denominator=23
+            ),
+            True,
+        ),
+        (
+            Figure(name="utilisation_occupied", title="", unit="%", value=0.5, numerator=12, denominator=24),
+            False,
+        ),
+        (
+            Figure(
+                name="energy_per_connector_day",
+                title="",
+                unit="kWh",
+                value=50.0,
+                numerator=1,
+                denominator=0.5,
+            ),
+            True,
+        ),
+        (Figure(name="availability", title="", unit="%", value=None, denominator=0), False),
+    ],
+)
+def test_few_is_said_of_medians_and_of_shares_of_time_too(figure: Figure, small: bool) -> None:
+    """On pages, in downloads, in the API and on the command line: whoever reads the number reads that with it."""
+    assert line(figure, None).few is small
+    (row,) = figure_rows("fleet", [figure])
+    assert dict(zip(FIGURE_COLUMNS, row, strict=True))["few"] is small
 
 
 @pytest.mark.parametrize(

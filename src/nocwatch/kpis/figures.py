@@ -12,6 +12,14 @@ from nocwatch.kpis.repairs import Repairs
 from nocwatch.kpis.spread import Counts, quantile_s
 from nocwatch.kpis.visits import VisitSums
 
+WIDE = 0.20
+"""An interval wider than this says little: 17 of 17 is the least that is narrower."""
+TIMES_FEW = 20
+"""Durations, below which a quantile says little."""
+REPAIRS_FEW = 5
+HOURS_FEW = 24.0
+"""Connector hours, below which a share of time says more of the hour than of the connector."""
+
 
 class Figure(msgspec.Struct, frozen=True, kw_only=True):
     """One figure of one group.
@@ -38,6 +46,17 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
     detail: str = ""
     benchmark: str = ""
     source: str = ""
+
+    @property
+    def few(self) -> bool:
+        """Whether too little stands behind the value to conclude anything from it."""
+        if self.value is None:
+            return False
+        if self.low is not None and self.high is not None:
+            return self.high - self.low > WIDE
+        if self.number is not None:
+            return self.number < (REPAIRS_FEW if self.unit == "h" else TIMES_FEW)
+        return self.denominator is not None and self.denominator < HOURS_FEW
 
 
 def of_sums(sums: Mapping[str, int]) -> list[Figure]:

@@ -27,6 +27,7 @@ FIGURE_COLUMNS = (
     "asked_for",
     "detail",
     "benchmark",
+    "few",
 )
 UPTIME_COLUMNS = (
     "regulation",
@@ -85,6 +86,7 @@ def figure_document(figure: Figure) -> dict[str, Any]:
         "asked_for": _scaled(figure.mark, scale),
         "detail": figure.detail or None,
         "benchmark": figure.benchmark or None,
+        "few": figure.few,
         "title": figure.title,
         "source": figure.source,
     }

@@ -15,12 +15,6 @@ from nocwatch.kpis.figures import Figure
 from nocwatch.moments import HOUR_NS, SECOND_NS
 from nocwatch.sessions import Outcome
 
-WIDE = 0.20
-"""An interval wider than this says little: 17 of 17 is the least that is narrower."""
-TIMES_FEW = 20
-"""Durations, below which a quantile says little."""
-REPAIRS_FEW = 5
-
 Behind = Mapping[str, str]
 """Query parameters of the sessions behind a number."""
 
@@ -101,7 +95,6 @@ BEHIND: dict[str, tuple[Behind, Behind | None]] = {
 }
 """Figure → what to ask the list of sessions for: all that count, and those that are missing from the numerator."""
 
-_REPAIRS = {"mttr", "mtbf"}
 _VISITS = {"first_attempt_success", "troubled_visits", "failed_visits"}
 
 
@@ -124,15 +117,6 @@ def told(value: float | None, figure: Figure) -> str:
     return words.unit(value, figure.unit, 1)
 
 
-def few(figure: Figure) -> bool:
-    """Whether the sample is too small to say much."""
-    if figure.low is not None and figure.high is not None:
-        return figure.high - figure.low > WIDE
-    if figure.number is None:
-        return False
-    return figure.number < (REPAIRS_FEW if figure.name in _REPAIRS else TIMES_FEW)
-
-
 def line(figure: Figure, before: Figure | None, axis: tuple[float, float] = (0.0, 1.0)) -> Line:
     base = family(figure.name)
     behind, missed = BEHIND.get(base, (None, None))
@@ -150,7 +134,7 @@ def line(figure: Figure, before: Figure | None, axis: tuple[float, float] = (0.0
         bar=_bar(figure, axis),
         interval=_interval(figure),
         sample=_sample(figure),
-        few=few(figure) and figure.value is not None,
+        few=figure.few,
         missed=lacking,
         behind=behind,
         behind_missed=missed,

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from nocwatch.console.views import words
-from nocwatch.console.views.figures import Change, Line, change, family, few, line, told
+from nocwatch.console.views.figures import Change, Line, change, family, line, told
 from nocwatch.kpis.definitions import LOWER_IS_BETTER
 from nocwatch.kpis.figures import Figure
 
@@ -110,7 +110,7 @@ def answers(figures: Iterable[Figure], before: Iterable[Figure]) -> list[Answer]
                     detail,
                     [told(each.value, each) for each in quantiles],
                     words.number(slow.number),
-                    few(slow),
+                    slow.few,
                     change(slow, earlier.get((slow.name, slow.detail))),
                 ),
             )
@@ -155,7 +155,7 @@ def table(groups: Groups, before: Groups, chosen: str, first: int, rows_max: int
         else:
             full = line(Figure(name=chosen, title="", unit="", value=None), None)
         others = [
-            (told(figure.value, figure), few(figure)) if figure else (words.UNKNOWN, False)
+            (told(figure.value, figure), figure.few) if figure else (words.UNKNOWN, False)
             for figure in map(figures.get, columns)
         ]
         rows.append(GroupRow(name, full, others))
