@@ -13,7 +13,7 @@ from nocwatch.ocpp.events import (
     CallRefused,
     CallUnanswered,
 )
-from nocwatch.state import remote_starts
+from nocwatch.state import cards, remote_starts
 from nocwatch.state.cards import attach, attempt_of, csms_error, failed, from_loose, waits
 from nocwatch.state.facts import Authorization, CsmsError
 from nocwatch.state.memory import Loose
@@ -153,7 +153,7 @@ def on_loose_ended(tracker: Tracker, frame: str) -> None:
     """A loose authorisation belongs to nothing: an attempt of its own, unless it came with a running transaction's token."""
     for loose in tracker.state.loose:
         if loose.authorization.frame == frame:
-            if loose.own:
+            if loose.own and cards.charged_then(tracker, loose.authorization):
                 tracker.state.loose.remove(loose)
             else:
                 give_up(tracker, from_loose(tracker, loose), tracker.now_ns)

@@ -12,13 +12,26 @@ from nocwatch.state.causes import ACCEPTED
 from nocwatch.state.facts import Authorization, CsmsError
 from nocwatch.state.memory import Loose
 from nocwatch.state.patience import give_up, make_room, plug_in_ns, window_ns
-from nocwatch.state.session import ACTS_MAX, SessionState, step
+from nocwatch.state.session import ACTS_MAX, TOGETHER_NS, SessionState, step
 from nocwatch.state.tracker import Tracker
 
 
 def failed(act: Authorization) -> bool:
     """Whether nobody charges with it: it was refused, or the station got no answer in its time."""
     return bool(act.failed_by) or act.status not in ACCEPTED
+
+
+def charged_then(tracker: Tracker, act: Authorization) -> bool:
+    """Whether a transaction of its token was really under way: not one of which only the word that it was over came late, or never."""
+    latest_ns = act.asked_at_ns - TOGETHER_NS
+    return any(
+        each.began
+        and each.token == act.token
+        and each.started_at_ns <= act.asked_at_ns
+        and (each.free_since_ns is None or each.free_since_ns > latest_ns)
+        and (each.stopped_at_ns is None or each.stopped_at_ns > latest_ns)
+        for each in tracker.newest_first()
+    )
 
 
 def waits(session: SessionState) -> bool:

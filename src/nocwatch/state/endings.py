@@ -171,13 +171,8 @@ def supersede(tracker: Tracker, session: SessionState, frame: str) -> None:
 
 
 def _lose(tracker: Tracker, session: SessionState, at_ns: int, text: str, frame: str) -> None:
-    connector = tracker.connector_of(session)
-    if (
-        connector is not None
-        and connector.reported is ConnectorStatus.AVAILABLE
-        and session.started_at_ns <= connector.reported_at_ns
-    ):
-        at_ns = min(at_ns, connector.reported_at_ns)
+    if session.free_since_ns is not None:
+        at_ns = min(at_ns, session.free_since_ns)
     step(session, tracker.settings, at_ns, "lost_stop", text, (frame,) if frame else ())
     tracker.close(session, Ending.LOST_STOP, at_ns)
 

@@ -13,7 +13,7 @@ from nocwatch.state.changes import SessionMetered
 from nocwatch.state.endings import heard_after_end, resumed
 from nocwatch.state.lookup import adopt, sessions_on
 from nocwatch.state.readings import choose
-from nocwatch.state.session import SessionState, issue
+from nocwatch.state.session import SessionState, heard, issue
 from nocwatch.state.statuses import charging
 from nocwatch.state.tracker import Tracker, usable
 
@@ -144,7 +144,7 @@ def _there(tracker: Tracker, event: Metered) -> SessionState | None:
 
 def _goes_on(tracker: Tracker, session: SessionState, event: Metered, when_ns: int) -> None:
     """A sign of life of the transaction."""
-    session.last_heard_ns = tracker.now_ns
+    heard(session, tracker.now_ns, when_ns)
     if not session.open:
         heard_after_end(tracker, session, when_ns)
     elif session.interrupted and not tracker.late:

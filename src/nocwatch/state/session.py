@@ -36,6 +36,7 @@ class SessionState(Facts, kw_only=True):
         began_said_us: the station's time stamp of the start as it stood, to know a retry by; ``end_said_us`` of the stop.
         closed_at_ns: pipeline time of its end, None while it goes on.
         last_heard_ns: pipeline time of the last sign of the transaction.
+        free_since_ns: event time from which its connector is said to be Available, although nothing was heard of its end.
         end_calls: as ``calls``, of the stops; ``complete_at_ns`` when a stop was answered.
         other_transactions: further ids that the CSMS gave to retries of the start.
         sequence_high, sequence_missing: 2.x seqNo: the highest seen, and those below it that were not.
@@ -62,6 +63,7 @@ class SessionState(Facts, kw_only=True):
     began_said_us: int | None = None
     closed_at_ns: int | None = None
     last_heard_ns: int = 0
+    free_since_ns: int | None = None
     sequence_low: int | None = None
     sequence_high: int | None = None
     sequence_excused: list[int] = msgspec.field(default_factory=list)
@@ -128,6 +130,13 @@ def step(
 def unstep(state: SessionState, *names: str) -> None:
     """Takes milestones back that turned out not to be reached: a lost stop that came after all."""
     state.steps = [each for each in state.steps if each.name not in names]
+
+
+def heard(state: SessionState, now_ns: int, when_ns: int) -> None:
+    """A sign of the transaction, of that time: what said before that its connector is free spoke too early."""
+    state.last_heard_ns = now_ns
+    if state.free_since_ns is not None and state.free_since_ns < when_ns:
+        state.free_since_ns = None
 
 
 def issue(state: SessionState, text: str, at_ns: int, *frames: str) -> None:

@@ -165,6 +165,7 @@ def _moved(tracker: Tracker, session: SessionState, status: ConnectorStatus, at_
         return
     if status is ConnectorStatus.CHARGING:
         if session.began:
+            session.free_since_ns = None
             charging(tracker, session, at_ns, "Charging", frame)
         return
     if status in (ConnectorStatus.SUSPENDED_EV, ConnectorStatus.SUSPENDED_EVSE):
@@ -209,6 +210,8 @@ def _free(tracker: Tracker, connector: ConnectorState, at_ns: int, frame: str) -
             # It may have waited in the station's queue: then nobody was there any more when the CSMS asked.
             session.let_go = session.let_go or session.remote.asked_at_ns < at_ns
             session.plugged = session.plugged and session.let_go
+        if session.began and session.free_since_ns is None and session.started_at_ns <= at_ns:
+            session.free_since_ns = at_ns
         if session.began and tracker.timers.due_ns((tracker.state.id, "free", session.id)) is None:
             tracker.wait(
                 "free", session.id, tracker.now_ns + int(tracker.settings.lost_stop_after * SECOND_NS)

@@ -30,7 +30,7 @@ from nocwatch.state.lookup import adopt, by_transaction, call_name, keep, put_ri
 from nocwatch.state.memory import Overtaken
 from nocwatch.state.patience import patience_ns
 from nocwatch.state.register import no_reading
-from nocwatch.state.session import ACTS_MAX, SessionState, near, sequence, step, token_of, unstep
+from nocwatch.state.session import ACTS_MAX, SessionState, heard, near, sequence, step, token_of, unstep
 from nocwatch.state.statuses import charging_state
 from nocwatch.state.tracker import Tracker
 
@@ -258,7 +258,7 @@ def on_updated(tracker: Tracker, event: TransactionUpdated) -> None:
             tracker, event.transaction, event.evse, event.connector, event.at_ns, event.when_ns, event.frame
         )
     sequence(session, event.sequence_number, offline=event.offline)
-    session.last_heard_ns = tracker.now_ns
+    heard(session, tracker.now_ns, event.when_ns)
     if session.evse is None or (session.connector is None and event.connector is not None):
         session.evse = event.evse if event.evse is not None else session.evse
         session.connector = event.connector if event.connector is not None else session.connector

@@ -74,6 +74,22 @@ CHARGES = "card TAG; Updated T1 Authorized token=TAG type=ISO14443; +10m; Ended 
         version="2.0.1",
         places=(1, 2),
     ),
+    Rule(
+        "a card that comes back after its transaction ended without a word is a try of its own, although the status is heard later",
+        "card TAG; Started T1 Authorized evse=1 token=TAG wh=1000; Updated T1 ChargingStateChanged state=Charging wh=4000; "
+        "+60; card TAG -; +31; Available 1 at=@-60; +11m",
+        (Seen("failed", "LOST_STOP", stopped=61.6), Seen("failed", "AUTH_TIMEOUT", "csms", tx=None)),
+        version="2.0.1",
+        places=(1, 2),
+    ),
+    Rule(
+        "but not where the connector was told to be free while its transaction went on",
+        "card TAG; Started T1 Authorized evse=1 token=TAG wh=1000; Updated T1 ChargingStateChanged state=Charging wh=4000; "
+        "+60; card TAG; +31; Available 1 at=@-60; +60; Updated T1 MeterValuePeriodic wh=6000; +11m; Ended T1 StopAuthorized wh=9000",
+        Seen("success", wh=8000),
+        version="2.0.1",
+        places=(1, 2),
+    ),
 )  # fmt: skip
 def test_found_by_2x_lives(rule: Rule) -> None:
     rule.check()
