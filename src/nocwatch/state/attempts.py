@@ -13,8 +13,9 @@ from nocwatch.ocpp.events import (
     CallRefused,
     CallUnanswered,
 )
-from nocwatch.state import cards, remote_starts
-from nocwatch.state.cards import attach, attempt_of, csms_error, failed, from_loose, waits
+from nocwatch.state import remote_starts
+from nocwatch.state.cards import attach, attempt_of, charged_then, csms_error, from_loose, waits
+from nocwatch.state.causes import failed_card
 from nocwatch.state.facts import Authorization, CsmsError
 from nocwatch.state.memory import Loose
 from nocwatch.state.patience import give_up, lapsed, plug_in_ns, window_ns
@@ -65,7 +66,7 @@ def on_authorize_asked(tracker: Tracker, event: AuthorizeAsked) -> None:
     all_busy = bool(busy) and len(busy) >= len(tracker.state.connectors)
     if own or tokenless or all_busy:
         if len(tracker.state.loose) >= LOOSE_MAX:
-            on_loose_ended(tracker, tracker.state.loose[0].authorization.frame)
+            _belongs_to_nothing(tracker, tracker.state.loose[0])
         tracker.state.loose.append(Loose(authorization=act, own=bool(own)))
         tracker.wait("loose", act.frame, event.at_ns + window_ns(tracker))
         return
@@ -150,14 +151,23 @@ def on_patience_ended(tracker: Tracker, session_id: str) -> None:
 
 
 def on_loose_ended(tracker: Tracker, frame: str) -> None:
-    """A loose authorisation belongs to nothing: an attempt of its own, unless it came with a running transaction's token."""
-    for loose in tracker.state.loose:
-        if loose.authorization.frame == frame:
-            if loose.own and cards.charged_then(tracker, loose.authorization):
-                tracker.state.loose.remove(loose)
-            else:
-                give_up(tracker, from_loose(tracker, loose), tracker.now_ns)
-            return
+    """A loose authorisation has had its time: while a cable waits that it may have been shown for, it gets more."""
+    loose = next((each for each in tracker.state.loose if each.authorization.frame == frame), None)
+    if loose is None:
+        return
+    if not loose.own and any(waits(each) for each in tracker.under_way()):
+        tracker.wait("loose", frame, tracker.now_ns + window_ns(tracker))
+    else:
+        _belongs_to_nothing(tracker, loose)
+
+
+def _belongs_to_nothing(tracker: Tracker, loose: Loose) -> None:
+    """An attempt of its own, unless it came with a running transaction's token."""
+    if loose.own and charged_then(tracker, loose.authorization):
+        tracker.state.loose.remove(loose)
+        tracker.calm("loose", loose.authorization.frame)
+    else:
+        give_up(tracker, from_loose(tracker, loose), tracker.now_ns)
 
 
 # --- pieces ------------------------------------------------------------------------------------------------------------
@@ -165,7 +175,7 @@ def on_loose_ended(tracker: Tracker, frame: str) -> None:
 
 def _may_be_its(session: SessionState, act: Authorization) -> bool:
     """Whether a transaction that waits for its token may get this one: not where another's card may still lead to it."""
-    return all(each.token == act.token or failed(each) for each in session.authorizations)
+    return all(each.token == act.token or failed_card(each) for each in session.authorizations)
 
 
 def _find_authorization(

@@ -8,17 +8,13 @@ from __future__ import annotations
 
 from nocwatch.ocpp.events import TransactionEnded
 from nocwatch.sessions import Milestone
-from nocwatch.state.causes import ACCEPTED
+from nocwatch.state.causes import failed_card
 from nocwatch.state.facts import Authorization, CsmsError
+from nocwatch.state.joining import join
 from nocwatch.state.memory import Loose
 from nocwatch.state.patience import give_up, make_room, plug_in_ns, window_ns
 from nocwatch.state.session import ACTS_MAX, TOGETHER_NS, SessionState, step
 from nocwatch.state.tracker import Tracker
-
-
-def failed(act: Authorization) -> bool:
-    """Whether nobody charges with it: it was refused, or the station got no answer in its time."""
-    return bool(act.failed_by) or act.status not in ACCEPTED
 
 
 def charged_then(tracker: Tracker, act: Authorization) -> bool:
@@ -36,8 +32,7 @@ def charged_then(tracker: Tracker, act: Authorization) -> bool:
 
 def waits(session: SessionState) -> bool:
     """A transaction that a cable began, and that waits for its driver's act."""
-    asked = session.token is not None or session.asked_at_ns is not None or session.remote is not None
-    return session.began and session.start_seen and isinstance(session.transaction, str) and not asked
+    return session.token is None and _unasked(session)
 
 
 def attempt_of(tracker: Tracker, act: Authorization) -> SessionState:
@@ -71,49 +66,78 @@ def csms_error(tracker: Tracker, session: SessionState, error: CsmsError) -> Non
     tracker.touch(session)
 
 
-def others_apart(tracker: Tracker, session: SessionState, token: str) -> None:
-    """Cards that were shown while a transaction waited for the one that it has got now are tries of their own."""
-    others = [each for each in session.authorizations if each.token != token]
+def others_apart(tracker: Tracker, session: SessionState, tokens: set[str]) -> None:
+    """Other cards that were shown while a transaction waited for its own are tries of their own."""
+    others = [each for each in session.authorizations if each.token not in tokens]
     if not others:
         return
+    if session.token is not None and session.token not in tokens:
+        session.token, session.token_type = None, ""
     frames = {frame for each in others for frame in (each.frame, each.answer_frame) if frame}
     errors = [each for each in session.csms_errors if each.frame in frames]
-    session.authorizations = [each for each in session.authorizations if each.token == token]
+    session.authorizations = [each for each in session.authorizations if each.token in tokens]
     session.csms_errors = [each for each in session.csms_errors if each not in errors]
     session.steps = [each for each in session.steps if each.milestone or not frames.intersection(each.frames)]
     tracker.touch(session)
     for act in others:
-        own = attempt_of(tracker, act)
+        own = _attempt(tracker, act, "apart")
+        attach(tracker, own, act)
         _answered(tracker, own, act)
         for error in errors:
             if error.frame == act.answer_frame:
                 csms_error(tracker, own, error)
-        if failed(act):
+        if act.failed_by or failed_card(act):
             give_up(tracker, own, act.answered_at_ns or act.asked_at_ns)
 
 
 def left_without(tracker: Tracker, session: SessionState, event: TransactionEnded) -> None:
     """A cable that waited for its driver's card is pulled, and no word was said of whose it was.
 
-    The first card that failed meanwhile was its driver's: who shows one does so soon after plugging in. All others were not.
+    The first card that failed meanwhile was its driver's: who shows one does so soon after plugging in. Any other that failed was not,
+    nor was one of another time.
     """
-    if not waits(session) or event.token is not None:
+    if not _unasked(session) or event.token is not None:
         return
-    since_ns, until_ns = session.started_at_ns, event.when_ns
-    tried = [(each.asked_at_ns, each.token) for each in session.authorizations if failed(each)]
-    loose = [each for each in tracker.state.loose if not each.own and failed(each.authorization)]
-    for each in loose if not tried else ():
-        if since_ns <= each.authorization.asked_at_ns <= until_ns:
-            _take(tracker, session, each)
-            tried.append((each.authorization.asked_at_ns, each.authorization.token))
-            break
-    if tried:
-        others_apart(tracker, session, min(tried)[1])
+    since_ns, until_ns = session.started_at_ns - TOGETHER_NS, event.when_ns + TOGETHER_NS
+    meanwhile = [each for each in session.authorizations if since_ns <= each.asked_at_ns <= until_ns]
+    its = [each for each in meanwhile if failed_card(each)][:1] or _one_more(
+        tracker, session, since_ns, until_ns
+    )
+    others_apart(tracker, session, {each.token for each in its or meanwhile})
 
 
-def _attempt(tracker: Tracker, act: Authorization) -> SessionState:
+def _one_more(tracker: Tracker, session: SessionState, since_ns: int, until_ns: int) -> list[Authorization]:
+    """The first card of that time that failed elsewhere: while several cables waited, or before the start was heard. It is the session's now."""
+    for loose in tracker.state.loose:
+        act = loose.authorization
+        if not loose.own and failed_card(act) and since_ns <= act.asked_at_ns <= until_ns:
+            _take(tracker, session, loose)
+            return [act]
+    for other in tracker.state.sessions.values():
+        acts = other.authorizations
+        placed = (
+            other.evse is not None
+            or other.remote is not None
+            or other.likely_evse not in (None, session.evse)
+        )
+        if other.began or other.open or other.led_to or placed or not acts:
+            continue
+        if failed_card(acts[-1]) and all(since_ns <= each.asked_at_ns <= until_ns for each in acts):
+            session.csms_errors += other.csms_errors
+            join(tracker, session, other)
+            return acts
+    return []
+
+
+def _unasked(session: SessionState) -> bool:
+    """A cable began it, and the station has not said yet who asked for energy."""
+    asked = session.token_said or session.asked_at_ns is not None or session.remote is not None
+    return session.began and session.start_seen and isinstance(session.transaction, str) and not asked
+
+
+def _attempt(tracker: Tracker, act: Authorization, kind: str = "authorize") -> SessionState:
     make_room(tracker)
-    session = tracker.new_session(act.asked_at_ns, "authorize", act.token, act.frame)
+    session = tracker.new_session(act.asked_at_ns, kind, act.token, act.frame)
     session.token, session.token_type = act.token, act.token_type
     tracker.wait("attempt", session.id, act.asked_at_ns + max(window_ns(tracker), plug_in_ns(tracker)))
     return session

@@ -18,7 +18,7 @@ from nocwatch.state.evidence import (
     slow_authorisation,
     stop_evidence,
 )
-from nocwatch.state.facts import CsmsError, Ending, Facts, Hole, Order, Verdict
+from nocwatch.state.facts import Authorization, CsmsError, Ending, Facts, Hole, Order, Verdict
 from nocwatch.state.faults import family
 from nocwatch.state.settings import StateSettings
 
@@ -44,6 +44,11 @@ def refused(facts: Facts) -> Evidence | None:
         text = f"Authorize was answered {last.status} after {seconds_text(last.answered_at_ns, last.asked_at_ns)}."
         return Evidence(text=text, at_ns=last.answered_at_ns or 0, frames=refs(last.frame, last.answer_frame))
     return None
+
+
+def failed_card(act: Authorization) -> bool:
+    """Whether nobody charges with it: it was refused, or the station got no answer. Without a link it may let its drivers charge."""
+    return act.failed_by not in ("", "link_lost") or act.status not in ACCEPTED
 
 
 def by_stop_reason(facts: Facts) -> Verdict | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from nocwatch.ocpp.events import TransactionBegan
 from nocwatch.state import outlook
+from nocwatch.state.causes import failed_card
 from nocwatch.state.facts import Ending
 from nocwatch.state.patience import lapsed, window_ns
 from nocwatch.state.session import ACTS_MAX, TOGETHER_NS, SessionState, near, step
@@ -47,10 +48,12 @@ def take_over(tracker: Tracker, event: TransactionBegan) -> SessionState | None:
 
 
 def claim_loose(tracker: Tracker, session: SessionState, token: str | None, *, stop: bool = False) -> None:
-    """Loose authorisations of that token have shown where they belong."""
+    """Loose authorisations of that token have shown where they belong; one that nobody could charge with began nothing."""
     if token is None:
         return
     for loose in [each for each in tracker.state.loose if each.authorization.token == token]:
+        if not stop and failed_card(loose.authorization):
+            continue
         tracker.state.loose.remove(loose)
         tracker.calm("loose", loose.authorization.frame)
         if not stop and len(session.authorizations) < ACTS_MAX:
@@ -95,7 +98,11 @@ def absorb(
                 fitting.append((rank, other))
     if not fitting:
         return
-    _, other = max(fitting, key=lambda each: each[0])
+    join(tracker, session, max(fitting, key=lambda each: each[0])[1])
+
+
+def join(tracker: Tracker, session: SessionState, other: SessionState) -> None:
+    """The attempt turned out to be part of the session."""
     because = "" if other.open else "the transaction came after all"
     if because:
         tracker.reopen(other, because)

@@ -272,7 +272,7 @@ def on_updated(tracker: Tracker, event: TransactionUpdated) -> None:
             own = remote_starts.apart(tracker, session, remote)
             tracker.wait("attempt", own.id, max(remote.asked_at_ns + patience_ns(tracker), tracker.now_ns))
     if event.token is not None and session.token is None:
-        cards.others_apart(tracker, session, event.token)
+        cards.others_apart(tracker, session, {event.token})
         joining.absorb(tracker, session, event.token, event.remote_start_id, event.when_ns)
         token_of(session, event.token, event.token_type)
         tracker.touch(session)

@@ -90,6 +90,22 @@ CHARGES = "card TAG; Updated T1 Authorized token=TAG type=ISO14443; +10m; Ended 
         version="2.0.1",
         places=(1, 2),
     ),
+    Rule(
+        "a card that nobody answered belongs to the cable of its time, although start and end waited in the station's queue",
+        "card ONE -; +60; card TAG; +4; Started T0 CablePluggedIn evse=1 wh=1000 state=EVConnected at=@25; "
+        "Ended T0 EVCommunicationLost wh=1000 reason=EVDisconnected at=@71; Started T1 Authorized evse=1 token=TAG wh=1000; +10m; Ended T1 StopAuthorized wh=6000",
+        (Seen("cancelled", steps="joined"), Seen("failed", "AUTH_TIMEOUT", "csms", tx="T0"), Seen("success", wh=5000, tx="T1")),
+        version="2.0.1",
+        places=(1, 2),
+    ),
+    Rule(
+        "a card that failed did not begin the next transaction of the same driver",
+        "card TAG; Started T0 Authorized evse=1 token=TAG wh=1000; +5m; card TAG -; +31; Ended T0 StopAuthorized wh=5000 at=@300; "
+        "+60; card TAG; Started T1 Authorized evse=1 token=TAG wh=5000; +10m; Ended T1 StopAuthorized wh=9000",
+        (Seen("success", tx="T0"), Seen("failed", "AUTH_TIMEOUT", "csms", tx=None), Seen("success", tx="T1")),
+        version="2.0.1",
+        places=(1, 2),
+    ),
 )  # fmt: skip
 def test_found_by_2x_lives(rule: Rule) -> None:
     rule.check()
