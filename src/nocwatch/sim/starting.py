@@ -85,7 +85,12 @@ async def _wait_for_remote_start(stay: Stay) -> bool:
 
 async def _authorise(stay: Stay, *, end_with: bool = False) -> bool:
     asked_s = stay.pace.now()
-    status = await stay.station.authorize(stay.token, stay.token_type)
+
+    def sent() -> None:
+        nonlocal asked_s
+        asked_s = stay.pace.now()
+
+    status = await stay.station.authorize(stay.token, stay.token_type, sent=sent)
     stay.authorised = status or ""
     stay.authorised_after_s = stay.pace.now() - asked_s
     if status in GOES_ON:

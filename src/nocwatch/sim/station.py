@@ -198,13 +198,18 @@ class SimStation:
             connector.interrupt(Interrupt("fault", code))
         self.set_status(connector, status)
 
-    async def authorize(self, token: str, token_type: str = "ISO14443") -> str | None:
-        """The CSMS's word on a token; None where it gave no answer, ``ERRED``, or ``UNASKED`` and ``UNHEARD`` where the link is lost."""
+    async def authorize(
+        self, token: str, token_type: str = "ISO14443", *, sent: Callable[[], None] | None = None
+    ) -> str | None:
+        """The CSMS's word on a token; None where it gave no answer, ``ERRED``, or ``UNASKED`` and ``UNHEARD`` where the link is lost.
+
+        ``sent`` is called when the question goes out, which is after the messages that were before it.
+        """
         if not self.online:
             await trio.lowlevel.checkpoint()
             return UNASKED
         try:
-            answer = await self.uplink.call(*self.dialect.authorize(token, token_type))
+            answer = await self.uplink.call(*self.dialect.authorize(token, token_type), sent=sent)
         except LinkLost:
             return UNHEARD
         except CallTimeout:

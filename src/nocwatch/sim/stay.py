@@ -27,7 +27,7 @@ class Stay:
         plan: what driver, car and hardware mean to do; what has happened already is taken out of it.
         tx: the transaction, from its first message on.
         next_sample_s, started_s: on ``pace.now()``.
-        authorised: the word on the token (``station.authorize``), and after how long it came.
+        authorised: the word on the token (``station.authorize``), and how long after the question it came.
         entered: the phase, and who keeps the energy back in it.
     """
 

@@ -80,7 +80,14 @@ class Uplink:
 
     # Calls
 
-    async def call(self, action: str, payload: Payload, *, message_id: str | None = None) -> Payload:
+    async def call(
+        self,
+        action: str,
+        payload: Payload,
+        *,
+        message_id: str | None = None,
+        sent: Callable[[], None] | None = None,
+    ) -> Payload:
         """A call outside the queue.
 
         Raises:
@@ -88,7 +95,7 @@ class Uplink:
         """
         if self.peer is None:
             raise LinkLost("offline")
-        return await self.peer.call(action, payload, message_id=message_id)
+        return await self.peer.call(action, payload, message_id=message_id, sent=sent)
 
     def enqueue(self, messages: Sequence[Message]) -> None:
         """Adds to the queue; statuses only while online."""

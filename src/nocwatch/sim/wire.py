@@ -164,9 +164,15 @@ class Peer:
             self._pending.clear()
 
     async def call(
-        self, action: str, payload: Payload, *, message_id: str | None = None, timeout_s: float | None = None
+        self,
+        action: str,
+        payload: Payload,
+        *,
+        message_id: str | None = None,
+        timeout_s: float | None = None,
+        sent: Callable[[], None] | None = None,
     ) -> Payload:
-        """Sends a CALL and waits for its result; calls wait for each other.
+        """Sends a CALL and waits for its result; calls wait for each other. ``sent`` is called when its turn has come.
 
         Raises:
             LinkLost, CallTimeout, CallRefused: no result came.
@@ -176,6 +182,8 @@ class Peer:
             pending = self._pending[message_id] = _Pending()
             try:
                 await self.send([2, message_id, action, payload])
+                if sent is not None:
+                    sent()
                 with trio.move_on_after(self.timeout_s if timeout_s is None else timeout_s) as scope:
                     await pending.event.wait()
             finally:

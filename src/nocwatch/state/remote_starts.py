@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from nocwatch.network import ConnectorStatus
-from nocwatch.ocpp.events import CallRefused, CallUnanswered, Command, CommandAnswered, Commanded
+from nocwatch.ocpp.events import (
+    CallRefused,
+    CallUnanswered,
+    Command,
+    CommandAnswered,
+    Commanded,
+    StatusReported,
+)
 from nocwatch.sessions import Milestone
 from nocwatch.state.facts import RemoteStart
 from nocwatch.state.lookup import same_place
-from nocwatch.state.memory import ConnectorState
+from nocwatch.state.memory import ConnectorState, connector_key
 from nocwatch.state.patience import give_up, make_room, patience_ns, window_ns
 from nocwatch.state.presence import on_ordered
+from nocwatch.state.records import shown_status
 from nocwatch.state.session import TOGETHER_NS, SessionState, step
 from nocwatch.state.statuses import PLUGGED, in_time
 from nocwatch.state.tracker import Tracker
@@ -178,9 +186,35 @@ def _status_at_remote(tracker: Tracker, session: SessionState) -> None:
     if len(known) == 1 and any(_taken(each, session.token) for each in tracker.on_connector(known[0])):
         session.status_at_remote = IN_USE
     elif len(known) == 1 and known[0].reported is not ConnectorStatus.NO_DATA:
-        session.status_at_remote = known[0].shown.value
+        session.status_at_remote = shown_status(tracker.state, known[0]).value
     elif known and all(each.reported is ConnectorStatus.AVAILABLE for each in known):
         session.status_at_remote = ConnectorStatus.AVAILABLE.value
+
+
+def on_status(tracker: Tracker, event: StatusReported) -> None:
+    """A status that waited in the station's queue tells what was at its connector when the CSMS asked for a start."""
+    key = connector_key(event.evse, event.connector)
+    connector = None if key is None else tracker.state.connectors.get(key)
+    if (
+        connector is None
+        or connector.reported_at_ns != event.when_ns
+        or event.at_ns - event.when_ns < TOGETHER_NS
+    ):
+        return
+    for session in tracker.newest_first():
+        remote = session.remote
+        there = session.evse == connector.evse and session.connector in (None, connector.connector)
+        if remote is None or session.began or not there or remote.asked_at_ns > event.at_ns:
+            continue
+        before = session.plugged, session.status_at_remote
+        if event.when_ns > remote.asked_at_ns:
+            session.plugged = session.plugged or (
+                event.status in PLUGGED and in_time(tracker, session, event.when_ns)
+            )
+        elif session.status_at_remote != IN_USE:
+            _status_at_remote(tracker, session)
+        if before != (session.plugged, session.status_at_remote):
+            tracker.touch(session, "what the connector had reported then was heard late")
 
 
 def _taken(there: SessionState, token: str | None) -> bool:
@@ -195,8 +229,9 @@ def _vehicle_there(tracker: Tracker, session: SessionState, connector: Connector
 
     In 2.x Occupied says that too: not more than that no new driver may come.
     """
-    if connector.shown not in _UNCERTAIN or connector.taken_at_ns is None:
-        return connector.shown in PLUGGED
+    shown = shown_status(tracker.state, connector)
+    if shown not in _UNCERTAIN or connector.taken_at_ns is None:
+        return shown in PLUGGED
     if any(each.began for each in tracker.on_connector(connector)):
         return True
     taken_ns = connector.taken_at_ns + TOGETHER_NS
@@ -221,15 +256,13 @@ def _accepted(session: SessionState) -> bool:
 
 
 def passed_over(tracker: Tracker, session: SessionState) -> None:
-    """A transaction of another token begins: remote starts that waited for its connector have led nowhere.
-
-    Those that the station refused meanwhile it refused because of it, although its start is heard of only now.
-    """
+    """A transaction of another token begins: remote starts that waited for its connector have led nowhere."""
     if session.token is None:
         return
+    refused_rightly(tracker, session, session.started_at_ns)
     for other in list(tracker.newest_first()):
         remote = other.remote
-        if remote is None or other.began or other.connector is None or not same_place(other, session):
+        if remote is None or other.began or not same_place(other, session):
             continue
         if remote.status == "Accepted" and other.open and remote.asked_at_ns <= session.started_at_ns:
             other.plugged = other.plugged or in_time(tracker, other, session.started_at_ns)
@@ -243,6 +276,18 @@ def passed_over(tracker: Tracker, session: SessionState) -> None:
                 tuple(session.begin_frames[-1:]),
             )
             give_up(tracker, other, session.started_at_ns)
-        elif remote.status == "Rejected" and session.started_at_ns + TOGETHER_NS <= remote.asked_at_ns:
+
+
+def refused_rightly(tracker: Tracker, session: SessionState, since_ns: int) -> None:
+    """Of remote starts that the station refused it shows only now that another driver had the connector, from ``since_ns`` on."""
+    until_ns = session.stopped_at_ns
+    for other in list(tracker.newest_first()):
+        remote = other.remote
+        if remote is None or other.began or not same_place(other, session):
+            continue
+        then = since_ns <= remote.asked_at_ns + TOGETHER_NS and (
+            until_ns is None or remote.asked_at_ns < until_ns
+        )
+        if remote.status == "Rejected" and then and other.token != session.token:
             other.status_at_remote = IN_USE
             tracker.touch(other, "the start of the transaction that was under way there came late")

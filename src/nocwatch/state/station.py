@@ -13,6 +13,7 @@ from nocwatch.ocpp.events import (
     CommandAnswered,
     Commanded,
     Event,
+    StatusReported,
 )
 from nocwatch.state import (
     attempts,
@@ -67,6 +68,11 @@ def _unanswered(tracker: Tracker, event: CallUnanswered) -> None:
         bookings.on_failed(tracker, event)
 
 
+def _status(tracker: Tracker, event: StatusReported) -> None:
+    statuses.on_status(tracker, event)
+    remote_starts.on_status(tracker, event)
+
+
 def _commanded(tracker: Tracker, event: Commanded) -> None:
     remote_starts.on_commanded(tracker, event)
     if event.profile is not None:
@@ -106,7 +112,7 @@ _HANDLERS: dict[type[Event], Callable[[Tracker, Any], None]] = {
     events.Booted: presence.on_booted,
     events.BootAnswered: presence.on_boot_answered,
     events.ConfigurationSeen: presence.on_configuration,
-    events.StatusReported: statuses.on_status,
+    events.StatusReported: _status,
     events.ComponentReported: statuses.on_component,
     events.AuthorizeAsked: attempts.on_authorize_asked,
     events.AuthorizeAnswered: attempts.on_authorize_answered,

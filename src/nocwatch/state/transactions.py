@@ -276,6 +276,8 @@ def on_updated(tracker: Tracker, event: TransactionUpdated) -> None:
         joining.absorb(tracker, session, event.token, event.remote_start_id, event.when_ns)
         token_of(session, event.token, event.token_type)
         tracker.touch(session)
+        asked_ns = [each.asked_at_ns for each in session.authorizations]
+        remote_starts.refused_rightly(tracker, session, min([event.when_ns, *asked_ns]))
     if event.remote_start_id is not None and session.remote_start_id is None:
         session.remote_start_id = event.remote_start_id
         if session.remote is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.support.script import Rule, Seen, table
 
+PLUG_IN = "config TxCtrlr.EVConnectionTimeOut 60; "
 WAITS = "Started T1 CablePluggedIn evse=1 wh=1000 state=EVConnected; +4; "
 BOTH_WAIT = WAITS + "Started T2 CablePluggedIn evse=2 wh=1000 state=EVConnected; +4; "
 LEAVES = "Ended T2 EVCommunicationLost wh=1000 reason=EVDisconnected; +3; "
@@ -102,7 +103,42 @@ CHARGES = "card TAG; Updated T1 Authorized token=TAG type=ISO14443; +10m; Ended 
         "a card that failed did not begin the next transaction of the same driver",
         "card TAG; Started T0 Authorized evse=1 token=TAG wh=1000; +5m; card TAG -; +31; Ended T0 StopAuthorized wh=5000 at=@300; "
         "+60; card TAG; Started T1 Authorized evse=1 token=TAG wh=5000; +10m; Ended T1 StopAuthorized wh=9000",
-        (Seen("success", tx="T0"), Seen("failed", "AUTH_TIMEOUT", "csms", tx=None), Seen("success", tx="T1")),
+        (Seen("success", tx="T0"), Seen("success", tx="T1"), Seen("failed", "AUTH_TIMEOUT", "csms", tx=None)),
+        version="2.0.1",
+        places=(1, 2),
+    ),
+    Rule(
+        "a remote start is refused rightly by a cable whose driver had shown a card, although that waited in the station's queue",
+        WAITS + "+8; remote APP 1 Rejected id=42; +60; Updated T1 Authorized token=TAG at=@38; +10m; Ended T1 StopAuthorized wh=6000",
+        (Seen("success", wh=5000), Seen("failed", "REMOTE_START_REJECTED", "csms", because="in use")),
+        version="2.0.1",
+        places=(1, 2),
+    ),
+    Rule(
+        "but not by one whose driver came a minute later",
+        WAITS + "+8; remote APP 1 Rejected id=42; +60; card TAG; Updated T1 Authorized token=TAG; +10m; Ended T1 StopAuthorized wh=6000",
+        (Seen("success", wh=5000), Seen("failed", "REMOTE_START_REJECTED", "charger")),
+        version="2.0.1",
+        places=(1, 2),
+    ),
+    Rule(
+        "nobody was there for a remote start where the word that the last vehicle had left waited in the station's queue for long",
+        "Occupied 1; +300; remote APP 1 id=42; +200; Available 1 at=@250; +60",
+        Seen("failed", "REMOTE_START_NO_TX", "driver", revised="heard late"),
+        version="2.0.1",
+        places=(1, 2),
+    ),
+    Rule(
+        "nor where the next vehicle came too late for it",
+        PLUG_IN + "Occupied 1; +300; remote APP 1 id=42; +200; Available 1 at=@250; Occupied 1 at=@450; +60",
+        Seen("failed", "REMOTE_START_NO_TX", "driver"),
+        version="2.0.1",
+        places=(1, 2),
+    ),
+    Rule(
+        "but one was there that came in time, although that was heard late",
+        PLUG_IN + "remote APP 1 id=42; +200; Occupied 1 at=@60; +60",
+        Seen("failed", "REMOTE_START_NO_TX", "charger", revised="heard late"),
         version="2.0.1",
         places=(1, 2),
     ),
