@@ -73,3 +73,14 @@ async def test_a_station_that_is_asked_before_its_boot_begins_anew_until_it_is_l
     assert len(said(records, "BootNotification")) == len(opened)
     assert fleet.stations["CP1"].actions.count(("link", "booted")) == 1
     assert truths, "once its boot was accepted, it may be asked"
+
+
+async def test_a_station_that_says_16_over_201_is_understood_after_its_next_handshake_too(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    del autojump_clock
+    steps = [{"at": "10m", "station": "CP1", "offline": {"lasting": "60s"}}]
+    records, _, fleet = await lived(station("1.6", "v16_on_201", steps=steps), 0.5)
+    links = [each for each in sightings(records) if isinstance(each, Link)]
+    assert [each.event for each in links] == [LinkEvent.OPEN, LinkEvent.CLOSED, LinkEvent.OPEN]
+    assert fleet.stations["CP1"].online

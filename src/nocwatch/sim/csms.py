@@ -208,7 +208,7 @@ class SimCsms:
         """One connection from its handshake to its end."""
         self.counters["connections"] += 1
         station = self.stations.setdefault(identity, CsmsStation(identity))
-        if subprotocol:
+        if subprotocol and not station.misnamed:
             station.version = subprotocol.removeprefix("ocpp")
 
         def saw(outgoing: bool, text: str) -> None:

@@ -50,6 +50,7 @@ class CsmsStation:
 
     Attributes:
         version: by subprotocol, corrected by the shape of what is said; empty while unknown.
+        misnamed: it says 1.6 over a subprotocol of another version, and will again after its next handshake.
         statuses: (evse or 0, connector) → last status.
         transactions: id → those under way.
         shown: connectors at which a card was shown since they were taken: no app is needed there.
@@ -63,6 +64,7 @@ class CsmsStation:
     statuses: dict[tuple[int, int], str] = field(default_factory=dict)
     transactions: dict[int | str, CsmsTransaction] = field(default_factory=dict)
     authorised_at_s: float = float("-inf")
+    misnamed: bool = False
 
     @property
     def version_or_16(self) -> str:
@@ -71,6 +73,7 @@ class CsmsStation:
     def learn_version(self, action: str, payload: Payload) -> None:
         """Shape before subprotocol: 1.6 messages do arrive over ``ocpp2.0.1`` (lbbrhzn#2050)."""
         if action in _ONLY_16 or "chargePointVendor" in payload:
+            self.misnamed = self.misnamed or self.version not in ("", "1.6")
             self.version = "1.6"
         elif (action in _ONLY_201 or "chargingStation" in payload) and not self.version.startswith("2"):
             self.version = "2.0.1"

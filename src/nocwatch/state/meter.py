@@ -95,12 +95,20 @@ def sample(meter: Meter, readings: Readings, at_ns: int, gate: Gate) -> str:
         value = round(value * 1000, 3)
     if track.closed:
         return "after_stop" if at_ns > meter.stop_at_ns else "out_of_order"
+    return _read(meter, track, readings, value, at_ns, gate)
+
+
+def _read(meter: Meter, track: Track, readings: Readings, value: float, at_ns: int, gate: Gate) -> str:
+    at_end = readings.context == "Transaction.End"
+    if at_end and meter.stop_wh is None and _apart(meter, track, value, at_ns, gate):
+        meter.stop_wh, meter.stop_at_ns = value, at_ns
+        return ""
     why = registers.read(track.register, value, at_ns, gate)
     if why == "jumped" and not track.shared and _follows_start(meter, value, at_ns, gate):
         # The first samples were zeros, and only now does it show which register this is.
         track = meter.tracks[readings.register_key] = _track(meter, value, at_ns, gate)
         why = registers.read(track.register, value, at_ns, gate)
-    if readings.context == "Transaction.End" and not why and meter.stop_wh is None:
+    if at_end and not why and meter.stop_wh is None:
         meter.stop_wh, meter.stop_at_ns = value, at_ns
     return why
 
@@ -150,6 +158,8 @@ def _end(meter: Meter, value: float, at_ns: int, gate: Gate) -> str:
         return "fell"
     if track is None:
         track = meter.tracks[STOPS] = _starts(meter)
+    if _apart(meter, track, value, at_ns, gate):
+        return ""
     why = registers.read(track.register, value, max(at_ns, track.register.last_at_ns), gate)
     apart = not track.shared or track.register.resets > 0
     if (
@@ -164,6 +174,18 @@ def _end(meter: Meter, value: float, at_ns: int, gate: Gate) -> str:
     # Closing values after a stop that counts add nothing; where it does not, they may still tell.
     track.closed = not why
     return why
+
+
+def _apart(meter: Meter, track: Track, value: float, at_ns: int, gate: Gate) -> bool:
+    """Samples that fell at once after the start: they count from there where the stop less the start goes on from them more smoothly."""
+    register = track.register
+    between, sampled = _since_start(meter, value, at_ns, gate), register.energy_wh
+    if meter.start_wh is None or between is None or not sampled or register.banked_wh or register.resets != 1:
+        return False
+    if not 0 <= between - sampled + registers.JITTER_WH < value - register.last_wh:
+        return False
+    track.shared, track.closed = False, True
+    return True
 
 
 def unend(meter: Meter) -> None:

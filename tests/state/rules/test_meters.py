@@ -125,6 +125,18 @@ def run(
         version="2.0.1",
     ),
     Rule(
+        "2.x: samples that count from the session's start beside a young register at begin and end",
+        "Started T1 Authorized evse=1 token=TAG wh=2186; +1m; Updated T1 MeterValuePeriodic wh=174; +1m; Updated T1 MeterValuePeriodic wh=357; +12; Ended T1 StopAuthorized wh=2579",
+        Seen("success", wh=393, meters=(2186, 2579)),
+        version="2.0.1",
+    ),
+    Rule(
+        "2.x: a register that began anew with a boot is no such",
+        f"Started T1 Authorized evse=1 token=TAG wh=2186; +1m; {BOOT}; Updated T1 MeterValuePeriodic wh=174; +1m; Updated T1 MeterValuePeriodic wh=2557; +12; Ended T1 StopAuthorized wh=2579",
+        Seen("success", wh=2579),
+        version="2.0.1",
+    ),
+    Rule(
         "2.x: begin and end as sums of phases",
         'ask TransactionEvent {"eventType":"Started","timestamp":"@+0","triggerReason":"Authorized","seqNo":0,"evse":{"id":1},"idToken":{"idToken":"TAG","type":"ISO14443"},"transactionInfo":{"transactionId":"T1"},'
         '"meterValue":[{"timestamp":"@+0","sampledValue":[{"value":100,"phase":"L1","context":"Transaction.Begin"},{"value":200,"phase":"L2","context":"Transaction.Begin"},{"value":300,"phase":"L3","context":"Transaction.Begin"}]}]} -> {}; +10m;'
