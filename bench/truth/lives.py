@@ -121,9 +121,10 @@ async def _live(scenario: Scenario, seed: int, truths: int, life: Life, see: Any
             life.faults.append(f"only {len(life.truths)} of {truths} lives in {LIVE_S_MAX / 3600:g} hours")
         fleet.rest()
         with trio.move_on_after(REST_S_MAX):
-            while not fleet.at_rest:  # noqa: ASYNC110 - virtual time: to look costs nothing
-                await trio.sleep(10.0)
-        await trio.sleep(5.0)  # what was said last is still under way
+            resting = False
+            while not (resting and fleet.at_rest):
+                resting = fleet.at_rest
+                await trio.sleep(5.0)  # what was said last is still under way, and may wake somebody
         life.hours = trio.current_time() / 3600
         nursery.cancel_scope.cancel()
     watch.end()

@@ -92,7 +92,7 @@ async def _authorise(stay: Stay, *, end_with: bool = False) -> bool:
 
     status = await stay.station.authorize(stay.token, stay.token_type, sent=sent)
     stay.authorised = status or ""
-    stay.authorised_after_s = stay.pace.now() - asked_s
+    stay.authorised_after_s = 0.0 if status == UNASKED else stay.pace.now() - asked_s
     if status in GOES_ON:
         return True
     denied = Reason.AUTH_TIMEOUT if status is None else Reason.CSMS_ERROR if status == ERRED else None

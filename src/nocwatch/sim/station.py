@@ -208,10 +208,18 @@ class SimStation:
         if not self.online:
             await trio.lowlevel.checkpoint()
             return UNASKED
+        out = False
+
+        def went() -> None:
+            nonlocal out
+            out = True
+            if sent is not None:
+                sent()
+
         try:
-            answer = await self.uplink.call(*self.dialect.authorize(token, token_type), sent=sent)
+            answer = await self.uplink.call(*self.dialect.authorize(token, token_type), sent=went)
         except LinkLost:
-            return UNHEARD
+            return UNHEARD if out else UNASKED
         except CallTimeout:
             return None
         except CallFailed:

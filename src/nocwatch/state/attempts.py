@@ -46,7 +46,7 @@ def on_authorize_asked(tracker: Tracker, event: AuthorizeAsked) -> None:
         return
     if waiting:
         give_up(tracker, waiting[-1], event.at_ns)
-    began = [each for each in tracker.under_way() if each.began]
+    began = [each for each in tracker.under_way() if each.began and each.free_since_ns is None]
     tokenless = [each for each in began if each.token is None and _may_be_its(each, act)]
     if len(tokenless) == 1:
         attach(tracker, tokenless[0], act)
@@ -83,9 +83,8 @@ def on_authorize_answered(tracker: Tracker, event: AuthorizeAnswered) -> None:
     act.token_type = act.token_type or event.token_type
     refused = event.status != "Accepted"
     if session is None:
-        loose = next(each for each in tracker.state.loose if each.authorization is act)
-        if refused and not loose.own and not any(waits(each) for each in tracker.under_way()):
-            give_up(tracker, from_loose(tracker, loose), event.at_ns)
+        if refused and (session := _of_its_own(tracker, act)) is not None:
+            give_up(tracker, session, event.at_ns)
         return
     name = "refused" if refused else "authorised"
     step(
@@ -107,6 +106,7 @@ def on_unanswered(tracker: Tracker, event: CallUnanswered) -> None:
             return
         act, session = found
         act.failed_by = "link_lost" if event.link_lost else "silence"
+        session = session or _of_its_own(tracker, act)
         if session is not None:
             tracker.touch(session)
             if session.open and not session.began:
@@ -132,6 +132,8 @@ def on_refused(tracker: Tracker, event: CallRefused) -> None:
         )
         if session is None:
             next(each for each in tracker.state.loose if each.authorization is act).error = error
+            if (own := _of_its_own(tracker, act)) is not None:
+                give_up(tracker, own, event.at_ns)
             return
         csms_error(tracker, session, error)
         if session.open and not session.began:
@@ -176,6 +178,14 @@ def _belongs_to_nothing(tracker: Tracker, loose: Loose) -> None:
 def _may_be_its(session: SessionState, act: Authorization) -> bool:
     """Whether a transaction that waits for its token may get this one: not where another's card may still lead to it."""
     return all(each.token == act.token or failed_card(each) for each in session.authorizations)
+
+
+def _of_its_own(tracker: Tracker, act: Authorization) -> SessionState | None:
+    """A loose authorisation has failed: a try of its own, unless it came with a running transaction's token, or a cable waits for one."""
+    loose = next(each for each in tracker.state.loose if each.authorization is act)
+    if loose.own or any(waits(each) for each in tracker.under_way()):
+        return None
+    return from_loose(tracker, loose)
 
 
 def _find_authorization(

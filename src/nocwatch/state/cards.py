@@ -9,11 +9,11 @@ from __future__ import annotations
 from nocwatch.ocpp.events import TransactionEnded
 from nocwatch.sessions import Milestone
 from nocwatch.state.causes import failed_card
-from nocwatch.state.facts import Authorization, CsmsError
+from nocwatch.state.facts import TOGETHER_NS, Authorization, CsmsError
 from nocwatch.state.joining import join
 from nocwatch.state.memory import Loose
 from nocwatch.state.patience import give_up, make_room, plug_in_ns, window_ns
-from nocwatch.state.session import ACTS_MAX, TOGETHER_NS, SessionState, step
+from nocwatch.state.session import ACTS_MAX, SessionState, step
 from nocwatch.state.tracker import Tracker
 
 

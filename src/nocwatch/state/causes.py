@@ -18,19 +18,20 @@ from nocwatch.state.evidence import (
     slow_authorisation,
     stop_evidence,
 )
-from nocwatch.state.facts import Authorization, CsmsError, Ending, Facts, Hole, Order, Verdict
+from nocwatch.state.facts import TOGETHER_NS, Authorization, CsmsError, Ending, Facts, Hole, Order, Verdict
 from nocwatch.state.faults import family
 from nocwatch.state.settings import StateSettings
 
 _REBOOTS = frozenset({"Reboot", "HardReset", "SoftReset", "ImmediateReset"})
 _SAFETY_STOPS = frozenset({"GroundFault", "OvercurrentFault", "PowerQuality"})
+_WITHDRAWN = frozenset({"DeAuthorized", "ReqEnergyTransferRejected"})
 ACCEPTED = frozenset({"", "Accepted"})
 _RESET_EXPLAINS_NS = 300 * SECOND_NS
 
 
 def refused(facts: Facts) -> Evidence | None:
     """What shows that the token was refused and not accepted afterwards; None where it was not."""
-    if facts.start_status not in ACCEPTED:
+    if facts.start_status not in ACCEPTED and _heard_in_time(facts):
         text = f"The CSMS answered the start with {facts.start_status}."
         return Evidence(
             text=text, at_ns=facts.start_answered_at_ns or 0, frames=refs(facts.start_answer_frame)
@@ -49,6 +50,13 @@ def refused(facts: Facts) -> Evidence | None:
 def failed_card(act: Authorization) -> bool:
     """Whether nobody charges with it: it was refused, or the station got no answer. Without a link it may let its drivers charge."""
     return act.failed_by not in ("", "link_lost") or act.status not in ACCEPTED
+
+
+def _heard_in_time(facts: Facts) -> bool:
+    """Whether the word on the start can have ended it: where it waited in the station's queue, it may have been over by then."""
+    if facts.stop_reason in _WITHDRAWN or facts.stopped_at_ns is None or facts.start_answered_at_ns is None:
+        return True
+    return facts.start_answered_at_ns <= facts.stopped_at_ns + TOGETHER_NS
 
 
 def by_stop_reason(facts: Facts) -> Verdict | None:
@@ -83,7 +91,8 @@ def by_reboot(facts: Facts, orders: list[Order]) -> Verdict | None:
         return None
     stopped_at_ns = facts.stopped_at_ns or facts.started_at_ns
     for order in reversed(orders):
-        if order.name == "reset" and -_RESET_EXPLAINS_NS <= stopped_at_ns - order.at_ns <= _RESET_EXPLAINS_NS:
+        near = -_RESET_EXPLAINS_NS <= stopped_at_ns - order.at_ns <= _RESET_EXPLAINS_NS
+        if order.name == "reset" and near and (order.done_ns is None or stopped_at_ns <= order.done_ns):
             text = f"The CSMS had ordered a reset {seconds_text(stopped_at_ns, order.at_ns)} before."
             evidence = (
                 stop_evidence(facts, f"Stopped with {facts.stop_reason}."),
@@ -119,7 +128,7 @@ def by_csms(facts: Facts, *, enough: bool) -> Verdict | None:
                 Blame.CSMS,
                 (Evidence(text=text, at_ns=error.at_ns, frames=refs(error.frame)),),
             )
-    if facts.stop_reason in {"DeAuthorized", "ReqEnergyTransferRejected"} and facts.ending is Ending.STOP:
+    if facts.stop_reason in _WITHDRAWN and facts.ending is Ending.STOP:
         if (because := refused(facts)) is not None:
             return Verdict(Outcome.FAILED, Reason.DEAUTHORISED, Blame.DRIVER, (because,))
         return failed(

@@ -7,9 +7,13 @@ from enum import StrEnum
 import msgspec
 
 from nocwatch.flags import Blame, Evidence
+from nocwatch.moments import SECOND_NS
 from nocwatch.plans import Plan
 from nocwatch.sessions import Outcome, Reason
 from nocwatch.state.meter import Meter
+
+TOGETHER_NS = 2 * SECOND_NS
+"""Time stamps so near to each other tell no order: whole seconds, and the second that a message may take."""
 
 
 class Ending(StrEnum):
@@ -54,12 +58,13 @@ class RemoteStart(msgspec.Struct, kw_only=True):
 
 
 class ErrorSeen(msgspec.Struct, frozen=True, kw_only=True):
-    """An error code that the station reported during the session."""
+    """An error code that the station reported during the session. ``broke``: it is known to end sessions, or the connector was Faulted."""
 
     code: str
     at_ns: int
     frame: str
     info: str = ""
+    broke: bool = True
 
 
 class CsmsError(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,11 +89,12 @@ class Hole(msgspec.Struct, kw_only=True):
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that the CSMS ordered and the station accepted: ``reset``."""
+    """Something that the CSMS ordered and the station accepted: ``reset``. ``done_ns``: the boot that came of it, None before that."""
 
     name: str
     at_ns: int
     frame: str
+    done_ns: int | None = None
 
 
 class Facts(msgspec.Struct, kw_only=True):

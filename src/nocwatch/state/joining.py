@@ -9,9 +9,9 @@ from __future__ import annotations
 from nocwatch.ocpp.events import TransactionBegan
 from nocwatch.state import outlook
 from nocwatch.state.causes import failed_card
-from nocwatch.state.facts import Ending
-from nocwatch.state.patience import lapsed, window_ns
-from nocwatch.state.session import ACTS_MAX, TOGETHER_NS, SessionState, near, step
+from nocwatch.state.facts import TOGETHER_NS, Ending
+from nocwatch.state.patience import lapsed, patience_ns, window_ns
+from nocwatch.state.session import ACTS_MAX, SessionState, near, step
 from nocwatch.state.tracker import Tracker
 
 
@@ -20,6 +20,8 @@ def take_over(tracker: Tracker, event: TransactionBegan) -> SessionState | None:
     best: SessionState | None = None
     for session in tracker.newest_first():
         if session.began or not _within(tracker, session, event) or not _place_fits(session, event):
+            continue
+        if _has_left(tracker, session, event):
             continue
         if _same_remote_start(session, event.remote_start_id):
             best = session
@@ -128,10 +130,22 @@ def _meanwhile(tracker: Tracker, event: TransactionBegan) -> SessionState | None
 
 
 def _turned_away(session: SessionState) -> bool:
-    """Nobody charges with a card that was refused, or for which the station got no answer."""
-    return bool(session.authorizations) and not any(
-        each.status == "Accepted" for each in session.authorizations
-    )
+    """Nobody charges with a card that was refused, or for which the station got no answer while it waited."""
+    return bool(session.authorizations) and all(map(failed_card, session.authorizations))
+
+
+def _has_left(tracker: Tracker, session: SessionState, event: TransactionBegan) -> bool:
+    """Whether a driver who was turned away has gone before the transaction began, which is another try.
+
+    The connector was free in between, or nobody would have waited for so long.
+    """
+    if session.remote is not None or not _turned_away(session):
+        return False
+    last_ns = max(max(each.asked_at_ns, each.answered_at_ns or 0) for each in session.authorizations)
+    if event.when_ns - last_ns > patience_ns(tracker):
+        return True
+    connector = tracker.connector(event.evse, event.connector)
+    return connector is not None and max(_acts(session)) < connector.freed_at_ns <= event.when_ns
 
 
 def _rank(tracker: Tracker, session: SessionState, when_ns: int) -> tuple[bool, bool]:

@@ -33,6 +33,7 @@ class ConnectorState(msgspec.Struct, kw_only=True):
         reported_at_ns: event time of the status last taken over; a replayed older one does not overwrite it.
         charging_state: of the transaction on it (2.x); it refines ``Occupied``.
         taken_at_ns: when it was last seen to be left Available: a vehicle was plugged in, or a driver came.
+        freed_at_ns: when it last became Available, and was not before.
         session: id of the session under way; ``unreleased`` of one that stopped while the vehicle stays plugged.
         standing: limits while nobody charges there; ``limits`` those that hold for whoever is there now.
         told: as last given off.
@@ -48,6 +49,7 @@ class ConnectorState(msgspec.Struct, kw_only=True):
     vendor_error: str = ""
     charging_state: str = ""
     taken_at_ns: int | None = None
+    freed_at_ns: int = 0
     session: str | None = None
     unreleased: str | None = None
     power_w: float | None = None

@@ -6,6 +6,8 @@ nobody offline. A reconnect without a boot is no restart; a boot that the CSMS a
 
 from __future__ import annotations
 
+import msgspec
+
 from nocwatch.frames import Link
 from nocwatch.moments import SECOND_NS
 from nocwatch.network import ConnectorStatus
@@ -235,6 +237,11 @@ def on_booted(tracker: Tracker, event: Booted) -> None:
     state.booted_at_ns = event.at_ns
     lost_ns = state.holes[-1].from_ns if state.holes else event.at_ns
     state.restarts = (*state.restarts[1 - RESTARTS_MAX :], (lost_ns, event.at_ns))
+    # An order is done by the first boot after it: the next one is another matter.
+    state.orders = [
+        msgspec.structs.replace(each, done_ns=event.at_ns) if each.done_ns is None else each
+        for each in state.orders
+    ]
     for connector in state.connectors.values():
         # The clock may have been set right: what was said before the boot is no yardstick of time any more.
         connector.reported_at_ns = 0

@@ -12,13 +12,13 @@ from nocwatch.ocpp.events import (
     StatusReported,
 )
 from nocwatch.sessions import Milestone
-from nocwatch.state.facts import RemoteStart
+from nocwatch.state.facts import TOGETHER_NS, RemoteStart
 from nocwatch.state.lookup import same_place
 from nocwatch.state.memory import ConnectorState, connector_key
 from nocwatch.state.patience import give_up, make_room, patience_ns, window_ns
 from nocwatch.state.presence import on_ordered
 from nocwatch.state.records import shown_status
-from nocwatch.state.session import TOGETHER_NS, SessionState, step
+from nocwatch.state.session import SessionState, step
 from nocwatch.state.statuses import PLUGGED, in_time
 from nocwatch.state.tracker import Tracker
 

@@ -14,14 +14,12 @@ from nocwatch.ocpp.events import TransactionEnded
 from nocwatch.plans import Booking, Costs, Plan
 from nocwatch.sessions import Milestone, Session, SessionStep
 from nocwatch.state import meter
-from nocwatch.state.facts import Facts, Hole, Order, Verdict
+from nocwatch.state.facts import TOGETHER_NS, Facts, Hole, Order, Verdict
 from nocwatch.state.register import SLACK_WH, UNTIMED_SLACK_WH, Gate
 from nocwatch.state.settings import StateSettings
 from nocwatch.state.start_source import start_source
 from nocwatch.state.verdict import judge
 
-TOGETHER_NS = 2 * SECOND_NS
-"""Time stamps so near to each other tell no order: whole seconds, and the second that a message may take."""
 ACTS_MAX = 16
 """Authorisations, errors, issues and message ids of a session; a retry loop must not fill the memory."""
 

@@ -52,6 +52,8 @@ def on_status(tracker: Tracker, event: StatusReported) -> None:
     if connector is tracker.state.controller:
         return
     if event.status is ConnectorStatus.AVAILABLE:
+        if before is not ConnectorStatus.AVAILABLE:
+            connector.freed_at_ns = when_ns
         _free(tracker, connector, when_ns, event.frame)
         return
     if (
@@ -230,13 +232,22 @@ def _errors(tracker: Tracker, connector: ConnectorState, event: StatusReported) 
                 _error(
                     tracker,
                     session,
-                    ErrorSeen(code=code, at_ns=event.when_ns, frame=event.frame, info=info[:_INFO_MAX]),
+                    ErrorSeen(
+                        code=code,
+                        at_ns=event.when_ns,
+                        frame=event.frame,
+                        info=info[:_INFO_MAX],
+                        broke=family(code) is not None or event.status is ConnectorStatus.FAULTED,
+                    ),
                 )
 
 
 def _error(tracker: Tracker, session: SessionState, error: ErrorSeen) -> None:
-    if len(session.errors) >= ACTS_MAX or any(each.code == error.code for each in session.errors):
+    known = next((each for each in session.errors if each.code == error.code), None)
+    if len(session.errors) >= ACTS_MAX or (known is not None and (known.broke or not error.broke)):
         return
+    if known is not None:
+        session.errors.remove(known)
     session.errors.append(error)
     step(
         session,

@@ -214,9 +214,12 @@ def on_refused(tracker: Tracker, event: CallRefused) -> None:
     on_start_failed(tracker, event.call_frame)
     if event.action in ("StartTransaction", "StopTransaction", "TransactionEvent", "MeterValues"):
         for session in tracker.newest_first():
-            begin = event.call_frame in session.begin_frames
-            if begin or event.call_frame in session.end_frames:
-                _csms_error(tracker, session, "the start" if begin else "end", event)
+            if event.call_frame in session.end_frames:
+                _csms_error(tracker, session, "end", event)
+                return
+            # What was first seen of a transaction need not be its start.
+            if session.start_seen and event.call_frame in session.begin_frames:
+                _csms_error(tracker, session, "the start", event)
                 return
         return
     attempts.on_refused(tracker, event)

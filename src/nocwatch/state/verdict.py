@@ -106,7 +106,12 @@ def _transaction(facts: Facts, holes: list[Hole], orders: list[Order], settings:
 
 
 def _cancelled(facts: Facts, holes: list[Hole], settings: StateSettings) -> Verdict | None:
-    if facts.errors or csms_hindered(facts) or facts.ending is not Ending.STOP or not facts.start_seen:
+    if (
+        any(each.broke for each in facts.errors)
+        or csms_hindered(facts)
+        or facts.ending is not Ending.STOP
+        or not facts.start_seen
+    ):
         return None
     if facts.stop_reason == "Timeout":
         text = f"No vehicle was plugged in within {duration_text(facts)} of the start."
@@ -220,6 +225,11 @@ def _attempt(facts: Facts, holes: list[Hole], settings: StateSettings) -> Verdic
     return Verdict(Outcome.CANCELLED, Reason.AUTH_UNUSED, Blame.DRIVER, evidence)
 
 
+def _at_end(hole: Hole, facts: Facts) -> bool:
+    """Whether the station was away when the wait was over: who was back before could have begun, and did not."""
+    return hole.until_ns is None or facts.stopped_at_ns is None or facts.stopped_at_ns <= hole.until_ns
+
+
 def _remote_attempt(facts: Facts, remote: RemoteStart, holes: list[Hole]) -> Verdict:
     frames = refs(remote.frame, remote.answer_frame)
     if remote.status not in ACCEPTED or remote.failed_by not in ("", "silence", "link_lost"):
@@ -242,7 +252,8 @@ def _remote_attempt(facts: Facts, remote: RemoteStart, holes: list[Hole]) -> Ver
                 else Blame.CSMS
             )
         return Verdict(Outcome.FAILED, Reason.REMOTE_START_REJECTED, blame, tuple(evidence))
-    if (hole := hole_between(holes, remote.asked_at_ns, facts.stopped_at_ns)) is not None:
+    hole = hole_between(holes, remote.asked_at_ns, facts.stopped_at_ns)
+    if hole is not None and (remote.failed_by == "link_lost" or _at_end(hole, facts)):
         blame, evidence_of_loss = loss(facts, hole)
         return Verdict(Outcome.FAILED, Reason.CONNECTIVITY, blame, evidence_of_loss)
     waited = seconds_text(facts.stopped_at_ns, remote.answered_at_ns or remote.asked_at_ns)

@@ -6,6 +6,7 @@ as such (``guessed_stop``), until the session's own comes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from nocwatch.ocpp.events import TransactionEnded
@@ -53,7 +54,7 @@ def _guess(
     """A stop whose id names none or several: of the sessions that may be meant, by its own words, the likeliest."""
     call = call_name(event)
     best: SessionState | None = None
-    best_score = (0, 0)
+    best_score = (0, 0.0, 0)
     for session in sessions:
         if not session.began:
             continue
@@ -65,9 +66,14 @@ def _guess(
                 continue
         if _is_before(event, session):
             continue
-        score = _likeness(tracker, session, event)
-        if (score, session.started_at_ns) > best_score:
-            best, best_score = session, (score, session.started_at_ns)
+        # Of equals the one whose register was last read nearest to the stop's, then the newest.
+        score = (
+            _likeness(tracker, session, event),
+            -_way_wh(session, event),
+            session.started_at_ns,
+        )
+        if score > best_score:
+            best, best_score = session, score
     return best
 
 
@@ -100,6 +106,14 @@ def _likeness(tracker: Tracker, session: SessionState, event: TransactionEnded) 
     if event.token is not None and event.token == session.token:
         score += 3
     return score
+
+
+def _way_wh(session: SessionState, event: TransactionEnded) -> float:
+    """From the last reading of the session's register to that of the stop; infinite where one of them is not known."""
+    meter_wh, last = meter.in_wh(session.meter, event.meter_wh), meter.last_reading(session.meter)
+    if meter_wh is None or no_reading(meter_wh) or last is None:
+        return math.inf
+    return abs(meter_wh - last[0])
 
 
 def _can_follow(tracker: Tracker, session: SessionState, event: TransactionEnded) -> bool:

@@ -135,6 +135,104 @@ PLUG_IN = "config TxCtrlr.EVConnectionTimeOut 60; "
         Seen("failed", "AUTH_TIMEOUT", "csms"),
     ),
     Rule(
+        "a driver who got no answer has left when the connector was free: the same card's next charge is another try",
+        "Preparing 1; +6; card TAG -; +30; Available 1; +15; answer {\"idTagInfo\":{\"status\":\"Accepted\"}}; +20; Preparing 1; +3; "
+        "start 1 TAG 1000 id=17; +10m; stop 17 6000",
+        (Seen("failed", "AUTH_TIMEOUT", "csms"), Seen("success", wh=5000)),
+    ),
+    Rule(
+        "so has one whose card was blocked",
+        "Preparing 1; +3; card TAG Blocked; Available 1; +30; Preparing 1; start 1 TAG 1000 id=17 status=Blocked; +2; stop 17 1000 DeAuthorized",
+        (Seen("rejected", "AUTH_REJECTED", tx=None), Seen("rejected", "AUTH_REJECTED", tx=17)),
+    ),
+    Rule(
+        "a card that fails after its charge lost its stop is a try of its own, as the connector was free in between",
+        "Preparing 1; start 1 TAG 1000 id=17; Charging 1; +60; Available 1; +14; Preparing 1; +6; card TAG -; error; Available 1; +11m",
+        (Seen("failed", "LOST_STOP"), Seen("failed", "CSMS_ERROR", "csms")),
+    ),
+    Rule(
+        "and one to which the CSMS errs while its charge goes on is no try",
+        "Preparing 1; start 1 TAG 1000 id=17; Charging 1; +60; card TAG -; error; +10m; stop 17 6000",
+        Seen("success", wh=5000),
+    ),
+    Rule(
+        "a stranger's card to which the CSMS errs while all connectors charge is a try of its own",
+        "Preparing 1; start 1 TAG 1000 id=17; Charging 1; +60; card STRANGER -; error; +10m; stop 17 6000",
+        (Seen("success", wh=5000), Seen("failed", "CSMS_ERROR", "csms")),
+    ),
+    Rule(
+        "one id for two connectors with like registers: a stop goes where the register was last read nearest to it",
+        "start 1 ONE 1000 id=0; +4m; meter 1 4000 tx=0; +1m; start 2 TWO 3500 id=0; +20; meter 1 4900 tx=0; +20; stop 0 5100 EVDisconnected; "
+        "+5m; stop 0 6000",
+        (Seen("success", wh=4100, connector=1), Seen("success", wh=2500, connector=2)),
+        places=(1, 2),
+    ),
+    Rule(
+        "an error of no meaning on a station that goes on takes nobody's change of mind away",
+        "Preparing 1 error=Mode3Error info=null vendorErrorCode=0x0000; start 1 TAG 1000 id=17; Charging 1 error=Mode3Error; +40; stop 17 1000",
+        Seen("cancelled", "ENDED_BY_DRIVER", "driver", steps="error"),
+    ),
+    Rule(
+        "but one that comes again with Faulted does",
+        "start 1 TAG 1000 id=17; Charging 1 error=E42; +40; Faulted 1 error=E42; stop 17 1000",
+        Seen("failed", "UNKNOWN"),
+    ),
+    Rule(
+        "what the CSMS says to a stop without a start is no error to its start",
+        "stop 99 6000 -; error InternalError",
+        Seen("failed", "UNKNOWN", "unknown"),
+    ),
+    Rule(
+        "nor is what it says to the samples of a transaction whose start was not seen",
+        'ask MeterValues {"connectorId":1,"transactionId":17,"meterValue":[{"timestamp":"@+0","sampledValue":[{"value":"1000"}]}]}; error; stop 17 1010 Other',
+        Seen("failed", "UNKNOWN", "unknown"),
+    ),
+    Rule(
+        "a reset that was ordered and done explains no later one",
+        'order Reset {"type":"Soft"} -> {"status":"Accepted"}; boot; +60; start 1 TAG 1000 id=17; +2m; stop 17 6000 Reboot; boot',
+        Seen("failed", "REBOOT", "charger"),
+    ),
+    Rule(
+        "but the one that its boot came of, whenever the stop is heard",
+        'start 1 TAG 1000 id=17; +2m; order Reset {"type":"Hard"} -> {"status":"Accepted"}; +5; close; +20; open; boot; stop 17 6000 HardReset at=@154',
+        Seen("failed", "REBOOT", "csms"),
+    ),
+    Rule(
+        "a station that was back long before it gave the remote start up did not lose it with its socket",
+        "remote APP 1; Preparing 1; +10; close by=station code=1000; +4; open; boot; Preparing 1; +45; Available 1; +70",
+        Seen("failed", "REMOTE_START_NO_TX"),
+    ),
+    Rule(
+        "nor does a card that the CSMS erred on lead to what its driver began long after, while the station was offline",
+        "card TAG -; error; +100; close; +3m; open; Available 1; start 1 TAG 1000 id=17 at=@292; +10m; stop 17 6000",
+        (Seen("failed", "CSMS_ERROR", "csms"), Seen("success", wh=5000)),
+    ),
+    Rule(
+        "a connector that is told to be free once more, after the charge that began there, was free before it all the same",
+        "Preparing 1; +3; card TAG -; error; Available 1; +40; close; +10m; open; Available 1; start 1 TAG 1000 id=17 at=@90; stop 17 6000 at=@390",
+        (Seen("failed", "CSMS_ERROR", "csms"), Seen("success", wh=5000)),
+    ),
+    Rule(
+        "a refusal that is heard after the charge was over did not end it",
+        "close; +10m; open; Available 1; start 1 TAG 1000 id=17 status=Blocked at=@100; stop 17 1000 Other at=@130",
+        Seen("failed", "UNKNOWN"),
+    ),
+    Rule(
+        "but one that the station stopped for did, whenever it heard of it",
+        "close; +10m; open; start 1 TAG 1000 id=17 status=Blocked at=@100; stop 17 1000 DeAuthorized at=@100",
+        Seen("rejected", "AUTH_REJECTED", "driver"),
+    ),
+    Rule(
+        "a remote start that the socket took with it was lost, however soon the station was back",
+        "Preparing 1; +9; remote APP 1 -; close by=station reason=fin; +1; open; Preparing 1; +6m",
+        Seen("failed", "CONNECTIVITY", "charger"),
+    ),
+    Rule(
+        "a station that answers under another id has answered",
+        'start 1 TAG 1000 id=17; Charging 1; order RemoteStartTransaction {"connectorId":1,"idTag":"APP"}; say [3,"nobody",{"status":"Rejected"}]; +10m; stop 17 6000',
+        (Seen("success", wh=5000), Seen("failed", "REMOTE_START_REJECTED", "csms", because="in use")),
+    ),
+    Rule(
         "one id for two connectors: each stop goes where its register fits",
         "start 1 ONE 1000 id=-4711; +60; start 2 TWO 900000 id=-4711; +5m; stop -4711 6000; +5m; stop -4711 907000",
         (Seen("success", wh=5000, connector=1), Seen("success", wh=7000, connector=2)),
