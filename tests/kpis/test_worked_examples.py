@@ -226,7 +226,7 @@ def figures(table: list[tuple[str, Script, tuple[int, int, int]]], version: str)
     sums: dict[str, int] = {}
     for _, script, _ in table:
         for session in played(version, script):
-            for name, amount in zip(Counted._fields[:3], counted(session), strict=False):
+            for name, amount in zip(Counted._fields[:4], counted(session), strict=False):
                 sums[name] = sums.get(name, 0) + int(amount or 0)
             sums[session.outcome.value] = sums.get(session.outcome.value, 0) + 1
     return {figure.name: figure for figure in of_sums(sums)}

@@ -104,6 +104,8 @@ def test_sums_of_any_stream_of_changes_are_those_counted_from_the_final_sessions
         by_station = figures_of(
             store, Places(), Query(from_ns=WEEK.from_ns, until_ns=WEEK.until_ns, by="station"), LATER
         )
+        for each in (one for found in (*report.groups, *by_station.groups) for one in found.figures):
+            assert each.unit != "%" or each.value is None or 0 <= each.value <= 1, each
         for group in by_station.groups:
             mine = [counted(session) for session in kept if session.station == group.group]
             assert figure(by_station, "session_success", group.group).denominator == sum(
@@ -294,6 +296,36 @@ def test_time_is_known_from_the_first_word_on_and_lasting_bands_count(store):
     assert (figure(found, "mttr").value, figure(found, "mtbf").value) == (1.0, 4.0)
 
 
+def test_a_store_that_knew_no_refused_attempts_learns_them_from_what_it_has(tmp_path):
+    """Of sessions that are kept by themselves, and in the sums of connectors, of the fleet, of hours and of days alike."""
+    url = f"sqlite:///{tmp_path}/x.db"
+    refused = [
+        a_session(f"r{n}", outcome=Outcome.REJECTED, energy_wh=None, started=NOON + n * 30 * HOUR)
+        for n in range(3)
+    ]
+    told = [charge("s1"), charge("s2", Outcome.REJECTED), *refused]
+
+    def known(store: Store) -> tuple[float | None, list[list[tuple[Any, ...]]]]:
+        with store.database.snapshot() as reader:
+            sums = [sorted(reader.execute(f"SELECT * FROM {table}")) for table in ("hours", "days")]
+        return figure(figures_of(store, Places(), WEEK, LATER), "charger_start_success").denominator, sums
+
+    store = Store.open(url)
+    store.apply(batch_of(a_station(), *map(session_changed, told)))
+    wanted = known(store)
+    store.close()
+    old = sqlite3.connect(tmp_path / "x.db")
+    for table in ("sessions", "hours", "days"):
+        old.execute(f"ALTER TABLE {table} DROP COLUMN refused")
+    old.execute("PRAGMA user_version = 5")
+    old.commit()
+    old.close()
+    store = Store.open(url)
+    assert known(store) == wanted
+    assert wanted[0] == 2
+    store.close()
+
+
 def test_a_store_of_the_first_form_is_brought_up_and_its_sessions_are_counted(tmp_path):
     """As an installation meets it that was there before there were key figures."""
     url = f"sqlite:///{tmp_path}/x.db"
@@ -324,11 +356,20 @@ def test_a_store_of_the_first_form_is_brought_up_and_its_sessions_are_counted(tm
                 "reservation",
                 "limited",
                 "visit",
+                "refused",
             ),
         ),
         (
             "hours",
-            ("attempts", "delivered", "valid_stops", "visits_well", "visits_troubled", "visits_failed"),
+            (
+                "attempts",
+                "delivered",
+                "valid_stops",
+                "visits_well",
+                "visits_troubled",
+                "visits_failed",
+                "refused",
+            ),
         ),
     ):
         for column in columns:

@@ -34,6 +34,8 @@ class CountsAs(StrEnum):
     VALID_STOPS = "valid_stops"
     NOT_STOPPED = "not_stopped"
     NOT_SUCCESSFUL = "not_successful"
+    ALLOWED = "allowed"
+    ALLOWED_NOT_DELIVERED = "allowed_not_delivered"
     START_TIME = "start_time"
 
 
@@ -42,12 +44,14 @@ class Counted(NamedTuple):
 
     Attributes:
         attempts: a try that is over. ``delivered``: power flowed. ``valid_stops``: power flowed, and it was stopped as it should.
+        refused: nobody was allowed to charge, and no power flowed: never one of the delivered.
         start_ns: from the driver's last act (authorised, plugged in) to the first power.
     """
 
     attempts: int = 0
     delivered: int = 0
     valid_stops: int = 0
+    refused: int = 0
     start_ns: int | None = None
 
 
@@ -61,7 +65,8 @@ def counted(session: Session) -> Counted:
     valid = success or (
         delivered and Milestone.STOPPED.value in reached and session.stop_reason in VALID_STOPS
     )
-    return Counted(1, int(delivered), int(delivered and valid), start_time_ns(session))
+    refused = session.outcome is Outcome.REJECTED and not delivered
+    return Counted(1, int(delivered), int(delivered and valid), int(refused), start_time_ns(session))
 
 
 def start_time_ns(session: Session) -> int | None:

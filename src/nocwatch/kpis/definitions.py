@@ -74,10 +74,10 @@ KPIS = (
         title="Charge start success, charger level",
         unit="%",
         numerator=("delivered",),
-        denominator=("attempts", "-rejected"),
+        denominator=("attempts", "-refused"),
         tries=True,
         mark=0.95,
-        text="As charge start success, without those who were refused: what the chargers can do something about.",
+        text="As charge start success, without those who were refused before power flowed: what the chargers can do something about.",
         source="charger-level dashboards in common use; 95 % line",
     ),
     Kpi(

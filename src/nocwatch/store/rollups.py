@@ -32,6 +32,7 @@ COLUMNS = (
     "visits_well",
     "visits_troubled",
     "visits_failed",
+    "refused",
 )
 _INDEX = {name: index for index, name in enumerate(COLUMNS)}
 FLEET = ("", -1, -1)
@@ -57,7 +58,7 @@ _OUTCOMES = {
     Outcome.REJECTED.value: "rejected",
 }
 
-_COUNTED = ("attempts", "delivered", "valid_stops")
+_COUNTED = ("attempts", "delivered", "valid_stops", "refused")
 _VISITS = {VISIT_WELL: "visits_well", VISIT_TROUBLED: "visits_troubled", VISIT_FAILED: "visits_failed"}
 
 Key = tuple[str, int, int, int]
@@ -78,6 +79,7 @@ class SessionPart(NamedTuple):
     attempts: int = 0
     delivered: int = 0
     valid_stops: int = 0
+    refused: int = 0
     start_ns: int | None = None
 
 
@@ -106,8 +108,8 @@ class Sums:
         self._add(part[:3], hour, "started", sign)
         if column := _OUTCOMES.get(part.outcome):
             self._add(part[:3], hour, column, sign)
-        for column, amount in zip(_COUNTED, (part.attempts, part.delivered, part.valid_stops), strict=True):
-            if amount:
+        for column in _COUNTED:
+            if amount := getattr(part, column):
                 self._add(part[:3], hour, column, sign * amount)
         if part.start_ns is not None:
             for where in (part[:3], FLEET):

@@ -212,7 +212,22 @@ CREATE TABLE shared_drivers (
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (FIRST_LIGHT, KEY_FIGURES, PLANS, TOKENS, VISITS)
+REFUSED = """
+-- Attempts that were refused and in which no power flowed: what the chargers could do nothing about. Of sessions that are gone as far as
+-- their sums tell.
+ALTER TABLE sessions ADD COLUMN refused INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE hours ADD COLUMN refused INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE days ADD COLUMN refused INTEGER NOT NULL DEFAULT 0;
+UPDATE sessions SET refused = 1 WHERE outcome = 'rejected' AND attempts = 1 AND delivered = 0;
+UPDATE hours SET refused = min(rejected, attempts - delivered) WHERE rejected > 0 AND station <> '';
+UPDATE hours SET refused = each.number FROM (SELECT hour AS at, sum(refused) AS number FROM hours WHERE station <> '' GROUP BY hour)
+    AS each WHERE station = '' AND hour = each.at;
+UPDATE days SET refused = each.number FROM (SELECT station AS name, evse AS socket, connector AS plug, hour / 24 AS at,
+    sum(refused) AS number FROM hours GROUP BY station, evse, connector, hour / 24) AS each
+    WHERE station = each.name AND evse = each.socket AND connector = each.plug AND day = each.at;
+"""
+
+MIGRATIONS: tuple[str, ...] = (FIRST_LIGHT, KEY_FIGURES, PLANS, TOKENS, VISITS, REFUSED)
 
 
 def migrate(writer: sqlite3.Connection, path: str) -> None:

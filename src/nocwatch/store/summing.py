@@ -27,7 +27,7 @@ from nocwatch.store.rollups import COLUMNS, BandPart, Key, SessionPart, Sums
 
 SESSION_PART = (
     "station, evse, connector, started_at_ns, stopped_at_ns, changed_at_ns, energy_wh, outcome, "
-    "attempts, delivered, valid_stops, start_ns"
+    "attempts, delivered, valid_stops, refused, start_ns"
 )
 _DECODER = msgspec.json.Decoder(Session)
 _JOIN = (
@@ -179,7 +179,7 @@ def _recount_sessions(writer: sqlite3.Connection) -> int:
             sums.session(before, -1)
             sums.session(now, 1)
             writer.execute(
-                "UPDATE sessions SET attempts = ?, delivered = ?, valid_stops = ?, start_ns = ? WHERE number = ?",
+                "UPDATE sessions SET attempts = ?, delivered = ?, valid_stops = ?, refused = ?, start_ns = ? WHERE number = ?",
                 (*now[8:], last),
             )
         add(writer, sums)

@@ -67,7 +67,6 @@ class Line(NamedTuple):
     source: str
 
 
-_TRIED = {"outcome": f"{Outcome.SUCCESS},{Outcome.FAILED},{Outcome.CANCELLED}"}
 _JUDGED = {"outcome": f"{Outcome.SUCCESS},{Outcome.FAILED}"}
 _FAILED = {"outcome": Outcome.FAILED.value}
 _ATTEMPTS = {"counts_as": CountsAs.ATTEMPTS.value}
@@ -80,8 +79,8 @@ BEHIND: dict[str, tuple[Behind, Behind | None]] = {
     ),
     "session_success": (_ATTEMPTS, {"counts_as": CountsAs.NOT_SUCCESSFUL.value}),
     "charger_start_success": (
-        {**_ATTEMPTS, **_TRIED},
-        {"counts_as": CountsAs.NOT_DELIVERED.value, **_TRIED},
+        {"counts_as": CountsAs.ALLOWED.value},
+        {"counts_as": CountsAs.ALLOWED_NOT_DELIVERED.value},
     ),
     "success_rate": (_JUDGED, _FAILED),
     "charge_start_time": ({"counts_as": CountsAs.START_TIME.value}, None),

@@ -69,6 +69,8 @@ BEHIND: dict[CountsAs | None, str] = {
     CountsAs.VALID_STOPS: "power flowed, and stopped as it should",
     CountsAs.NOT_STOPPED: "power flowed, and not stopped as it should",
     CountsAs.NOT_SUCCESSFUL: "no power, or not stopped as it should",
+    CountsAs.ALLOWED: "attempts that are over, but those refused before power flowed",
+    CountsAs.ALLOWED_NOT_DELIVERED: "not refused, and no power flowed",
     CountsAs.START_TIME: "charge start time known",
 }
 """What the sessions behind a key figure are, in words."""

@@ -33,6 +33,8 @@ COUNTS_AS = {
     CountsAs.VALID_STOPS: "valid_stops = 1",
     CountsAs.NOT_STOPPED: "delivered = 1 AND valid_stops = 0",
     CountsAs.NOT_SUCCESSFUL: "attempts = 1 AND valid_stops = 0",
+    CountsAs.ALLOWED: "attempts = 1 AND refused = 0",
+    CountsAs.ALLOWED_NOT_DELIVERED: "attempts = 1 AND delivered = 0 AND refused = 0",
     CountsAs.START_TIME: "start_ns IS NOT NULL",
 }
 # As the key figures tell hours apart: what held when the hour began, and before the first era what began it.
