@@ -9,20 +9,13 @@ from __future__ import annotations
 
 import msgspec
 
+from nocwatch.state import kilo
 from nocwatch.state import register as registers
 from nocwatch.state.readings import Readings
 from nocwatch.state.register import Gate, Register
 
 REGISTERS_MAX = 6
 """Registers of a session: two places, overall or phases; a station that names more is inventing them."""
-
-
-KILO_W_MAX = 400_000.0
-"""Power within which samples must follow a start of a thousandth before that is taken for kWh: every charger but the strongest."""
-NO_CHANCE = 10
-"""How many times the rise that could be a start must be, before its thousandth is no coincidence."""
-
-
 STOPS = "Outlet/"
 """The register that a stop is of where no sample named one."""
 
@@ -91,8 +84,7 @@ def sample(meter: Meter, readings: Readings, at_ns: int, gate: Gate) -> str:
             return why
         _find_kilo(meter, value, at_ns)
         track = meter.tracks[readings.register_key] = _track(meter, value, at_ns, gate)
-    if track.kilo:
-        value = round(value * 1000, 3)
+    track.kilo, value = kilo.as_read(track.register, value, at_ns, known=track.kilo)
     if track.closed:
         return "after_stop" if at_ns > meter.stop_at_ns else "out_of_order"
     return _read(meter, track, readings, value, at_ns, gate)
@@ -160,6 +152,8 @@ def _end(meter: Meter, value: float, at_ns: int, gate: Gate) -> str:
         track = meter.tracks[STOPS] = _starts(meter)
     if _apart(meter, track, value, at_ns, gate):
         return ""
+    if not track.kilo and not _can_end(meter, value, at_ns, gate):
+        track.kilo = kilo.found_by_stop(track.register, value, at_ns)
     why = registers.read(track.register, value, max(at_ns, track.register.last_at_ns), gate)
     apart = not track.shared or track.register.resets > 0
     if (
@@ -200,7 +194,7 @@ def in_wh(meter: Meter, value: float | None) -> float | None:
     if value is None or not meter.kilo or registers.no_reading(value):
         return value
     last = last_reading(meter)
-    return _of_kwh(value, 0.0 if last is None else last[0])
+    return kilo.of_kwh(value, 0.0 if last is None else last[0])
 
 
 def began_anew(meter: Meter) -> bool:
@@ -261,25 +255,10 @@ def _find_kilo(meter: Meter, value: float, at_ns: int) -> None:
     said = meter.start_wh
     if meter.kilo or said is None or said < 1 or meter.stop_wh is not None:
         return
-    gate = Gate(KILO_W_MAX, 2 * registers.SLACK_WH)
+    gate = kilo.GATE
     span_ns = at_ns - meter.start_at_ns
     if not gate.fits(said, value, span_ns) and gate.fits(said * 1000, value, span_ns):
-        meter.kilo, meter.start_wh = True, _of_kwh(said, value)
-
-
-def _is_thousandth(start_wh: float, value: float, span_ns: int) -> bool:
-    """Samples in kWh that are labelled Wh, beside a start in Wh: a thousand times the sample is where the start was, or not far below.
-
-    Only where that cannot well be chance, which it is for a register that is young or was not read for long.
-    """
-    near_wh = Gate(KILO_W_MAX, 2 * registers.SLACK_WH).allowance_wh(span_ns)
-    return start_wh > NO_CHANCE * near_wh and abs(value * 1000 - start_wh) <= near_wh
-
-
-def _of_kwh(value: float, near_wh: float) -> float:
-    """In Wh; of whole kWh the rest is known where a sample is less than one away."""
-    value_wh = round(value * 1000, 3)
-    return near_wh if value == int(value) and value_wh <= near_wh < value_wh + 1000 else value_wh
+        meter.kilo, meter.start_wh = True, kilo.of_kwh(said, value)
 
 
 def _follows_start(meter: Meter, value: float, at_ns: int, gate: Gate) -> bool:
@@ -291,7 +270,7 @@ def _track(meter: Meter, value: float, at_ns: int, gate: Gate) -> Track:
     if meter.start_wh is None or at_ns < meter.start_at_ns:
         return Track(Register())
     register = Register(last_at_ns=meter.start_at_ns, readings=1)
-    if _is_thousandth(meter.start_wh, value, at_ns - meter.start_at_ns):
+    if kilo.is_thousandth(meter.start_wh, value, at_ns - meter.start_at_ns):
         register.base_wh = register.last_wh = meter.start_wh
         return Track(register, shared=True, kilo=True)
     if _follows_start(meter, value, at_ns, gate):

@@ -142,6 +142,20 @@ CHARGES = "card TAG; Updated T1 Authorized token=TAG type=ISO14443; +10m; Ended 
         version="2.0.1",
         places=(1, 2),
     ),
+    Rule(
+        "samples in kWh that say Wh are known beside the sample of the start, which says it rightly, although the stop is lost",
+        "Started T1 Authorized evse=1 token=TAG wh=5000000; +60; Updated T1 MeterValuePeriodic wh=5000.12; +5; Available 1; +11m",
+        Seen("failed", "LOST_STOP", wh=120),
+        version="2.0.1",
+        places=(1, 2),
+    ),
+    Rule(
+        "and by the stop, where the register was turned back on the way",
+        "Started T1 Authorized evse=1 token=TAG wh=5168548; +122; Updated T1 MeterValuePeriodic wh=5151.289; +30; Ended T1 StopAuthorized wh=5152122",
+        Seen("success", wh=833),
+        version="2.0.1",
+        places=(1, 2),
+    ),
 )  # fmt: skip
 def test_found_by_2x_lives(rule: Rule) -> None:
     rule.check()
