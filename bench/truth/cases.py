@@ -295,5 +295,10 @@ _NOT_TOGETHER = (
     ("kwh_labelled_wh", "register_per_boot"),
     ("kwh_labelled_wh", "register_per_session"),
     ("kwh_labelled_wh", "samples_relative"),
+    ("kwh_labelled_wh", "ends_relative"),
+    ("kwh_labelled_wh", "register_wraps"),
+    # A small number may be a young register's, or count from the session's start: without a stop nobody can tell.
+    ("samples_relative", "register_wraps"),
+    ("ends_relative", "register_wraps"),
     ("v16_on_201", "no_subprotocol"),
 )

@@ -109,12 +109,14 @@ class Transaction:
     Attributes:
         start: what the meter showed at its start; ``real_start_wh`` what had really flowed through it by then.
         shown_wh: the same at the last reading that was told; ``first_sampled_wh`` at the first sample. ``hidden_wh``: see ``Truth``.
+        offset_wh: of the meter at the start.
         last: the last reading that was told; ``anew``: since then the register began anew.
     """
 
     def __post_init__(self) -> None:
         self.shown_wh = self.real_start_wh
         self.last = self.start
+        self.offset_wh = self.connector.meter.offset_wh
 
     connector: Connector
     token: str
@@ -126,6 +128,7 @@ class Transaction:
     shown_wh: float = 0.0
     first_sampled_wh: float | None = None
     last: Reading = field(init=False)
+    offset_wh: float = field(init=False)
     anew: bool = False
     hidden_wh: float = 0.0
     id: int | str | None = None

@@ -81,7 +81,19 @@ def ended(tx: Transaction, reading: Reading | None, quirks: AbstractSet[str]) ->
         reading: at the stop; None where it says nothing.
         quirks: the station's.
     """
+    if reading is not None and "ends_relative" in quirks:
+        said_wh = at_ends(tx, reading, quirks).register_wh
+        said_wh += BITS_32 if said_wh < -SIGN_BIT else 0.0  # across the sign it is still to be understood
+        flowed_wh = tx.connector.meter.register_wh - tx.real_start_wh
+        if not 0 <= said_wh <= flowed_wh + SAME_WH:
+            reading = None  # the register was turned back, or has wrapped: nobody can make anything of this
+        else:
+            tx.hidden_wh = max(tx.hidden_wh, flowed_wh - said_wh - SAME_WH)
     if reading is not None:
+        turned_back = tx.connector.meter.offset_wh != tx.offset_wh
+        if turned_back and "samples_relative" in quirks:
+            # Only the samples show what flowed, and none came after the last one.
+            tx.hidden_wh += tx.connector.meter.register_wh - tx.shown_wh
         _told(tx, reading)
         return
     tx.hidden_wh += tx.connector.meter.register_wh - tx.shown_wh
@@ -94,7 +106,7 @@ def _told(tx: Transaction, reading: Reading) -> None:
     """The register as it was told now, beside what was told before it began anew."""
     if tx.anew and reading.register_wh >= tx.last.register_wh - SAME_WH:
         # It has risen past where it was, and nobody can see that it fell.
-        tx.hidden_wh += tx.last.register_wh
+        tx.hidden_wh += max(0.0, tx.last.register_wh)
     tx.last, tx.anew = reading, False
 
 

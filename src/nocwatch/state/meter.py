@@ -80,7 +80,7 @@ def sample(meter: Meter, readings: Readings, at_ns: int, gate: Gate) -> str:
         begin(meter, value, at_ns)
     track = meter.tracks.get(readings.register_key)
     if track is None:
-        if why := _too_late_or_many(meter, at_ns):
+        if why := _early_late_or_many(meter, at_ns):
             return why
         _find_kilo(meter, value, at_ns)
         track = meter.tracks[readings.register_key] = _track(meter, value, at_ns, gate)
@@ -111,8 +111,10 @@ def _add_interval(meter: Meter, interval_wh: float | None, at_ns: int) -> None:
         meter.interval_at_ns = at_ns
 
 
-def _too_late_or_many(meter: Meter, at_ns: int) -> str:
+def _early_late_or_many(meter: Meter, at_ns: int) -> str:
     """Why a register that was not seen before does not count; empty where it does."""
+    if meter.start_wh is not None and at_ns < meter.start_at_ns:
+        return "before_start"  # the start knows better
     if meter.stop_wh is not None and not meter.doubt and at_ns > meter.stop_at_ns:
         return "after_stop"
     return "too_many_registers" if len(meter.tracks) >= REGISTERS_MAX else ""
@@ -223,7 +225,8 @@ def energy_wh(meter: Meter, gate: Gate) -> float | None:
             return between
         if track.shared:
             return sampled if track.register.resets else max(between, 0.0)
-        return sampled if between == 0 and sampled > 0 else between
+        turned_back = track.register.resets and sampled > between + registers.JITTER_WH
+        return sampled if turned_back or (between == 0 and sampled > 0) else between
     if sampled is not None:
         return sampled
     if meter.interval_wh is not None:
@@ -267,7 +270,7 @@ def _follows_start(meter: Meter, value: float, at_ns: int, gate: Gate) -> bool:
 
 def _track(meter: Meter, value: float, at_ns: int, gate: Gate) -> Track:
     """A new register: the start's own, one that counts from the start of the session, or one of which nothing is known."""
-    if meter.start_wh is None or at_ns < meter.start_at_ns:
+    if meter.start_wh is None:
         return Track(Register())
     register = Register(last_at_ns=meter.start_at_ns, readings=1)
     if kilo.is_thousandth(meter.start_wh, value, at_ns - meter.start_at_ns):
@@ -276,7 +279,7 @@ def _track(meter: Meter, value: float, at_ns: int, gate: Gate) -> Track:
     if _follows_start(meter, value, at_ns, gate):
         register.base_wh = register.last_wh = meter.start_wh
         return Track(register, shared=True)
-    most_wh = meter.start_wh if gate.anew(meter.start_at_ns, at_ns) else meter.start_wh / 2
+    most_wh = abs(meter.start_wh) if gate.anew(meter.start_at_ns, at_ns) else abs(meter.start_wh) / 2
     if 0 <= value < most_wh and gate.fits(0.0, value, at_ns - meter.start_at_ns):
         register.base_wh = 0.0
         return Track(register)
@@ -306,4 +309,6 @@ def _since_start(meter: Meter, value: float, at_ns: int, gate: Gate) -> float | 
     """By how much the register rose since the start, all of it where that was not said; None where it cannot be the start's register."""
     if meter.start_wh is None:
         return value
+    if meter.start_wh < 0 <= value:
+        return None  # of registers that turn from below 0 to above nobody knows; a start that is no reading is frequent
     return gate.rise_wh(meter.start_wh, value, at_ns - meter.start_at_ns)

@@ -30,12 +30,13 @@ WRAP_RISE_WH_MAX = UNTIMED_SLACK_WH
 
 
 class Former(msgspec.Struct, frozen=True):
-    """The register as it was before a reset that has not shown a rise yet: it may have been a long drop to 0."""
+    """The register as it was before a reset or a wrap that has not shown a rise yet: it may have been a long drop to 0."""
 
     base_wh: float
     last_wh: float
     last_at_ns: int
     banked_wh: float
+    resets: int = 0
 
 
 class Register(msgspec.Struct):
@@ -100,9 +101,9 @@ class Gate(msgspec.Struct, frozen=True):
     def rise_wh(self, before_wh: float, value: float, span_ns: int) -> float | None:
         """By how much the register rose from the one reading to the other, also across a wrap; None where the one cannot follow the other.
 
-        Below 0 a number follows only a number below 0, or the highest one of a register with a sign.
+        A number below 0 follows only another one, or the highest one of a register with a sign.
         """
-        if self.fits(before_wh, value, span_ns) and (before_wh < 0) == (value < 0):
+        if self.fits(before_wh, value, span_ns) and (before_wh < 0 or value >= 0):
             return max(value - before_wh, 0.0)
         most_wh = min(self.allowance_wh(span_ns), WRAP_RISE_WH_MAX)
         wraps = WRAPS_WH if value >= 0 else WRAPS_WH[:1]
@@ -139,6 +140,7 @@ def read(register: Register, value: float, at_ns: int, gate: Gate) -> str:
         _accept(register, value, at_ns)
         return ""
     if rise is not None:
+        register.former = _as_it_is(register) if value == 0 else None
         register.banked_wh += register.last_wh - register.base_wh + rise
         register.base_wh, register.last_wh, register.last_at_ns = value, value, at_ns
         register.doubtful_wh = None
@@ -176,8 +178,7 @@ def _fell_with_restart(register: Register, value: float, at_ns: int, gate: Gate)
         return False
     assert register.base_wh is not None
     # A lone 0 may still be a meter that cannot be read while the station comes up.
-    former = Former(register.base_wh, register.last_wh, register.last_at_ns, register.banked_wh)
-    register.former = former if value == 0 else None
+    register.former = _as_it_is(register) if value == 0 else None
     register.banked_wh += register.last_wh - register.base_wh
     register.base_wh, register.last_wh, register.last_at_ns = 0.0, value, at_ns
     register.doubtful_wh = None
@@ -204,17 +205,21 @@ def _confirmed(register: Register, value: float, at_ns: int, gate: Gate) -> bool
     doubtful = register.doubtful_wh
     if doubtful is None or register.base_wh is None or at_ns <= register.doubtful_at_ns:
         return False
-    if not gate.fits(doubtful, value, at_ns - register.doubtful_at_ns):
+    rise = gate.rise_wh(doubtful, value, at_ns - register.doubtful_at_ns)
+    if rise is None:
         return False
-    if value <= doubtful:
+    if rise == 0:
         # No rise yet: a meter whose communication is lost says 0 for minutes, and then goes on where it was.
-        register.former = Former(register.base_wh, register.last_wh, register.last_at_ns, register.banked_wh)
+        register.former = _as_it_is(register)
     register.banked_wh += register.last_wh - register.base_wh
     since_ns = register.doubtful_at_ns - register.last_at_ns
     from_zero = 0 <= doubtful <= register.last_wh / 2 and doubtful <= gate.allowance_wh(since_ns)
     # A fall to less than half is a reset to 0: what it shows has flowed since. Any other fall is a new base.
     register.base_wh = 0.0 if from_zero else doubtful
     register.last_wh = max(value, doubtful)
+    if value < doubtful and rise > 0:  # across a wrap
+        register.banked_wh += doubtful - register.base_wh + rise
+        register.base_wh = register.last_wh = value
     register.last_at_ns = at_ns
     register.doubtful_wh = None
     register.readings += 2
@@ -232,6 +237,13 @@ def _back_to_former(register: Register, value: float, at_ns: int, gate: Gate) ->
     register.base_wh, register.banked_wh = former.base_wh, former.banked_wh
     register.last_wh, register.last_at_ns = max(value, former.last_wh), at_ns
     register.doubtful_wh = register.former = None
-    register.resets -= 1
+    register.resets = former.resets
     register.readings += 1
     return True
+
+
+def _as_it_is(register: Register) -> Former:
+    assert register.base_wh is not None
+    return Former(
+        register.base_wh, register.last_wh, register.last_at_ns, register.banked_wh, register.resets
+    )
