@@ -15,6 +15,7 @@ from nocwatch.ocpp.events import (
     BootAnswered,
     CallRefused,
     CallUnanswered,
+    CommandAnswered,
     Commanded,
     Heartbeat,
     Misspoke,
@@ -100,6 +101,24 @@ def test_an_answer_to_nothing_is_told():
     events = talk.hears(3, "other", {"status": "Accepted"})
     assert oddities(events) == [Oddity.UNPAIRED_ANSWER]
     assert only(events, Spoke).action == ""
+
+
+def test_what_a_station_decided_is_told_although_it_answers_under_an_id_that_nobody_used():
+    talk = Talk()
+    talk.hears(2, "a", "RemoteStartTransaction", {"idTag": "TAG", "connectorId": 1})
+    events = talk.says(3, "other", {"status": "Rejected"})
+    assert oddities(events) == [Oddity.UNPAIRED_ANSWER]
+    told = only(events, CommandAnswered)
+    assert (told.message_id, told.status) == ("a", "Rejected")
+
+
+def test_nor_is_it_guessed_where_two_calls_wait_or_the_csms_answers_so():
+    talk = Talk()
+    talk.says(2, "s", "Authorize", {"idTag": "TAG"})
+    assert meaning(talk.hears(3, "other", {"idTagInfo": {"status": "Accepted"}})) == []
+    talk.hears(2, "a", "RemoteStartTransaction", {"idTag": "TAG", "connectorId": 1})
+    talk.hears(2, "b", "RemoteStartTransaction", {"idTag": "TAG", "connectorId": 2})
+    assert meaning(talk.says(3, "other", {"status": "Rejected"})) == []
 
 
 def test_a_side_cannot_answer_its_own_call():

@@ -257,7 +257,7 @@ class Conversation(msgspec.Struct):
             text = f"{action} {message.id}".strip()[:TEXT_MAX]
             out.append(Misspoke(direction=direction, oddity=oddity, text=text, **stamp))
         if call is None or oddity is Oddity.DUPLICATE_ANSWER:
-            return out
+            return out if call is not None else out + telling.decided(message, direction, waiting, stamp)
         call.answered = message.type
         if message.type == envelope.ERROR:
             out.append(telling.refused(message, direction, call, stamp))

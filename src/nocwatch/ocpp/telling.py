@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from nocwatch.frames import Direction
-from nocwatch.ocpp.calls import TEXT_MAX, Call
+from nocwatch.ocpp import envelope, versions
+from nocwatch.ocpp.calls import TEXT_MAX, Call, read_payload
 from nocwatch.ocpp.envelope import Envelope
 from nocwatch.ocpp.events import CallRefused, CallUnanswered, Misspoke, OcppEvent, Oddity, Spoke
 from nocwatch.ocpp.fields import Hearing
@@ -27,6 +28,25 @@ def answered(
         error_description=message.error_description,
         **stamp,
     )
+
+
+def decided(
+    message: Envelope, direction: Direction, waiting: dict[str, Call], stamp: dict[str, Any]
+) -> list[OcppEvent]:
+    """What a station has decided on the only call that waits, although it answers under an id that nobody used.
+
+    A CSMS asks one thing at a time [OCPP-J 1.6 §4.1.1], so it can be no other's. The CSMS does not hear it: for that side the call
+    stays without an answer.
+    """
+    if direction is not Direction.FROM_STATION or len(waiting) != 1 or message.type != envelope.RESULT:
+        return []
+    message_id, call = next(iter(waiting.items()))
+    table = versions.TABLES[call.version]
+    reader = table.answers.get(call.action) if call.action in table.csms_actions else None
+    payload, _ = read_payload(message.payload, read=reader is not None)
+    if reader is None or payload is None:
+        return []
+    return list(reader(Hearing(stamp, message_id, call.version, call.at_ns), call.said(), payload))
 
 
 def refused(message: Envelope, direction: Direction, call: Call, stamp: dict[str, Any]) -> CallRefused:

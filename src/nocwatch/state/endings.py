@@ -88,7 +88,7 @@ def _stop(tracker: Tracker, session: SessionState, event: TransactionEnded, beca
     put_right(session, event)
     session.end_frames.append(event.frame)
     session.stop_frame, session.end_said_us = event.frame, event.said_us
-    session.stop_heard_ns = event.at_ns
+    session.stop_heard_ns, session.stop_untimed = event.at_ns, event.implausible_time
     session.stop_reason, session.stop_token, session.end_trigger = event.reason, event.token, event.trigger
     session.late = session.late or tracker.late
     session.evse = session.evse if session.evse is not None else event.evse

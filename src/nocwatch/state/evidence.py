@@ -13,6 +13,9 @@ DROP_AFTER_START_NS = 10 * SECOND_NS
 STOP_BEFORE_LOSS_NS = 2 * SECOND_NS
 """A station that stops over a dying socket stamps the stop a moment before the relay sees the end of it; it is heard after."""
 
+UNTIMED_AFTER_LOSS_NS = 10 * SECOND_NS
+"""A stop without a usable time that is heard this soon after the link is back had waited for it: a station sends its queue first."""
+
 
 def slow_authorisation(facts: Facts, settings: StateSettings) -> tuple[Blame, tuple[Evidence, ...]] | None:
     """The last authorisation was not answered, or too late."""
@@ -80,11 +83,16 @@ def hole_at_end(facts: Facts, holes: list[Hole]) -> Hole | None:
         unheard = facts.stop_heard_ns is not None and hole.from_ns < facts.stop_heard_ns
         margin_ns = STOP_BEFORE_LOSS_NS if unheard and facts.ending is Ending.STOP else 0
         if hole.from_ns <= facts.stopped_at_ns + margin_ns and (
-            hole.until_ns is None or facts.stopped_at_ns < hole.until_ns
+            hole.until_ns is None or facts.stopped_at_ns < hole.until_ns + _unsure_ns(facts)
         ):
             # A transaction that was offline from its first to its last moment did not end by the loss of the socket.
             return hole if facts.started_at_ns < hole.from_ns else None
     return None
+
+
+def _unsure_ns(facts: Facts) -> int:
+    """How long after a hole a stop may be heard that was in it: one with a time is known by that."""
+    return UNTIMED_AFTER_LOSS_NS if facts.stop_untimed and facts.ending is Ending.STOP else 0
 
 
 def hole_after_start(facts: Facts, holes: list[Hole]) -> Hole | None:

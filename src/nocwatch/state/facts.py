@@ -107,6 +107,7 @@ class Facts(msgspec.Struct, kw_only=True):
         start_status: of the token, as the CSMS answered the start, empty where it did not say.
         stop_unsaid: 1.6 gave no stop reason: Local [OCPP 1.6 §4.10].
         stop_heard_ns: when the first stop was received, whatever time it names.
+        stop_untimed: its own time could not be used, so it may have been earlier.
         plugged: a vehicle was seen to be connected.
         charged: the status Charging was seen.
         suspended: who held the energy back last: ``ev`` or ``evse``.
@@ -131,6 +132,7 @@ class Facts(msgspec.Struct, kw_only=True):
     stop_reason: str | None = None
     stop_frame: str = ""
     stop_heard_ns: int | None = None
+    stop_untimed: bool = False
     begin_trigger: str = ""
     end_trigger: str = ""
     remote_start_id: int | None = None

@@ -156,6 +156,31 @@ CHARGES = "card TAG; Updated T1 Authorized token=TAG type=ISO14443; +10m; Ended 
         version="2.0.1",
         places=(1, 2),
     ),
+    Rule(
+        "a remote start that is refused under an id that nobody used is refused all the same",
+        "Started T1 Authorized evse=1 token=TAG wh=1000; +9; "
+        'order RequestStartTransaction {"evseId":1,"remoteStartId":42,"idToken":{"idToken":"APP","type":"Central"}}; '
+        'say [3,"other",{"status":"Rejected"}]; +6m',
+        (Seen("ongoing"), Seen("failed", "REMOTE_START_REJECTED", "csms", because="in use")),
+        version="2.0.1",
+        places=(1, 2),
+    ),
+    Rule(
+        "a stop of a station without a clock, heard as soon as the link is back, was in the time without one",
+        "Started T1 Authorized evse=1 token=TAG wh=1000 at=0001-01-01T00:00:00Z; +0.8; close; +2; open; "
+        "Ended T1 AbnormalCondition wh=1000 reason=Other at=0001-01-01T00:00:00Z",
+        Seen("failed", "CONNECTIVITY", "charger"),
+        version="2.0.1",
+        places=(1, 2),
+    ),
+    Rule(
+        "but not one that is heard a minute later",
+        "Started T1 Authorized evse=1 token=TAG wh=1000 at=0001-01-01T00:00:00Z; +0.8; close; +2; open; +60; "
+        "Ended T1 AbnormalCondition wh=1000 reason=Other at=0001-01-01T00:00:00Z",
+        Seen("failed", "UNKNOWN", "unknown"),
+        version="2.0.1",
+        places=(1, 2),
+    ),
 )  # fmt: skip
 def test_found_by_2x_lives(rule: Rule) -> None:
     rule.check()
