@@ -11,6 +11,7 @@ from nocwatch.ocpp.events import Metered
 from nocwatch.state import meter
 from nocwatch.state.changes import SessionMetered
 from nocwatch.state.endings import heard_after_end, resumed
+from nocwatch.state.facts import TOGETHER_NS
 from nocwatch.state.lookup import adopt, sessions_on
 from nocwatch.state.readings import choose
 from nocwatch.state.session import SessionState, heard, issue
@@ -22,7 +23,7 @@ IN_KWH = "The registers at start and stop are in kWh: the samples are a thousand
 SAMPLES_IN_KWH = "The samples are in kWh and say Wh: they are a thousandth of the register at the start."
 _COUNTS = ("", "wrapped")
 BEFORE_START_NS = 60 * SECOND_NS
-"""Samples this much older than the start are of another time: stations flood their backlog at the first connect."""
+"""Samples of a connector that are this much older than the start are of another time: stations flood their backlog at the first connect."""
 
 
 def on_metered(tracker: Tracker, event: Metered) -> None:
@@ -33,7 +34,7 @@ def on_metered(tracker: Tracker, event: Metered) -> None:
     if session is not None:
         settings, gate = tracker.settings, tracker.gate(session, event)
         session.unnumbered = session.unnumbered or (event.transaction == -1 and session.transaction is None)
-        if session.start_seen and when_ns < session.started_at_ns - BEFORE_START_NS:
+        if session.start_seen and when_ns < session.started_at_ns - TOGETHER_NS:
             why = "before_start"
         else:
             why = meter.sample(session.meter, readings, when_ns, gate)

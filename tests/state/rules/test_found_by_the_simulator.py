@@ -233,6 +233,12 @@ PLUG_IN = "config TxCtrlr.EVConnectionTimeOut 60; "
         (Seen("success", wh=5000), Seen("failed", "REMOTE_START_REJECTED", "csms", because="in use")),
     ),
     Rule(
+        "a backlog whose last sample is of the minute before the start does not move the start",
+        'start 1 TAG 1000 id=17; +50; ask MeterValues {"connectorId":1,"meterValue":[{"timestamp":"@-70","sampledValue":[{"value":"1900"}]}]} -> {}; '
+        "+10; meter 1 2500 tx=17; +2; stop 17 -1",
+        Seen("success", wh=1500),
+    ),
+    Rule(
         "one id for two connectors: each stop goes where its register fits",
         "start 1 ONE 1000 id=-4711; +60; start 2 TWO 900000 id=-4711; +5m; stop -4711 6000; +5m; stop -4711 907000",
         (Seen("success", wh=5000, connector=1), Seen("success", wh=7000, connector=2)),
