@@ -69,7 +69,7 @@ def _guess(
         # Of equals the one whose register was last read nearest to the stop's, then the newest.
         score = (
             _likeness(tracker, session, event),
-            -_way_wh(session, event),
+            -_way_wh(tracker, session, event),
             session.started_at_ns,
         )
         if score > best_score:
@@ -108,12 +108,13 @@ def _likeness(tracker: Tracker, session: SessionState, event: TransactionEnded) 
     return score
 
 
-def _way_wh(session: SessionState, event: TransactionEnded) -> float:
-    """From the last reading of the session's register to that of the stop; infinite where one of them is not known."""
+def _way_wh(tracker: Tracker, session: SessionState, event: TransactionEnded) -> float:
+    """From the last reading of the session's register to that of the stop, also across a wrap; infinite where one of them is not known."""
     meter_wh, last = meter.in_wh(session.meter, event.meter_wh), meter.last_reading(session.meter)
     if meter_wh is None or no_reading(meter_wh) or last is None:
         return math.inf
-    return abs(meter_wh - last[0])
+    rise_wh = tracker.gate(session, event).rise_wh(last[0], meter_wh, event.when_ns - last[1])
+    return abs(meter_wh - last[0]) if rise_wh is None else rise_wh
 
 
 def _can_follow(tracker: Tracker, session: SessionState, event: TransactionEnded) -> bool:

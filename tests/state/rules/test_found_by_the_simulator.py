@@ -239,6 +239,12 @@ PLUG_IN = "config TxCtrlr.EVConnectionTimeOut 60; "
         Seen("success", wh=1500),
     ),
     Rule(
+        "also across the wrap of a register with a sign",
+        "start 1 ONE 2147483383 id=7; +4; start 2 TWO 2147483540 id=7; +36; stop 7 -2147483564 HardReset; stop 7 2147483599 HardReset",
+        (Seen("failed", "REBOOT", wh=216, connector=1), Seen("failed", "REBOOT", wh=192, connector=2)),
+        places=(1, 2),
+    ),
+    Rule(
         "one id for two connectors: each stop goes where its register fits",
         "start 1 ONE 1000 id=-4711; +60; start 2 TWO 900000 id=-4711; +5m; stop -4711 6000; +5m; stop -4711 907000",
         (Seen("success", wh=5000, connector=1), Seen("success", wh=7000, connector=2)),
