@@ -112,7 +112,9 @@ async def _live(scenario: Scenario, seed: int, truths: int, life: Life, see: Any
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(BackOffice(csms).run)
-        network = Network(csms, nursery, seen)
+        network = Network(
+            csms, nursery, seen, lambda station, text: fleet.stations[station].commands.missed(text)
+        )
         fleet = SimFleet(network.dial, scenario, seed=seed, pace=pace, on_truth=tell)
         nursery.start_soon(fleet.run)
         with trio.move_on_after(LIVE_S_MAX) as scope:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+import msgspec
 import trio
 
 from nocwatch.flags import Blame
@@ -60,6 +61,25 @@ class Commands:
         elif self._station.no_show:
             self._station.spawn(self._station.no_show, self._station, connector)
         return True
+
+    def missed(self, text: str) -> None:
+        """A message of the CSMS did not get here: who waits for a remote start sees nothing happen, and the station knows of nobody."""
+        match msgspec.json.decode(text):
+            case [2, str(), "RemoteStartTransaction" | "RequestStartTransaction", dict() as payload]:
+                number = payload.get("connectorId") or payload.get("evseId")
+                token = payload.get("idTag") or payload["idToken"]["idToken"]
+            case _:
+                return
+        self._station.tell_attempt(
+            self._find(number) or self._station.connectors[0],
+            outcome=Outcome.FAILED,
+            reason=Reason.CONNECTIVITY,
+            blame=self._station.uplink.ended_by,
+            token=token,
+            start_source=StartSource.REMOTE,
+            started_at_ns=self._station.clock.now_ns(),
+            cause="missed",
+        )
 
     def _refused(self, connector: Connector, request: RemoteStart) -> None:
         """Somebody asked for it, and got nothing: by the CSMS, which ought to know what is in use, or by a connector that is broken."""

@@ -13,6 +13,7 @@ import struct
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from itertools import count
 
 import msgspec
@@ -47,9 +48,10 @@ class End:
         other: the far end.
         received: called with each text or close frame, or None for a FIN, at the moment when it is received.
         sent: alike, when it is sent.
+        missed: called with each text that was on its way here and will not arrive.
     """
 
-    __slots__ = ("_inbox", "_news", "_over", "other", "received", "sent")
+    __slots__ = ("_inbox", "_news", "_over", "missed", "other", "received", "sent")
 
     def __init__(self) -> None:
         self._inbox: deque[tuple[float, str | None, bytes | None]] = deque()
@@ -58,6 +60,7 @@ class End:
         self.other: End
         self.received: Callable[[bytes | None, int], None] = _unseen
         self.sent: Callable[[bytes | None, int], None] = _unseen
+        self.missed: Callable[[str], None] = _unmissed
 
     async def get_message(self) -> str:
         while not self._over:
@@ -106,10 +109,15 @@ class End:
         if not self._over:
             self._inbox.append((trio.current_time() + WAY_S, text, data))
             self._wake()
+        elif text is not None:
+            self.missed(text)
 
     def end(self) -> None:
         """Nothing more is received; what is under way is lost."""
         self._over = True
+        for _, text, _ in self._inbox:
+            if text is not None:
+                self.missed(text)
         self._inbox.clear()
         self._wake()
 
@@ -123,15 +131,28 @@ def _unseen(data: bytes | None, opcode: int) -> None:
     del data, opcode
 
 
+def _unmissed(text: str) -> None:
+    del text
+
+
 class Network:
     """Connects stations with ``csms`` within ``nursery``; ``see`` is given what a relay between them would write down.
+
+    Args:
+        missed: called with a station's identity and each text of the CSMS that did not reach it.
 
     Attributes:
         connections: opened so far.
     """
 
-    def __init__(self, csms: SimCsms, nursery: trio.Nursery, see: Callable[[Record], None]) -> None:
-        self._csms, self._nursery, self._see = csms, nursery, see
+    def __init__(
+        self,
+        csms: SimCsms,
+        nursery: trio.Nursery,
+        see: Callable[[Record], None],
+        missed: Callable[[str, str], None] | None = None,
+    ) -> None:
+        self._csms, self._nursery, self._see, self._missed = csms, nursery, see, missed
         self._sequence = count()
         self._numbers = count(1)
         self.connections = 0
@@ -153,6 +174,8 @@ class Network:
         )
         station, csms = End(), End()
         station.other, csms.other = csms, station
+        if self._missed is not None:
+            station.missed = partial(self._missed, identity)
         line = _Line(self, number, identity)
         csms.received = line.from_station
         csms.sent = line.from_csms

@@ -18,6 +18,8 @@ from nocwatch.state.register import no_reading
 from nocwatch.state.session import SessionState
 from nocwatch.state.tracker import Tracker, usable
 
+WH_NS = 3.6e12
+"""Watts and nanoseconds of a watt-hour."""
 UNLIKE = -1
 """A stop whose register cannot follow the session's is another's."""
 
@@ -59,22 +61,31 @@ def _guess(
         if not session.began:
             continue
         if session.ending is Ending.STOP:
-            again = session.end_said_us == event.said_us and session.meter_stop_wh in (event.meter_wh, None)
-            if call in session.end_calls or (again and event.said_us is not None):
+            if call in session.end_calls or _is_again(session, event):
                 return session
             if not _may_be_another(session, event):
                 continue
         if _is_before(event, session):
             continue
-        # Of equals the one whose register was last read nearest to the stop's, then the newest.
+        # Of equals the one whose register would be nearest to the stop's by then, and then the newest.
         score = (
             _likeness(tracker, session, event),
-            -_way_wh(tracker, session, event),
+            -_off_wh(tracker, session, event),
             session.started_at_ns,
         )
         if score > best_score:
             best, best_score = session, score
     return best
+
+
+def _is_again(session: SessionState, event: TransactionEnded) -> bool:
+    """The stop that ended the session, sent again: it says the same time and the same register, or none where that said none."""
+    meter_wh = meter.in_wh(session.meter, event.meter_wh)
+    said_wh = None if meter_wh is None or no_reading(meter_wh) else meter_wh
+    return event.said_us is not None and (session.end_said_us, session.meter_stop_wh) == (
+        event.said_us,
+        said_wh,
+    )
 
 
 def _may_be_another(session: SessionState, event: TransactionEnded) -> bool:
@@ -108,13 +119,15 @@ def _likeness(tracker: Tracker, session: SessionState, event: TransactionEnded) 
     return score
 
 
-def _way_wh(tracker: Tracker, session: SessionState, event: TransactionEnded) -> float:
-    """From the last reading of the session's register to that of the stop, also across a wrap; infinite where one of them is not known."""
+def _off_wh(tracker: Tracker, session: SessionState, event: TransactionEnded) -> float:
+    """How far the register of the stop is from where the session's would be by then; infinite where nothing is known of it."""
     meter_wh, last = meter.in_wh(session.meter, event.meter_wh), meter.last_reading(session.meter)
     if meter_wh is None or no_reading(meter_wh) or last is None:
         return math.inf
-    rise_wh = tracker.gate(session, event).rise_wh(last[0], meter_wh, event.when_ns - last[1])
-    return abs(meter_wh - last[0]) if rise_wh is None else rise_wh
+    span_ns = event.when_ns - last[1]
+    rise_wh = tracker.gate(session, event).rise_wh(last[0], meter_wh, span_ns)
+    rise_wh = meter_wh - last[0] if rise_wh is None else rise_wh
+    return abs(rise_wh - (meter.power_w(session.meter) or 0.0) * max(span_ns, 0) / WH_NS)
 
 
 def _can_follow(tracker: Tracker, session: SessionState, event: TransactionEnded) -> bool:

@@ -239,6 +239,19 @@ PLUG_IN = "config TxCtrlr.EVConnectionTimeOut 60; "
         Seen("success", wh=1500),
     ),
     Rule(
+        "or would be by then: the one that charges fast has passed it",
+        "start 2 TWO 1000 id=7; +60; meter 2 1833 tx=7; +50; start 1 ONE 1500 id=7; +10; meter 2 2666 tx=7; +30; meter 1 2766 tx=7; +29; stop 7 3485 EVDisconnected; "
+        "+60; stop 7 6000 token=ONE",
+        (Seen("success", wh=2485, connector=2), Seen("success", wh=4500, connector=1)),
+        places=(1, 2),
+    ),
+    Rule(
+        "one id and one moment for all of a token's charges, by a clock that was never set and a CSMS that believes it: a stop is not that of the one before",
+        "start 1 TAG 0 id=7 at=0001-01-01T00:00:00Z; +5m; meter 1 1600 tx=7; stop 7 -1 at=0001-01-01T00:00:00Z; Available 1; +20m; "
+        "start 1 TAG 0 id=7 at=0001-01-01T00:00:00Z; +9m; stop 7 6010 EVDisconnected at=0001-01-01T00:00:00Z",
+        (Seen("success", wh=1600), Seen("success", wh=6010)),
+    ),
+    Rule(
         "also across the wrap of a register with a sign",
         "start 1 ONE 2147483383 id=7; +4; start 2 TWO 2147483540 id=7; +36; stop 7 -2147483564 HardReset; stop 7 2147483599 HardReset",
         (Seen("failed", "REBOOT", wh=216, connector=1), Seen("failed", "REBOOT", wh=192, connector=2)),
