@@ -60,6 +60,8 @@ class Case:
 _ONLY = {
     "v16_on_201": ("1.6",),
     "probes_16_first": ("2.0.1", "2.1"),
+    "iso15118": ("2.0.1", "2.1"),
+    "payment_terminal": ("2.1",),
 }
 _SHARE = 0.3
 """Of visits that fail in a case about that failure."""
@@ -164,6 +166,7 @@ _ORDERS: tuple[tuple[str, Json, float], ...] = (
     ("trigger boot", {"trigger": "BootNotification"}, 300.0),
     ("trigger values", {"trigger": "MeterValues"}, 120.0),
     ("csms closes", {"close": 1001}, 400.0),
+    ("priority", {"priority": True}, 200.0),
 )
 
 _SIXTEEN = ("1.6",)
@@ -179,9 +182,15 @@ def _all() -> dict[str, Case]:
     orders = {name: (order, every) for name, order, every in _ORDERS}
     lifted = orders.pop("limit 0 lifted")
     cases += [
-        Case(f"order {name}", orders=(order, lifted) if name == "limit 0" else (order,))
+        Case(
+            f"order {name}",
+            orders=(order, lifted) if name == "limit 0" else (order,),
+            versions=("2.1",) if name == "priority" else VERSIONS,
+        )
         for name, order in orders.items()
     ]
+    prices = ({"per_kwh": 0.49, "every": "60s"},)
+    cases.append(Case("csms prices", csms=(("prices", prices),), versions=("2.0.1", "2.1")))
     return {case.name: case for case in cases}
 
 

@@ -25,6 +25,7 @@ class Compared:
 
     Attributes:
         blamed: one of the two names a blame at all.
+        words: what CSMS, vehicle and terminal said beside is known as it was said; ``spoken``: they said something.
     """
 
     truth: Truth | None
@@ -34,16 +35,18 @@ class Compared:
     energy: bool
     blame: bool
     blamed: bool
+    words: bool = True
+    spoken: bool = False
 
     @property
     def whole(self) -> bool:
-        return self.outcome and self.reason and self.energy and self.blame
+        return self.outcome and self.reason and self.energy and self.blame and self.words
 
     def text(self) -> str:
         """``truth → verdict``, without what differs from one to the next: to count alike ones."""
         return f"{told(self.truth) if self.truth else NOBODY} → {told(self.session) if self.session else NO_SESSION}" + (
             "" if self.energy else " (energy)"
-        )  # fmt: skip
+        ) + ("" if self.words else " (words)")  # fmt: skip
 
     def example(self) -> str:
         """One of them, to be found again in its world."""
@@ -140,7 +143,29 @@ def _compare(truth: Truth | None, session: Session | None) -> Compared:
         energy=_energy(truth, session),
         blame=truth.blame == session.blame,
         blamed=truth.blame is not None or session.blame is not None,
+        words=all(lived == rebuilt for lived, rebuilt in _words(truth, session)),
+        spoken=bool(_words(truth, session)),
     )
+
+
+def _words(truth: Truth, session: Session) -> list[tuple[object, object]]:
+    """What was said beside the course of the charge, beside what is known of it."""
+    costs, plan = session.costs, session.plan
+    reported, settled = (costs.reported, costs.settled) if costs is not None else (None, None)
+    needs, priority = (plan.needs, plan.priority) if plan is not None else (None, None)
+    pairs = (
+        (
+            truth.cost,
+            float(reported.amount) if reported is not None and reported.amount is not None else None,
+        ),
+        (
+            truth.settled,
+            float(settled.amount) if settled is not None and settled.amount is not None else None,
+        ),
+        (truth.needs_wh, needs.energy_wh if needs is not None else None),
+        (truth.priority, priority),
+    )
+    return [(lived, rebuilt) for lived, rebuilt in pairs if lived is not None]
 
 
 def _energy(truth: Truth, session: Session) -> bool:

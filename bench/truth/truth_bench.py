@@ -25,7 +25,7 @@ LIVES = 200
 BLAME_MIN = 0.95
 
 Figures = dict[str, Any]
-COUNTS = ("lives", "outcome", "reason", "energy", "blamed", "blame")
+COUNTS = ("lives", "outcome", "reason", "energy", "blamed", "blame", "spoken", "words")
 
 
 @dataclass
@@ -120,6 +120,8 @@ def lived(world: World) -> Found:
             energy=each.energy,
             blamed=each.blamed,
             blame=each.blamed and each.blame,
+            spoken=each.spoken,
+            words=each.spoken and each.words,
         )
         if not each.whole:
             count, example = found.disagreements.get(each.text(), (0, each.example()))
@@ -168,6 +170,10 @@ def _missed(total: Counter[str]) -> list[str]:
         for name in ("outcome", "energy")
         if total[name] < total["lives"]
     ]
+    if total["words"] < total["spoken"]:
+        missed.append(
+            f"{total['spoken'] - total['words']:,} of {total['spoken']:,} sessions disagree in what was said of them"
+        )
     if total["blame"] < BLAME_MIN * total["blamed"]:
         missed.append(f"the blame agrees in {total['blame']:,} of {total['blamed']:,} only")
     return missed

@@ -22,14 +22,22 @@ def section(truth: dict[str, Any]) -> Iterable[str]:
     )
     yield ""
     yield from table(
-        ["OCPP", "sessions", "outcome agrees", "energy agrees", "reason agrees", "blame agrees"],
+        [
+            "OCPP",
+            "sessions",
+            "outcome agrees",
+            "energy agrees",
+            "reason agrees",
+            "blame agrees",
+            "words agree",
+        ],
         [
             [version, f"{counts['lives']:,}", *_shares(counts)]
             for version, counts in [*truth["versions"].items(), ("all", total)]
         ],
     )
     yield ""
-    yield "Blame is of those in which either names one. What does not agree, the most frequent first (truth → verdict):"
+    yield "Blame is of those in which either names one; words of those to whom CSMS, vehicle or terminal said something beside (cost, settlement, needs, priority). What does not agree, the most frequent first (truth → verdict):"
     yield ""
     shown = truth["disagreements"][:DISAGREEMENTS_MAX]
     yield from table(
@@ -41,7 +49,7 @@ def section(truth: dict[str, Any]) -> Iterable[str]:
         yield f"{len(truth['disagreements']) - len(shown)} more kinds are in `--json`."
         yield ""
     yield from table(
-        ["OCPP", "case", "sessions", "outcome", "energy", "reason", "blame"],
+        ["OCPP", "case", "sessions", "outcome", "energy", "reason", "blame", "words"],
         [[each["version"], each["case"], f"{each['lives']:,}", *_shares(each)] for each in truth["rows"]],
     )
     yield ""
@@ -49,7 +57,7 @@ def section(truth: dict[str, Any]) -> Iterable[str]:
 
 def _shares(counts: dict[str, int]) -> list[str]:
     shares = [_share(counts[name], counts["lives"]) for name in ("outcome", "energy", "reason")]
-    return [*shares, _share(counts["blame"], counts["blamed"])]
+    return [*shares, _share(counts["blame"], counts["blamed"]), _share(counts["words"], counts["spoken"])]
 
 
 def _share(part: int, whole: int) -> str:

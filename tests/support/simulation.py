@@ -84,11 +84,8 @@ async def told(fleet: Fleet, station: str, *, count: int = 1) -> list[Any]:
 
 @lru_cache(maxsize=512)
 def schema(version: str, action: str, *, answer: bool) -> dict[str, Any]:
-    folder, suffix = (
-        ("v16", "Response" if answer else "")
-        if version == "1.6"
-        else ("v201", "Response" if answer else "Request")
-    )
+    folder = {"1.6": "v16", "2.1": "v21"}.get(version, "v201")
+    suffix = "Response" if answer else "" if version == "1.6" else "Request"
     text = (resources.files("ocpp") / folder / "schemas" / f"{action}{suffix}.json").read_text(
         encoding="utf-8-sig"
     )

@@ -69,6 +69,21 @@ def _refused(csms: SimCsms, station: CsmsStation, payload: Payload) -> Payload:
     return {"status": "Rejected"}
 
 
+def _needs(csms: SimCsms, station: CsmsStation, payload: Payload) -> Payload:
+    """A schedule comes soon after."""
+    del csms
+    said = payload["chargingNeeds"]
+    ac, dc = said.get("acChargingParameters"), said.get("dcChargingParameters")
+    if dc is not None:
+        watts = float(dc.get("evMaxPower", dc["evMaxCurrent"] * dc["evMaxVoltage"]))
+    else:
+        phases = 3 if said["requestedEnergyTransfer"] == "AC_three_phase" else 1
+        watts = float(ac["evMaxCurrent"] * ac["evMaxVoltage"] * phases) if ac else 0.0
+    if watts > 0:
+        station.needs.append((int(payload["evseId"]), watts))
+    return {"status": "Accepted"}
+
+
 def _contract(csms: SimCsms, station: CsmsStation, payload: Payload) -> Payload:
     del csms, station, payload
     return {"status": "Failed", "exiResponse": ""}
@@ -93,7 +108,7 @@ ANSWERS_201: dict[str, Function] = {
     "NotifyChargingLimit": nothing,
     "NotifyCustomerInformation": nothing,
     "NotifyDisplayMessages": nothing,
-    "NotifyEVChargingNeeds": _refused,
+    "NotifyEVChargingNeeds": _needs,
     "NotifyEVChargingSchedule": lambda *_: {"status": "Accepted"},
     "NotifyEvent": nothing,
     "NotifyMonitoringReport": nothing,

@@ -29,6 +29,8 @@ TASKS_MAX = 10_000
 """Plans under way (an app start, a stop, a step): a few for each station; beyond it new ones are not made."""
 RESERVED_FOR_NS = 15 * MINUTE_NS
 """By the wall's clock at any speed: the order says until when."""
+OFFERED = 0.8
+"""Of the power that a vehicle can take."""
 CONFIGURATION_AFTER_S = 5.0
 """Unscaled: some stations loop when they are asked before their boot is complete (lbbrhzn#1503)."""
 
@@ -71,19 +73,24 @@ class BackOffice:
         if what == "connected" and (share := self.settings.asks_early) and self._rng.random() < share:
             self._plan(self.order, station, orders.read_configuration(station.version_or_16))
         if what == "BootNotification":
-            if self.settings.read_configuration:
-                self._plan(self._ask_configuration, station)
-            if station.identity not in self._steps_begun:
-                self._steps_begun.add(station.identity)
-                for step in self.settings.steps:
-                    if step.station == station.identity:
-                        self._plan(self._step, station, step)
+            self._booted(station)
         elif what == "StatusNotification" and self.settings.app_delay is not None:
             self._look_for_app_drivers(station, self.settings.app_delay)
+        elif what == "NotifyEVChargingNeeds":
+            self._plan(self._offer_schedule, station)
         elif what in ("StartTransaction", "TransactionEvent"):
             self._look_for_app_stops(station)
             if what == "TransactionEvent" and (price := self.settings.price_of(station.identity)):
                 self._look_for_costs(station, price)
+
+    def _booted(self, station: CsmsStation) -> None:
+        if self.settings.read_configuration:
+            self._plan(self._ask_configuration, station)
+        if station.identity not in self._steps_begun:
+            self._steps_begun.add(station.identity)
+            for step in self.settings.steps:
+                if step.station == station.identity:
+                    self._plan(self._step, station, step)
 
     def _plan(self, task: Callable[..., Awaitable[None]], *args: object) -> None:
         if self._nursery is None or self._tasks >= TASKS_MAX:
@@ -155,6 +162,17 @@ class BackOffice:
         if transaction in station.transactions:
             await self.order(station, orders.remote_stop(station.version_or_16, transaction))
 
+    # Schedules
+
+    async def _offer_schedule(self, station: CsmsStation) -> None:
+        """A vehicle has said what it needs: it gets a little less than it could take."""
+        while station.needs:
+            evse, watts = station.needs.popleft()
+            if transaction := station.taken_by(evse):
+                number = next(self._numbers)
+                order = orders.limit(station.version_or_16, evse, watts * OFFERED, number, transaction.id)
+                await self.order(station, order)
+
     # Costs
 
     def _look_for_costs(self, station: CsmsStation, price: CsmsPrice) -> None:
@@ -190,10 +208,8 @@ class BackOffice:
         elif step.reserve is not None:
             until = milliseconds(self.csms.pace.wall_ns() + RESERVED_FOR_NS)
             await self.order(station, orders.reserve(version, step.connector, step.reserve, number, until))
-        elif step.remote_stop:
-            transaction = station.taken_by(step.connector)
-            if transaction:
-                await self.order(station, orders.remote_stop(version, transaction.id))
+        elif step.remote_stop or step.priority is not None:
+            await self._do_to_transaction(station, step)
         elif step.reset is not None:
             await self.order(station, orders.reset(version, step.reset))
         elif step.trigger is not None:
@@ -202,6 +218,15 @@ class BackOffice:
             await self.order(station, orders.limit(version, step.connector, step.limit_w, number))
         elif step.close is not None and station.peer:
             await station.peer.close(step.close, "as ordered")
+
+    async def _do_to_transaction(self, station: CsmsStation, step: CsmsStep) -> None:
+        version, transaction = station.version_or_16, station.taken_by(step.connector)
+        if transaction is None:
+            return
+        if step.remote_stop:
+            await self.order(station, orders.remote_stop(version, transaction.id))
+        elif step.priority is not None and version == "2.1":
+            await self.order(station, orders.priority(str(transaction.id), activate=step.priority))
 
     async def _chores(self, every_s: float) -> None:
         while True:

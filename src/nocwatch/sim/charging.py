@@ -13,7 +13,7 @@ import msgspec
 from nocwatch.flags import Blame
 from nocwatch.moments import SECOND_NS
 from nocwatch.sessions import Outcome, Reason
-from nocwatch.sim import registers
+from nocwatch.sim import registers, wishes
 from nocwatch.sim.parts import Interrupt, Message
 from nocwatch.sim.physics import Reading
 from nocwatch.sim.stay import PATIENCE_S, Stay
@@ -33,6 +33,7 @@ async def charge(stay: Stay) -> tuple[str, str]:
     assert stay.tx is not None
     if interrupt := await stay.connector.pause(stay.pace, 2.0):
         return _interrupted(stay, interrupt)
+    stay.station.enqueue(wishes.needs(stay.station, stay.tx, stay.plan.vehicle))
     stay.next_sample_s = stay.pace.now() + (stay.station.meter_interval_s or float("inf"))
     for name, seconds in stay.plan.phases:
         _enter(stay, name)
@@ -159,8 +160,14 @@ async def stop(stay: Stay, reason: str, trigger: str) -> None:
     truth = _truth(stay, reason, reading, lost_by)
 
     def told(answer: Payload | None) -> None:
-        del answer  # answered or given up: the session is over either way
-        station.tell(msgspec.structs.replace(truth, transaction=tx.id))
+        # Answered or given up: the session is over either way.
+        over = msgspec.structs.replace(truth, transaction=tx.id, cost=(answer or {}).get("totalCost"))
+        if not wishes.has_terminal(station):
+            station.tell(over)
+            return
+        amount = round(truth.energy_wh / 1000 * wishes.PRICE_PER_KWH, 2) if over.cost is None else over.cost
+        pay = lambda settled: station.tell(msgspec.structs.replace(over, settled=settled))  # noqa: E731 - a name would say no more
+        station.enqueue(wishes.settlement(station, tx, amount, pay))
 
     messages[-1].answered = told
     if "retries_stop_for_ever" in station.profile.quirks:
@@ -212,6 +219,8 @@ def _truth(stay: Stay, reason: str, reading: Reading, lost_by: Blame | None = No
         started_at_ns=tx.started_at_ns,
         stopped_at_ns=now_ns,
         late=tx.late,
+        needs_wh=tx.needs_wh,
+        priority=tx.priority,
         cause=stay.plan.cause,
     )
 

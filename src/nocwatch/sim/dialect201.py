@@ -9,6 +9,7 @@ import itertools
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from nocwatch.sim import wishes
 from nocwatch.sim.clockwork import from_text
 from nocwatch.sim.parts import Booking, Connector, Message, RemoteStart, fixed
 from nocwatch.sim.transactions201 import Transactions201
@@ -253,7 +254,8 @@ class Dialect201(Transactions201):
 
     def _set_profile(self, payload: Payload) -> Answer:
         self._station.commands.limit_power(payload.get("evseId") or None, payload["chargingProfile"])
-        return Answer(payload={"status": "Accepted"})
+        chosen = wishes.chosen_schedule(self._station, payload.get("evseId") or 0, payload["chargingProfile"])
+        return Answer(payload={"status": "Accepted"}, after=lambda: self._station.enqueue(chosen))
 
     def _transaction_status(self, payload: Payload) -> Answer:
         wanted = payload.get("transactionId")

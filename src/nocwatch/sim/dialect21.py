@@ -34,8 +34,15 @@ class Dialect21(Dialect201):
     def _use_priority(self, payload: Payload) -> Answer:
         """A driver in a hurry: accepted for a transaction under way, and confirmed by NotifyPriorityCharging."""
         wanted = payload.get("transactionId")
-        if not any(c.transaction and c.transaction.id == wanted for c in self._station.connectors):
+        there = [c.transaction for c in self._station.connectors if c.transaction]
+        tx = next((each for each in there if each.id == wanted), None)
+        if tx is None:
             return Answer(payload={"status": "NoProfile"})
-        told = {"transactionId": wanted, "activated": bool(payload.get("activate"))}
-        message = Message("NotifyPriorityCharging", fixed(told), durable=False)
+        activated = bool(payload.get("activate"))
+
+        def answered(answer: Payload | None) -> None:
+            tx.priority = activated if answer is not None else tx.priority
+
+        told = {"transactionId": wanted, "activated": activated}
+        message = Message("NotifyPriorityCharging", fixed(told), durable=False, answered=answered)
         return Answer(payload={"status": "Accepted"}, after=lambda: self._station.enqueue([message]))

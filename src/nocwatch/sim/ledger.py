@@ -6,11 +6,13 @@ Retries are recognised: the same StartTransaction again gets the same id.
 from __future__ import annotations
 
 import random
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 
 from nocwatch.sim.wire import LinkLost, Payload, Peer
 
+NEEDS_MAX = 16
+"""Vehicles of one station that wait for a schedule; each waits for a moment."""
 STARTS_MAX = 20_000
 """Remembered starts for the recognition of retries; the oldest go: a retry comes within hours."""
 
@@ -50,6 +52,7 @@ class CsmsStation:
 
     Attributes:
         version: by subprotocol, corrected by the shape of what is said; empty while unknown.
+        needs: EVSE and watts of vehicles that wait for a schedule.
         misnamed: it says 1.6 over a subprotocol of another version, and will again after its next handshake.
         statuses: (evse or 0, connector) → last status.
         transactions: id → those under way.
@@ -65,6 +68,7 @@ class CsmsStation:
     transactions: dict[int | str, CsmsTransaction] = field(default_factory=dict)
     authorised_at_s: float = float("-inf")
     misnamed: bool = False
+    needs: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=NEEDS_MAX))
 
     @property
     def version_or_16(self) -> str:

@@ -35,6 +35,11 @@ def reserve(version: str, connector: int, token: str, number: int, until: str) -
     }
 
 
+def priority(transaction: str, *, activate: bool) -> Order:
+    """2.1: a driver in a hurry."""
+    return "UsePriorityCharging", {"transactionId": transaction, "activate": activate}
+
+
 def running_cost(transaction: str, cost: float) -> Order:
     """What it has cost so far, for the station's display; 1.6 has no such message."""
     return "CostUpdated", {"totalCost": cost, "transactionId": transaction}

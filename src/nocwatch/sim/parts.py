@@ -110,6 +110,7 @@ class Transaction:
         start: what the meter showed at its start; ``real_start_wh`` what had really flowed through it by then.
         shown_wh: the same at the last reading that was told; ``first_sampled_wh`` at the first sample. ``hidden_wh``: see ``Truth``.
         offset_wh: of the meter at the start.
+        needs_wh: what the vehicle said that it needs; ``priority``: whether the CSMS let it go first.
         last: the last reading that was told; ``anew``: since then the register began anew.
     """
 
@@ -144,6 +145,8 @@ class Transaction:
     error_code: str = "NoError"
     charging_state: str = ""
     told_evse: bool = False
+    needs_wh: float | None = None
+    priority: bool | None = None
     told_token: bool = False
     ended: bool = False
     last_id: list[str] = field(default_factory=list)

@@ -43,6 +43,8 @@ QUIRKS: dict[str, str] = {
     "wordy": "its 1.6 status messages say more than OCPP has room for",
     "values_without_id": "its samples name a connector (2.x: an EVSE) and no transaction",
     "loops_on_early_call": "begins anew when it is called before its boot was accepted",
+    "iso15118": "2.x: its vehicles say what they need, and choose the schedule that they are offered",
+    "payment_terminal": "2.1: its drivers pay at a terminal, which settles when they have left",
     "no_boot_on_reconnect": "never boots again after its first boot",
 }
 """Lasting oddities of a station → what they are."""

@@ -65,7 +65,7 @@ class CsmsStep(Model):
         at: unscaled seconds since the station's first boot.
         every: repeat after that time; None for once.
         connector: of 1.6, or the EVSE.
-        remote_start: the token; ``reserve`` the token that the connector is kept for, for a quarter of an hour; ``reset`` Soft, Hard, or Resume (2.1); ``trigger`` the message's name; ``limit_w`` a charging profile; ``close`` a close code.
+        remote_start: the token; ``reserve`` the token that the connector is kept for, for a quarter of an hour; ``reset`` Soft, Hard, or Resume (2.1); ``trigger`` the message's name; ``limit_w`` a charging profile; ``priority`` (2.1) for what charges there, or no longer; ``close`` a close code.
     """
 
     at: Duration
@@ -78,11 +78,21 @@ class CsmsStep(Model):
     reset: Literal["Soft", "Hard", "Resume"] | None = None
     trigger: str | None = None
     limit_w: float | None = Field(default=None, ge=0)
+    priority: bool | None = None
     close: int | None = Field(default=None, ge=1000, le=4999)
 
     @model_validator(mode="after")
     def _one(self) -> CsmsStep:
-        kinds = ("remote_start", "reserve", "remote_stop", "reset", "trigger", "limit_w", "close")
+        kinds = (
+            "remote_start",
+            "reserve",
+            "remote_stop",
+            "reset",
+            "trigger",
+            "limit_w",
+            "priority",
+            "close",
+        )
         if sum(getattr(self, kind) is not None for kind in kinds) != 1:
             raise ValueError(f"give exactly one of {', '.join(kinds)}")
         return self

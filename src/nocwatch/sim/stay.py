@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from nocwatch.flags import Blame
 from nocwatch.sessions import Outcome, Reason, StartSource
+from nocwatch.sim import wishes
 from nocwatch.sim.parts import Connector, Transaction
 from nocwatch.sim.plan import Plan
 from nocwatch.sim.station import SimStation
@@ -36,6 +37,8 @@ class Stay:
         self.dialect, self.pace = station.dialect, station.pace
         self.token, self.token_type = plan.token, plan.token_type
         self.source = _SOURCES.get(plan.start, StartSource.RFID)
+        if wishes.has_terminal(station) and self.token_type == "ISO14443":
+            self.token_type, self.source = "DirectPayment", StartSource.TERMINAL
         self.tx: Transaction | None = None
         self.began_at_ns = station.clock.now_ns()
         self.next_sample_s = 0.0

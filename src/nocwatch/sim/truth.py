@@ -81,6 +81,8 @@ class Truth(msgspec.Struct, frozen=True, kw_only=True):
         hidden_wh: as much of it as no reading of the register shows: what flowed between the last sample and an end of which nothing was
             said, or while the register was turned back.
         meter_start_wh: as shown on the wire, distortions included; ``meter_stop_wh`` alike, None where no stop was sent.
+        cost: what the CSMS said at the end that it costs; ``settled`` what a terminal did with it; None where it was not said, or not heard.
+        needs_wh, priority: alike, of the vehicle's needs and of charging with priority.
         cause: the name of the fault that was played, empty in ordinary life.
     """
 
@@ -102,6 +104,10 @@ class Truth(msgspec.Struct, frozen=True, kw_only=True):
     started_at_ns: int = 0
     stopped_at_ns: int = 0
     late: bool = False
+    cost: float | None = None
+    settled: float | None = None
+    needs_wh: float | None = None
+    priority: bool | None = None
     cause: str = ""
 
 
