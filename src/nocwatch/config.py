@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, PrivateAttr, SecretStr, field_valida
 from nocwatch.alerts.settings import AlertSettings
 from nocwatch.console.settings import ConsoleSettings
 from nocwatch.documents import Document, Location, parse, read
-from nocwatch.errors import ConfigurationError, NocwatchError, Problem
+from nocwatch.errors import NO_FILE, ConfigurationError, NocwatchError, Problem
 from nocwatch.journal.settings import JournalSettings
 from nocwatch.origins import Origins
 from nocwatch.proxy.settings import RelaySettings
@@ -132,7 +132,7 @@ def read_configuration(
     overrides: Overrides | None = None,
 ) -> tuple[Configuration | None, list[Problem]]:
     """As ``load_configuration``; where there are problems, with the configuration of what is right, so that more can be looked at."""
-    document = read(file) if file else Document("no file")
+    document = read(file) if file else Document(NO_FILE)
     if document.data is None:
         if document.problems:
             return None, document.problems

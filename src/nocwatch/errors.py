@@ -8,13 +8,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+NO_FILE = "no file"
+"""In place of a file's name where a key stands in none: it was left out, and there is no line to point at."""
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One mistake in a file that an operator keeps.
 
     Attributes:
-        file: path as the operator named it; ``environment`` for a variable.
+        file: path as the operator named it; ``environment`` for a variable, ``NO_FILE`` where there is none.
         line: 1-based line of the value, 0 where there is none (environment, missing file).
         key: dotted path of the key, such as ``relay.listen.0.address``; empty for the document itself.
         message: a sentence that says what is wrong and, where it is not obvious, what would be right.
@@ -26,6 +29,8 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
+        if self.file == NO_FILE and self.key:
+            return f"{self.key}: {self.message}"
         where = f"{self.file}:{self.line}" if self.line else self.file
         return f"{where}:{self.key}: {self.message}" if self.key else f"{where}: {self.message}"
 

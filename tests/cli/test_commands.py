@@ -66,6 +66,7 @@ def test_a_check_without_a_csms_says_what_run_would_say(tmp_path: Path) -> None:
     done = nocwatch(tmp_path, "check")
     assert done.returncode == 2
     assert "relay.upstreams: no CSMS is named: say --upstream" in done.stderr
+    assert "no file" not in done.stderr
 
 
 def test_an_environment_variable_that_is_wrong_is_named(tmp_path: Path) -> None:

@@ -334,3 +334,20 @@ async def test_a_large_fleet_is_shown_and_changes_soon(tmp_path: Path) -> None:
 
     await in_browser(network, look)
     network.store.close()
+
+
+async def test_on_a_phone_a_group_has_all_its_figures(network: Network) -> None:
+    def look(address: str, _stop: Callable[[], None]) -> None:
+        with browser_page(viewport={"width": 390, "height": 844}) as (page, complaints):
+            page.goto(f"{address}/reports?by=site&range=24h", wait_until="load")
+            row = page.locator("table.groups tbody tr").first
+            shown = [
+                each.get_attribute("data-label")
+                for each in row.locator("td.other").all()
+                if each.is_visible()
+            ]
+            assert {"starts", "occupied", "available"} <= set(shown)
+            assert page.evaluate("document.documentElement.scrollWidth") <= 390
+            assert complaints == []
+
+    await in_browser(network, look)

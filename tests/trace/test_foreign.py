@@ -283,3 +283,24 @@ def test_an_import_leaves_alone_what_is_there_and_makes_nothing_where_the_regist
     assert again.returncode == 2
     assert "there is a store already" in again.stderr
     assert len(rows(tmp_path, "sessions")) == 2
+
+
+def test_an_import_says_what_came_of_it(tmp_path: Path) -> None:
+    done = nocwatch(tmp_path, "trace", "import", str(CSMS_LOG), "--data", "data")
+    assert done.stdout.splitlines()[-1] == "1 station, 2 sessions, 32 frames, 1 flag"
+
+
+@pytest.mark.parametrize("folder", ["--data", "--journal"])
+def test_nothing_to_import_is_told_and_nothing_is_made(tmp_path: Path, folder: str) -> None:
+    """A log that was rotated a moment ago: an empty folder with status 0 would pass for a night without a charger."""
+    (tmp_path / "log.jsonl").write_text("\n\n")
+    done = nocwatch(tmp_path, "trace", "import", "log.jsonl", folder, "made")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "log.jsonl: there is no line in it" in done.stderr
+    assert "there is no line to import, and nothing was made" in done.stderr
+    assert not (tmp_path / "made").exists()
+    (tmp_path / "broken.jsonl").write_text("07:10 INFO connected\n")
+    done = nocwatch(tmp_path, "trace", "import", "broken.jsonl", folder, "made", "--skip-broken")
+    assert done.returncode == 2
+    assert not (tmp_path / "made").exists()

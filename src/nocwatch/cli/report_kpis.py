@@ -182,7 +182,10 @@ def uptime(
         )
         return
     if not found:
-        _nothing(f"no port of that scope was known in {', '.join(name for name, _, _ in wanted)}")
+        none = f"no port of that scope was known in {', '.join(name for name, _, _ in wanted)}"
+        _nothing(
+            none if texts else f"{none}, or none falls under a text; --regulation measures every port by one"
+        )
     if outages:
         lines = [outage_document(row.regulation, line) for row in found for line in row.outages]
         _write(OUTAGE_COLUMNS, [list(line.values()) for line in lines], output)

@@ -63,6 +63,15 @@ def _reach(journal: Path) -> str:
     return f"the journal reaches from {rfc3339(oldest)} to {rfc3339(newest)}"
 
 
+_COUNTED = {
+    "station": "stations",
+    "session": "sessions",
+    "frame": "frames WHERE kind <> 'link'",
+    "flag": "flags",
+}
+"""What an import has found, and where in the store it stands."""
+
+
 @app.command("import")
 def import_(
     files: Annotated[
@@ -89,6 +98,7 @@ def import_(
     """Traces as a journal of their own, and with --data with all that a watch makes of it. Nothing is sent to anyone."""
     import trio
 
+    from nocwatch.store.reading import reading
     from nocwatch.trace.files import Traces
     from nocwatch.trace.writing import import_traces
     from nocwatch.watch.once import check, read_through
@@ -96,6 +106,8 @@ def import_(
     if (journal is None) == (data is None):
         raise NocwatchError("name one: --journal DIR for a journal alone, --data DIR for journal and store")
     traces = noted(Traces(files, skip_broken=skip_broken))
+    if traces.empty:
+        raise NocwatchError("there is no line to import, and nothing was made")
     until_ns = moment(until, "--until")
     if journal is not None:
         typer.echo(f"{import_traces(traces, journal, until_ns)} records in {journal}")
@@ -105,6 +117,12 @@ def import_(
     records = import_traces(traces, settings.journal.path, until_ns)
     trio.run(read_through, settings)
     typer.echo(f"{records} records in {settings.journal.path}, read into {settings.store.url}")
+    with reading(settings.store) as reader:
+        counts = {
+            what: reader.execute(f"SELECT count(*) FROM {rows}").fetchone()[0]
+            for what, rows in _COUNTED.items()
+        }  # noqa: S608
+    typer.echo(", ".join(f"{number} {what}{'' if number == 1 else 's'}" for what, number in counts.items()))
 
 
 @app.command("anonymise")

@@ -20,7 +20,10 @@ from nocwatch.proxy.settings import ListenerSettings, RelaySettings, split_addre
 from nocwatch.proxy.tls import client_context, server_context
 from nocwatch.sentences import Location
 
-NO_CSMS = "no CSMS is named: say --upstream ws://csms:port, or relay.upstreams in the configuration"
+NO_CSMS = (
+    "no CSMS is named: say --upstream ws://csms:port, or relay.upstreams in the configuration; only the relay needs it,"
+    " `nocwatch watch` over a folder of a demo or an import does not"
+)
 DIALS_ITSELF = (
     "this is {listener}, where nocwatch itself listens: it would dial itself without end;"
     " name the CSMS by another name or address"

@@ -58,8 +58,8 @@ def uptime_months(
         scope: which stations.
         wanted: months, as ``months`` makes them; one that still lasts is told up to ``now_ns``.
         now_ns: now.
-        regulations: for every port; without any each port is told by those that its registry entry falls under, and by NEVI's
-            text where no port falls under any.
+        regulations: for every port; without any each port is told by those that its registry entry falls under, and, where no
+            port falls under any, those of which the registry tells no country by NEVI's text.
     """
     if not wanted:
         return []
@@ -92,7 +92,11 @@ def uptime_months(
         mine = [
             each
             for each in facts
-            if (regulations or not names or regulation.name in own[each.port])
+            if (
+                regulations
+                or regulation.name in own[each.port]
+                or (not names and not place(each.port.station).country)
+            )
             and _speaks_of(regulation, place(each.port.station), each.port)
         ]
         for name, start_ns, end_ns in wanted:

@@ -62,12 +62,19 @@ class Traces:
             if len(file.broken) > 1:
                 told.append(f"{file.path}: {len(file.broken)} of {file.lines} lines cannot be read")
             (self.notes if skip_broken else broken).extend(told)
+            if not file.lines:
+                self.notes.append(f"{file.path}: there is no line in it")
             if file.order is not None:
                 self.notes.append(
                     f"{file.path}: {file.disordered} of {file.lines} lines stood out of order; they are read by their time stamps"
                 )
         if broken:
             raise NocwatchError("\n".join(broken))
+
+    @property
+    def empty(self) -> bool:
+        """Whether no file has a line that can be read."""
+        return all(file.lines == len(file.broken) for file in self._files)
 
     def __iter__(self) -> Iterator[Line]:
         """All lines of all files, merged by time."""
