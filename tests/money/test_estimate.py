@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -190,6 +191,14 @@ def test_the_team_covers_up_to_the_cap_and_the_driver_the_rest(
     found = estimate(session, [], tariff=tariff(per_kwh=1, price_cap=30), place=HAMBURG)
     assert found.split
     assert (str(found.split.team_share), str(found.split.driver_share)) == (team, driver)
+
+
+def test_a_team_that_does_not_pay_covers_nothing() -> None:
+    session = charge(at("2026-05-04T08:00"), at("2026-05-04T09:00"), 10_000)
+    guests = msgspec.structs.replace(HAMBURG, team="guests", team_pays=False)
+    found = estimate(session, [], tariff=tariff(per_kwh=1, price_cap=30), place=guests)
+    assert found.split
+    assert (str(found.split.team_share), str(found.split.driver_share)) == ("0.00", "10.00")
 
 
 def test_what_is_free_costs_nothing_and_the_operator_pays_all_the_same() -> None:

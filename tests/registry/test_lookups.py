@@ -254,3 +254,26 @@ def test_what_cannot_be_meant_is_told_with_its_place(tmp_path: Path, text: str, 
     (tmp_path / "b.yaml").write_text(text)
     with pytest.raises(ConfigurationError, match=told):
         load_registry(tmp_path, hashed)
+
+
+def test_a_master_token_opens_every_place_at_every_hour(tmp_path: Path) -> None:
+    """The fitter who comes at night breaches nothing; a profile that names it still gives its tariff."""
+    text = """
+access_default: deny
+tokens: [{uid: fitter, master: true}, {uid: guest}]
+access_profiles: [{id: day, tokens: [fitter, guest], tariff: null, sites: [], evses: [], from: "06:00", to: "22:00", days: [mon]}]
+"""
+    (tmp_path / "r.yaml").write_text(text)
+    places = load_registry(tmp_path, hashed).places
+    night = "2026-05-05T03:00:00Z"
+    assert places.access(session("h:guest", night)).breach
+    assert places.access(session("h:fitter", night)).breach == ""
+    assert places.access(session("h:fitter", "2026-05-04T10:00:00Z")).profile == "day"
+
+
+def test_a_teams_plan_and_whether_it_pays_stand_with_its_stations(tmp_path: Path) -> None:
+    text = "teams: [{id: north, name: North, paying: false, plan: Pro}]\nsites: [{id: depot, team: north}]\nstations: [{id: CP1, site: depot}, {id: CP2}]\n"
+    (tmp_path / "r.yaml").write_text(text)
+    places = load_registry(tmp_path, hashed).places
+    assert (places.place("CP1").team_plan, places.place("CP1").team_pays) == ("Pro", False)
+    assert (places.place("CP2").team_plan, places.place("CP2").team_pays) == ("", True)

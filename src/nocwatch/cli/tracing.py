@@ -119,9 +119,9 @@ def import_(
     typer.echo(f"{records} records in {settings.journal.path}, read into {settings.store.url}")
     with reading(settings.store) as reader:
         counts = {
-            what: reader.execute(f"SELECT count(*) FROM {rows}").fetchone()[0]
+            what: reader.execute(f"SELECT count(*) FROM {rows}").fetchone()[0]  # noqa: S608 - our own tables
             for what, rows in _COUNTED.items()
-        }  # noqa: S608
+        }
     typer.echo(", ".join(f"{number} {what}{'' if number == 1 else 's'}" for what, number in counts.items()))
 
 

@@ -106,7 +106,7 @@ def estimate(
         energy_kwh=money.shown(Fraction(curve.total, 10**9), 3) if known else None,
         energy_basis=curve.basis,
         price=bill,
-        split=_split(bill, tariff) if tariff and bill else None,
+        split=_split(bill, tariff, place) if tariff and bill else None,
         cost=cost,
         margin=bill.net - cost if bill and cost is not None else None,
         impact=impact(curve.total, factors, vehicle, currency) if known else Impact(),
@@ -146,10 +146,11 @@ def _cost(curve: Curve, tariff: Tariff, timezone: str) -> Decimal | None:
     return money.rounded(exact, money.unit(tariff.currency))
 
 
-def _split(bill: Price, tariff: Tariff) -> Split | None:
+def _split(bill: Price, tariff: Tariff, place: Place) -> Split | None:
+    """A team that does not pay covers nothing, whatever the tariff would let it."""
     if tariff.price_cap is None:
         return None
-    cap = money.rounded(tariff.price_cap, money.unit(tariff.currency))
+    cap = money.rounded(tariff.price_cap if place.team_pays else Decimal(), money.unit(tariff.currency))
     covered = min(bill.total, cap)
     return Split(cap=cap, covered=covered, team_share=covered, driver_share=bill.total - covered)
 

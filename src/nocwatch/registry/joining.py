@@ -96,6 +96,8 @@ def _place(
         operator_name=operator.name if operator else "",
         team=site.team or "",
         team_name=team.name if team else "",
+        team_pays=team.paying if team else True,
+        team_plan=team.plan if team else "",
         vendor=station.vendor,
         model=station.model,
         current=current,

@@ -25,6 +25,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
         powers_kw_max: rated power by ``EVSE/connector`` as the registry numbers them; asked for by ``power_kw``.
         evse_ids: by EVSE. ``kinds``, ``currents``: by ``EVSE/connector``.
         regulations: that it falls under: as the registry says, else by country, current and access.
+        team_pays: whether it covers anything of a price; ``team_plan``: under which plan.
         overstay_allowed_s: how long a car may stay after charging; None where nothing is said.
     """
 
@@ -59,6 +60,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     local_updates: bool = False
     overnight: bool = False
     overstay_allowed_s: float | None = None
+    team_pays: bool = True
+    team_plan: str = ""
     swap_until: date | None = None
     commissioned: date | None = None
     regulations: tuple[str, ...] = ()

@@ -47,6 +47,9 @@ class Book:
         place = self.place(session)
         return place.team_name or place.team or None
 
+    def team_plan(self, session: Session) -> str | None:
+        return self.place(session).team_plan or None
+
     def site(self, session: Session) -> str | None:
         place = self.place(session)
         return place.site_name or place.site or None

@@ -201,6 +201,7 @@ _OWN: tuple[Column, ...] = (
     Column("Odometer (km)", "odometer_km", lambda told: told.book.billed(told.session).odometer_km),
     Column("Imported from", "imported_from", lambda told: told.book.billed(told.session).source),
     Column("Price basis", "price_basis", lambda told: price_basis(told.amounts)),
+    Column("Team plan", "team_plan", lambda told: told.book.team_plan(told.session)),
 )
 
 
