@@ -306,6 +306,7 @@ _NOT_TOGETHER = (
     ("kwh_labelled_wh", "samples_relative"),
     ("kwh_labelled_wh", "ends_relative"),
     ("kwh_labelled_wh", "register_wraps"),
+    ("kwh_labelled_wh", "register_signed"),
     # A small number may be a young register's, or count from the session's start: without a stop nobody can tell.
     ("samples_relative", "register_wraps"),
     ("ends_relative", "register_wraps"),

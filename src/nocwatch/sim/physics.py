@@ -157,10 +157,10 @@ class Meter:
 
     def shown_wh(self) -> float:
         """The register as the display has it, in whole Wh."""
-        shown_wh = float(round(self.register_wh - self._zero_wh + self.offset_wh))
+        shown_wh = self.register_wh - self._zero_wh + self.offset_wh
         if self._top_wh is None:
-            return shown_wh
-        shown_wh %= self._top_wh
+            return float(round(shown_wh))
+        shown_wh = float(round(shown_wh % self._top_wh))
         return shown_wh - self._top_wh if self._signed and shown_wh >= self._top_wh / 2 else shown_wh
 
     def begin_anew(self) -> None:

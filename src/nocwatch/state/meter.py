@@ -173,12 +173,20 @@ def _end(meter: Meter, value: float, at_ns: int, gate: Gate) -> str:
 
 
 def _apart(meter: Meter, track: Track, value: float, at_ns: int, gate: Gate) -> bool:
-    """Samples that fell at once after the start: they count from there where the stop less the start goes on from them more smoothly."""
+    """Whether the stop is of the start's register, and the samples of another: one that was another from the start, or fell at once after it.
+
+    So it is where the samples' own register cannot go on to it, or less smoothly than they go on to the stop less the start.
+    """
     register = track.register
     between, sampled = _since_start(meter, value, at_ns, gate), register.energy_wh
-    if meter.start_wh is None or between is None or not sampled or register.banked_wh or register.resets != 1:
+    if meter.start_wh is None or between is None or sampled is None:
         return False
-    if not 0 <= between - sampled + registers.JITTER_WH < value - register.last_wh:
+    at_once = register.resets == 1 and not register.banked_wh and not register.restarts and sampled > 0
+    gap_wh = between - sampled + registers.JITTER_WH
+    if gap_wh < 0 or (track.shared and not at_once):
+        return False
+    fell = value < register.last_wh - registers.JITTER_WH
+    if not fell and not (track.shared and gap_wh < value - register.last_wh):
         return False
     track.shared, track.closed = False, True
     return True

@@ -48,7 +48,7 @@ class Register(msgspec.Struct):
         banked_wh: energy of the runs before a reset or wrap.
         power_w: mean power between the last two readings that counted, None before.
         doubtful_wh: a reading that did not fit and waits for a second one.
-        resets: how often the register began anew.
+        resets: how often the register began anew; ``restarts`` of these with a boot of the station.
     """
 
     base_wh: float | None = None
@@ -60,6 +60,7 @@ class Register(msgspec.Struct):
     doubtful_wh: float | None = None
     doubtful_at_ns: int = 0
     resets: int = 0
+    restarts: int = 0
     former: Former | None = None
 
     @property
@@ -173,7 +174,8 @@ def _first(register: Register, value: float, at_ns: int, gate: Gate) -> str:
 def _fell_with_restart(register: Register, value: float, at_ns: int, gate: Gate) -> bool:
     """A register that is kept in memory begins at 0 where the station's computer does: one reading tells, with the boot."""
     since_ns = at_ns - register.last_at_ns
-    fell = 0 <= value < register.last_wh - SAME_WH and value <= gate.allowance_wh(since_ns)
+    below = value < register.last_wh - SAME_WH or register.last_wh < 0
+    fell = value >= 0 and below and value <= gate.allowance_wh(since_ns)
     if not fell or not gate.anew(register.last_at_ns, at_ns):
         return False
     assert register.base_wh is not None
@@ -184,6 +186,7 @@ def _fell_with_restart(register: Register, value: float, at_ns: int, gate: Gate)
     register.doubtful_wh = None
     register.readings += 1
     register.resets += 1
+    register.restarts += 1
     return True
 
 
