@@ -62,6 +62,7 @@ _ONLY = {
     "probes_16_first": ("2.0.1", "2.1"),
     "iso15118": ("2.0.1", "2.1"),
     "payment_terminal": ("2.1",),
+    "wordy": ("1.6",),
 }
 _SHARE = 0.3
 """Of visits that fail in a case about that failure."""
