@@ -84,6 +84,8 @@ def sample(meter: Meter, readings: Readings, at_ns: int, gate: Gate) -> str:
             return why
         _find_kilo(meter, value, at_ns)
         track = meter.tracks[readings.register_key] = _track(meter, value, at_ns, gate)
+    elif _only_start(meter, track):
+        track = meter.tracks[readings.register_key] = _track(meter, value, at_ns, gate)
     track.kilo, value = kilo.as_read(track.register, value, at_ns, known=track.kilo)
     if track.closed:
         return "after_stop" if at_ns > meter.stop_at_ns else "out_of_order"
@@ -276,6 +278,13 @@ def _follows_start(meter: Meter, value: float, at_ns: int, gate: Gate) -> bool:
     return meter.start_wh is not None and _since_start(meter, value, at_ns, gate) is not None
 
 
+def _only_start(meter: Meter, track: Track) -> bool:
+    """2.x tells the start as a sample: of which register it was, the first one after it shows."""
+    register = track.register
+    alone = register.readings == 1 and register.doubtful_wh is None and not register.resets
+    return alone and not track.closed and register.last_wh == meter.start_wh
+
+
 def _track(meter: Meter, value: float, at_ns: int, gate: Gate) -> Track:
     """A new register: the start's own, one that counts from the start of the session, or one of which nothing is known."""
     if meter.start_wh is None:
@@ -287,8 +296,10 @@ def _track(meter: Meter, value: float, at_ns: int, gate: Gate) -> Track:
     if _follows_start(meter, value, at_ns, gate):
         register.base_wh = register.last_wh = meter.start_wh
         return Track(register, shared=True)
-    most_wh = abs(meter.start_wh) if gate.anew(meter.start_at_ns, at_ns) else abs(meter.start_wh) / 2
-    if 0 <= value < most_wh and gate.fits(0.0, value, at_ns - meter.start_at_ns):
+    from_0 = value >= 0 and gate.fits(0.0, value, at_ns - meter.start_at_ns)
+    if from_0 and value < meter.start_wh and gate.anew(meter.start_at_ns, at_ns):
+        return _starts(meter)
+    if from_0 and value < abs(meter.start_wh) / 2:
         register.base_wh = 0.0
         return Track(register)
     return Track(Register())
