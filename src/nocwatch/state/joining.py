@@ -19,7 +19,12 @@ def take_over(tracker: Tracker, event: TransactionBegan) -> SessionState | None:
     """The attempt that leads to this transaction, opened again where it had been given up; None where there is none."""
     best: SessionState | None = None
     for session in tracker.newest_first():
-        if session.began or not _within(tracker, session, event) or not _place_fits(session, event):
+        if (
+            session.began
+            or session.led_to
+            or not _within(tracker, session, event)
+            or not _place_fits(session, event)
+        ):
             continue
         if _has_left(tracker, session, event):
             continue
@@ -49,10 +54,14 @@ def take_over(tracker: Tracker, event: TransactionBegan) -> SessionState | None:
     return best
 
 
-def claim_loose(tracker: Tracker, session: SessionState, token: str | None, *, stop: bool = False) -> None:
-    """Loose authorisations of that token have shown where they belong; one that nobody could charge with began nothing."""
+def claim_loose(tracker: Tracker, session: SessionState, token: str | None, *, stop: bool = False) -> bool:
+    """Loose authorisations of that token have shown where they belong; one that nobody could charge with began nothing.
+
+    Whether there was any that began the transaction.
+    """
     if token is None:
-        return
+        return False
+    claimed = False
     for loose in [each for each in tracker.state.loose if each.authorization.token == token]:
         if not stop and failed_card(loose.authorization):
             continue
@@ -60,8 +69,10 @@ def claim_loose(tracker: Tracker, session: SessionState, token: str | None, *, s
         tracker.calm("loose", loose.authorization.frame)
         if not stop and len(session.authorizations) < ACTS_MAX:
             session.authorizations.append(loose.authorization)
+            claimed = True
     if not stop:
         _claim_lent(tracker, session, token)
+    return claimed
 
 
 def _claim_lent(tracker: Tracker, session: SessionState, token: str) -> None:
@@ -89,11 +100,13 @@ def absorb(
 
     Where that was said long after ``when_ns``, because it waited in the station's queue, the attempt may have been given up since.
     """
-    claim_loose(tracker, session, token)
+    claimed = claim_loose(tracker, session, token)
     fitting = []
     for other in tracker.newest_first():
         if other.began or other.led_to or other is session:
             continue
+        if claimed and not _same_remote_start(other, remote_start_id):
+            continue  # its act is known: an earlier one with that token led to nothing
         if _same_remote_start(other, remote_start_id) or (token is not None and other.token == token):
             rank = _rank(tracker, other, when_ns)
             if other.open or (rank[0] and _same_token(other, token) and not _turned_away(other)):

@@ -181,6 +181,22 @@ CHARGES = "card TAG; Updated T1 Authorized token=TAG type=ISO14443; +10m; Ended 
         version="2.0.1",
         places=(1, 2),
     ),
+    Rule(
+        "a card that was not used is not the transaction's of which a later one began, although all connectors seemed to be taken then",
+        PLUG_IN + "card TAG; +70; Started T1 Authorized evse=1 token=ONE wh=1000; Started T2 Authorized evse=2 token=TWO wh=1000; +60; card TAG; +5; "
+        "Ended T1 StopAuthorized wh=4000; Started T3 CablePluggedIn evse=1 wh=4000 at=@158; Updated T3 Authorized token=TAG at=@160; +10m; Ended T3 StopAuthorized wh=9000",
+        (Seen("cancelled", "AUTH_UNUSED", without="joined"), Seen("success", tx="T1"), Seen("ongoing", tx="T2"), Seen("success", tx="T3")),
+        version="2.0.1",
+        places=(1, 2),
+    ),
+    Rule(
+        "an act that led to one transaction leads to no other",
+        "card TAG; +1; Started T1 CablePluggedIn evse=1 wh=1000 at=@20; Updated T1 Authorized token=TAG at=@31; +10; "
+        "Ended T1 StopAuthorized wh=1000 at=@40; +20; card TAG; Started T2 Authorized evse=1 token=TAG wh=1000; +10m; Ended T2 StopAuthorized wh=6000",
+        (Seen("cancelled"), Seen("success", tx="T2", without="joined")),
+        version="2.0.1",
+        places=(1, 2),
+    ),
 )  # fmt: skip
 def test_found_by_2x_lives(rule: Rule) -> None:
     rule.check()
