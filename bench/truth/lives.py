@@ -111,7 +111,13 @@ async def _live(scenario: Scenario, seed: int, truths: int, life: Life, see: Any
         watch.see(record)
 
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(BackOffice(csms).run)
+        orders = trio.CancelScope()
+
+        async def order() -> None:
+            with orders:
+                await BackOffice(csms).run()
+
+        nursery.start_soon(order)
         network = Network(
             csms, nursery, seen, lambda station, text: fleet.stations[station].commands.missed(text)
         )
@@ -126,6 +132,8 @@ async def _live(scenario: Scenario, seed: int, truths: int, life: Life, see: Any
             resting = False
             while not (resting and fleet.at_rest):
                 resting = fleet.at_rest
+                if resting:
+                    orders.cancel()  # nobody would hear what comes of another one
                 await trio.sleep(5.0)  # what was said last is still under way, and may wake somebody
         life.hours = trio.current_time() / 3600
         nursery.cancel_scope.cancel()

@@ -13,7 +13,7 @@ from nocwatch.sessions import Milestone
 from nocwatch.state.facts import ErrorSeen
 from nocwatch.state.faults import codes_of, family
 from nocwatch.state.memory import ConnectorState
-from nocwatch.state.patience import plug_in_ns
+from nocwatch.state.patience import lapsed, plug_in_ns
 from nocwatch.state.session import ACTS_MAX, SessionState, step
 from nocwatch.state.tracker import Tracker
 
@@ -81,13 +81,21 @@ def on_component(tracker: Tracker, event: ComponentReported) -> None:
     if not code:
         return
     info = f"{event.component}.{event.variable}" + (f" {event.tech_code}" if event.tech_code else "")
-    for session in tracker.under_way():
-        if not event.evse or session.evse is None or session.evse == event.evse:
-            _error(
-                tracker,
-                session,
-                ErrorSeen(code=code, at_ns=event.when_ns, frame=event.frame, info=info[:_INFO_MAX]),
-            )
+    error = ErrorSeen(code=code, at_ns=event.when_ns, frame=event.frame, info=info[:_INFO_MAX])
+    for session in _at_evse(tracker, event.evse):
+        _error(tracker, session, error)
+
+
+def _at_evse(tracker: Tracker, evse: int | None) -> list[SessionState]:
+    """Sessions there, all where none is named; where there are none, those that wait and have not said where."""
+    there = [each for each in tracker.under_way() if not evse or each.evse == evse]
+    return there or [
+        each
+        for each in tracker.under_way()
+        if each.evse is None
+        and each.likely_evse in (None, evse)
+        and not lapsed(tracker, each, tracker.now_ns)
+    ]
 
 
 def charging_state(tracker: Tracker, session: SessionState, said: str, at_ns: int, frame: str) -> None:

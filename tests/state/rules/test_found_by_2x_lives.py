@@ -8,6 +8,11 @@ PLUG_IN = "config TxCtrlr.EVConnectionTimeOut 60; "
 WAITS = "Started T1 CablePluggedIn evse=1 wh=1000 state=EVConnected; +4; "
 BOTH_WAIT = WAITS + "Started T2 CablePluggedIn evse=2 wh=1000 state=EVConnected; +4; "
 LEAVES = "Ended T2 EVCommunicationLost wh=1000 reason=EVDisconnected; +3; "
+LOCK_FAILS = (
+    'ask NotifyEvent {"generatedAt":"@+0","seqNo":0,"eventData":[{"eventId":1,"timestamp":"@+0","trigger":"Alerting","actualValue":"true",'
+    '"techCode":"ConnectorLockFailure","eventNotificationType":"HardWiredNotification","variable":{"name":"Problem"},'
+    '"component":{"name":"ConnectorPlugRetentionLock","evse":{"id":1,"connectorId":1}}}]} -> {}; '
+)
 CHARGES = "card TAG; Updated T1 Authorized token=TAG type=ISO14443; +10m; Ended T1 StopAuthorized wh=6000 reason=Local"
 
 
@@ -194,6 +199,20 @@ CHARGES = "card TAG; Updated T1 Authorized token=TAG type=ISO14443; +10m; Ended 
         "card TAG; +1; Started T1 CablePluggedIn evse=1 wh=1000 at=@20; Updated T1 Authorized token=TAG at=@31; +10; "
         "Ended T1 StopAuthorized wh=1000 at=@40; +20; card TAG; Started T2 Authorized evse=1 token=TAG wh=1000; +10m; Ended T2 StopAuthorized wh=6000",
         (Seen("cancelled"), Seen("success", tx="T2", without="joined")),
+        version="2.0.1",
+        places=(1, 2),
+    ),
+    Rule(
+        "trouble at a connector is its transaction's, not that of a card that was not used",
+        "card ONE; +60; card TAG; Started T1 Authorized evse=1 token=TAG wh=1000; +14; " + LOCK_FAILS + "Ended T1 AbnormalCondition wh=1100 reason=Other; +6m",
+        (Seen("cancelled", "AUTH_UNUSED"), Seen("failed", "CONNECTOR_LOCK", "charger", tx="T1")),
+        version="2.0.1",
+        places=(1, 2),
+    ),
+    Rule(
+        "where no transaction is there, a card that waits to be used has met it",
+        "card ONE; +4; " + LOCK_FAILS + "+6m",
+        Seen("failed", "CONNECTOR_LOCK", "charger"),
         version="2.0.1",
         places=(1, 2),
     ),
