@@ -13,7 +13,6 @@ from nocwatch.ocpp.conversation import Conversation
 from nocwatch.ocpp.events import (
     Booted,
     CallRefused,
-    CommandAnswered,
     EndAnswered,
     Metered,
     Oddity,
@@ -102,22 +101,6 @@ def test_a_back_end_that_errors_on_every_stop_is_named_each_time():
         talk.says(2, str(number), "StopTransaction", {"transactionId": 9, "meterStop": 5, "timestamp": AT})
         talk.hears(4, str(number), "InternalError", "", {})
     assert [event.action for event in every(talk.events, CallRefused)] == ["StopTransaction"] * 3
-
-
-def test_a_station_that_answers_under_another_id_has_answered_the_one_call_that_waits():
-    talk = Talk()
-    talk.hears(2, "a", "RemoteStartTransaction", {"idTag": "TAG"})
-    events = talk.says(3, "b", {"status": "Rejected"})
-    assert oddities(events) == [Oddity.UNPAIRED_ANSWER]
-    assert only(events, CommandAnswered).status == "Rejected"
-    assert talk.conversation.next_expiry_ns is None
-
-
-def test_of_two_calls_that_wait_an_unknown_answer_is_neither_s():
-    talk = Talk()
-    talk.hears(2, "a", "RemoteStartTransaction", {"idTag": "TAG"})
-    talk.hears(2, "b", "Reset", {"type": "Soft"})
-    assert every(talk.says(3, "c", {"status": "Accepted"}), CommandAnswered) == []
 
 
 def test_a_back_end_that_answers_under_another_id_is_told_and_the_call_stays_open():

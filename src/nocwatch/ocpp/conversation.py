@@ -235,12 +235,7 @@ class Conversation(msgspec.Struct):
             message_id = next(iter(waiting))  # what it could not read can only be this
         call = waiting.pop(message_id, None)
         oddity = None
-        if call is None and self._under_another_id(message, direction):
-            # Its own CSMS cannot tell, but a station does what it says, whatever id it puts on it [mobilityhouse/ocpp#297].
-            message_id, call = waiting.popitem()
-            self._remember(caller, message_id, call)
-            oddity = Oddity.UNPAIRED_ANSWER
-        elif call is None:
+        if call is None:
             call = self.past[caller].get(message_id)
             oddity = (
                 Oddity.UNPAIRED_ANSWER
@@ -284,16 +279,6 @@ class Conversation(msgspec.Struct):
             out.extend(habits.judge(call.version, call.action, payload, direction, stamp, answer=True))
         call.payload = b""
         return out
-
-    def _under_another_id(self, message: Envelope, direction: Direction) -> bool:
-        """Whether a station's answer with an id that nobody used can only be that of the one call which waits."""
-        waiting, past = self.waiting[direction.other], self.past[direction.other]
-        return (
-            direction is Direction.FROM_STATION
-            and message.type == envelope.RESULT
-            and len(waiting) == 1
-            and message.id not in past
-        )
 
     def _objection(self, message: Envelope, direction: Direction, stamp: dict[str, Any]) -> list[OcppEvent]:
         """CALLRESULTERROR (2.1): the caller itself could not read the answer it got."""
