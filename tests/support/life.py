@@ -314,7 +314,8 @@ class Life:
 
     def _stamp(self) -> str:
         if self.clock == "unset":
-            return f"1970-01-01T00:{int(self.play.now_s) // 60 % 60:02}:{self.play.now_s % 60:06.3f}Z"
+            minutes = int(self.play.now_s) // 60
+            return f"1970-01-01T{minutes // 60 % 24:02}:{minutes % 60:02}:{self.play.now_s % 60:06.3f}Z"
         return self.play.stamp(self.play.now_s + _AHEAD_S[self.clock])
 
 

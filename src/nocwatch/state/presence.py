@@ -234,7 +234,7 @@ def on_booted(tracker: Tracker, event: Booted) -> None:
     if again or triggered:
         return
     state.boots += 1
-    state.booted_at_ns = event.at_ns
+    state.booted_at_ns, state.unset_lag_us = event.at_ns, None
     lost_ns = state.holes[-1].from_ns if state.holes else event.at_ns
     state.restarts = (*state.restarts[1 - RESTARTS_MAX :], (lost_ns, event.at_ns))
     # An order is done by the first boot after it: the next one is another matter.

@@ -35,6 +35,9 @@ _INFO_MAX = 80
 
 def on_status(tracker: Tracker, event: StatusReported) -> None:
     """A connector's status."""
+    if event.implausible_time and event.said_us is not None:
+        lag_us = event.at_ns // 1000 - event.said_us
+        tracker.state.unset_lag_us = min(lag_us, tracker.state.unset_lag_us or lag_us)
     connector = _connector(tracker, event)
     if connector is None:
         return

@@ -39,6 +39,11 @@ RETRY_WITHIN_S = 300.0
 TOLD_AGAIN_WITHIN_S = 86_400.0
 """The same where it says the same time again, however wrong: stations keep a start until its answer has reached them."""
 
+DAY_US = 86_400 * 1_000_000
+"""Of clocks that stand still it is midnight for ever: year 1, 1970."""
+NOW_WITHIN_US = 60 * 1_000_000
+"""A time that the station's clock came to less than a minute ago is that of now: a start may have waited behind another call."""
+
 
 # --- begun -------------------------------------------------------------------------------------------------------------
 
@@ -153,14 +158,25 @@ def _known_start(tracker: Tracker, event: TransactionBegan) -> SessionState | No
             continue
         if event.event_at_ns is not None or call_name(event) in session.calls:
             return session
-        # A clock that was never set says the same again after each boot: behind one it is a retry only for a while, but where
-        # nobody has answered the first one a station must send it again, boot or not.
         unanswered, said = session.start_answered_at_ns is None, event.said_us is not None
-        booted = (tracker.state.booted_at_ns or 0) > session.started_at_ns
-        within_s = RETRY_WITHIN_S if not said or (booted and not unanswered) else TOLD_AGAIN_WITHIN_S
+        again = said and (unanswered or _is_past(tracker, session, event))
+        within_s = TOLD_AGAIN_WITHIN_S if again else RETRY_WITHIN_S
         if (unanswered or (said and session.open)) and near(session.started_at_ns, event.at_ns, within_s):
             return session
     return None
+
+
+def _is_past(tracker: Tracker, session: SessionState, event: TransactionBegan) -> bool:
+    """Whether a time that cannot be, and was said before, is not the station's time of now: a clock that was never set runs all the same.
+
+    After a boot it may begin anew and come to the same time again; what statuses have said since tells, where there are any. One that
+    stands still tells nothing.
+    """
+    if event.said_us is None or event.said_us % DAY_US == 0:
+        return False
+    booted = (tracker.state.booted_at_ns or 0) > session.started_at_ns
+    lag_us = tracker.state.unset_lag_us if booted else None
+    return lag_us is None or event.at_ns // 1000 - event.said_us > lag_us + NOW_WITHIN_US
 
 
 def _retried(tracker: Tracker, session: SessionState, event: TransactionBegan) -> None:

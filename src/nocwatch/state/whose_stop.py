@@ -79,13 +79,16 @@ def _guess(
 
 
 def _is_again(session: SessionState, event: TransactionEnded) -> bool:
-    """The stop that ended the session, sent again: it says the same time and the same register, or none where that said none."""
+    """The stop that ended the session, sent again: it says the same time, and the same register or token.
+
+    Two transactions of one token do not end at one moment, but by a clock that was never set all do.
+    """
+    if event.said_us is None or session.end_said_us != event.said_us:
+        return False
+    if event.event_at_ns is not None and event.token is not None and event.token == session.stop_token:
+        return True
     meter_wh = meter.in_wh(session.meter, event.meter_wh)
-    said_wh = None if meter_wh is None or no_reading(meter_wh) else meter_wh
-    return event.said_us is not None and (session.end_said_us, session.meter_stop_wh) == (
-        event.said_us,
-        said_wh,
-    )
+    return session.meter_stop_wh == (None if meter_wh is None or no_reading(meter_wh) else meter_wh)
 
 
 def _may_be_another(session: SessionState, event: TransactionEnded) -> bool:

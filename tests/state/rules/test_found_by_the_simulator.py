@@ -252,6 +252,28 @@ PLUG_IN = "config TxCtrlr.EVConnectionTimeOut 60; "
         (Seen("success", wh=1600), Seen("success", wh=6010)),
     ),
     Rule(
+        "several stops of one moment and token are one charge's, though the CSMS gave it no number",
+        "start 1 TAG 1000 id=0; +5m; stop 0 5900 Local token=TAG at=@330; stop 0 6000 Local token=TAG at=@330; stop 0 1000 Local token=TAG at=@330",
+        Seen("success", wh=5000),
+    ),
+    Rule(
+        "by a clock that was never set a start whose answer was lost is the same after a boot",
+        "start 1 TAG 1000 at=1970-01-01T00:00:10Z id=17; Charging 1 at=1970-01-01T00:00:12Z; close; +20; open; boot; Charging 1 at=1970-01-01T00:00:03Z; +6m; "
+        "start 1 TAG 1000 at=1970-01-01T00:00:10Z id=18; +10m; stop 18 6000 at=1970-01-01T00:16:30Z",
+        Seen("success", wh=5000),
+    ),
+    Rule(
+        "also where nothing else was said since then",
+        "start 1 TAG 1000 at=1970-01-01T00:00:10Z id=17; close; +20; open; boot; +6m; start 1 TAG 1000 at=1970-01-01T00:00:10Z id=18; +10m; stop 18 6000",
+        Seen("success", wh=5000),
+    ),
+    Rule(
+        "but one that begins at the same time after the boot as the one before did is another",
+        "start 1 TAG 0 at=1970-01-01T00:06:50Z id=17; Charging 1 at=1970-01-01T00:06:52Z; +9m; meter 1 5000 tx=17; close; +20; open; boot; "
+        "Charging 1 at=1970-01-01T00:00:03Z; +407; start 1 TAG 0 at=1970-01-01T00:06:50Z id=18; +10m; stop 18 6000 at=1970-01-01T00:16:30Z",
+        (Seen("failed", "LOST_STOP", wh=5000), Seen("success", wh=6000)),
+    ),
+    Rule(
         "also across the wrap of a register with a sign",
         "start 1 ONE 2147483383 id=7; +4; start 2 TWO 2147483540 id=7; +36; stop 7 -2147483564 HardReset; stop 7 2147483599 HardReset",
         (Seen("failed", "REBOOT", wh=216, connector=1), Seen("failed", "REBOOT", wh=192, connector=2)),
