@@ -20,6 +20,7 @@ from nocwatch.console.views import (
     overview,
     refusals,
     sessions,
+    stay,
     system,
     timeline,
     words,
@@ -29,6 +30,7 @@ from nocwatch.flags import Severity
 from nocwatch.frames import Direction
 from nocwatch.moments import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS
 from nocwatch.network import Connector, ConnectorStatus, Station
+from nocwatch.registry.place import Place
 from nocwatch.registry.places import Places
 from nocwatch.sessions import Milestone, Outcome, Reason, Session, SessionStep, StartSource
 from nocwatch.store.values import Band, Overview, StationFlags, StoredFrame, StoredSample
@@ -529,3 +531,43 @@ def test_a_running_session_shows_the_sum_of_its_curve_and_doubts_a_register_that
     over = msgspec.structs.replace(told, outcome=Outcome.SUCCESS, stopped_at_ns=NOON_NS)
     assert sessions.lately(over, samples) is over
     assert not sessions.doubtful(samples[1:])
+
+
+@pytest.mark.parametrize(
+    ("allowed_s", "minutes", "told"),
+    [
+        (None, 70, ("1 h 10 min", "", False)),
+        (3600.0, 70, ("1 h 10 min", "1 h 00 min", True)),
+        (4 * 3600.0, 70, ("1 h 10 min", "4 h 00 min", False)),
+        (60.0, 4, None),
+    ],
+)
+def test_how_long_a_vehicle_stayed_after_its_last_energy(
+    allowed_s: float | None, minutes: int, told: tuple[str, str, bool] | None
+) -> None:
+    """The cable of one who is full at noon blocks the place of the next."""
+    full_ns = NOON_NS - minutes * MINUTE_NS
+    over = Session(
+        id="s",
+        station="CP1",
+        started_at_ns=full_ns - HOUR_NS,
+        stopped_at_ns=NOON_NS,
+        changed_at_ns=NOON_NS,
+        energy_wh=9000.0,
+        outcome=Outcome.SUCCESS,
+    )
+    samples = [
+        StoredSample(at_ns=full_ns - 30 * MINUTE_NS, station="CP1", energy_wh=4000.0),
+        StoredSample(at_ns=full_ns, station="CP1", energy_wh=9000.0),
+        StoredSample(at_ns=full_ns + MINUTE_NS, station="CP1", energy_wh=9000.0),
+    ]
+    place = Place(station="CP1", overstay_allowed_s=allowed_s)
+    found = stay.after_energy(over, samples, place)
+    assert (
+        None
+        if found is None
+        else tuple(str(each).replace("\u00a0", " ") if isinstance(each, str) else each for each in found)
+    ) == told
+    assert stay.after_energy(over, [], place) is None, "of two points nobody knows when the energy ended"
+    under_way = msgspec.structs.replace(over, outcome=Outcome.ONGOING, stopped_at_ns=None)
+    assert stay.after_energy(under_way, samples, place) is None

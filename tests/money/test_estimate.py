@@ -193,6 +193,14 @@ def test_the_team_covers_up_to_the_cap_and_the_driver_the_rest(
     assert (str(found.split.team_share), str(found.split.driver_share)) == (team, driver)
 
 
+def test_a_meter_that_counts_other_loads_is_named_with_what_the_estimate_rests_on() -> None:
+    session = charge(at("2026-05-04T08:00"), at("2026-05-04T09:00"), 10_000)
+    for shared in (True, False):
+        place = msgspec.structs.replace(HAMBURG, meter_shared=shared)
+        found = estimate(session, [], tariff=tariff(per_kwh=1), place=place)
+        assert any("counts other loads" in each for each in found.rests_on) is shared
+
+
 def test_a_team_that_does_not_pay_covers_nothing() -> None:
     session = charge(at("2026-05-04T08:00"), at("2026-05-04T09:00"), 10_000)
     guests = msgspec.structs.replace(HAMBURG, team="guests", team_pays=False)

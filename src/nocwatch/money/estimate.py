@@ -161,6 +161,8 @@ def _rests_on(curve: Curve, tariff: Tariff | None, place: Place) -> tuple[str, .
         if curve.basis is Basis.READINGS
         else "the course of the energy: a straight line, as no meter reading came between start and end"
     ]
+    if place.meter_shared:
+        found.append("a meter that counts other loads too (meter_shared): the energy may be too high")
     if tariff is not None:
         found.append(f"tariff {tariff.id} as it stands in the registry now")
         if tariff.windows:

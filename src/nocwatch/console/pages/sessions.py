@@ -14,7 +14,7 @@ from starlette.routing import Route
 from nocwatch.console.addresses import RANGES, Address
 from nocwatch.console.figures import SCOPES, scope_of
 from nocwatch.console.shell import Console
-from nocwatch.console.views import frames, limits, money, plans, sessions
+from nocwatch.console.views import frames, limits, money, plans, sessions, stay
 from nocwatch.kpis.counting import CountsAs
 from nocwatch.kpis.grouping import UNKNOWN
 from nocwatch.moments import SECOND_NS
@@ -186,6 +186,7 @@ class SessionPages:
                 *plans.cards(session),
             ],
             "bill": bill,
+            "stayed": stay.after_energy(session, samples, places.place(session.station)),
             "plan": plans.panel(session, now_ns),
             "costs": plans.costs(
                 session, estimate.price.total if estimate.price else None, estimate.currency
