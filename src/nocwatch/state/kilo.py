@@ -37,13 +37,17 @@ def as_read(register: Register, value: float, at_ns: int, *, known: bool) -> tup
     return kilo, value_wh if kilo and nearer else value
 
 
-def found_by_stop(register: Register, stop_wh: float, at_ns: int) -> bool:
-    """The same by the stop, where the register was turned back on the way and nothing fits the start; it is in Wh then."""
+def found_by_stop(register: Register, stop_wh: float, at_ns: int, first: float | None) -> bool:
+    """The same by the stop, where the register was turned back on the way and nothing fits the start; it is in Wh then.
+
+    ``first``: its first reading, where it was taken to count from 0.
+    """
     if _doubtful_was(register, stop_wh, at_ns):
         return True
     if register.base_wh is None or not is_thousandth(stop_wh, register.last_wh, at_ns - register.last_at_ns):
         return False
-    register.base_wh, register.last_wh = register.base_wh * 1000, register.last_wh * 1000
+    base = register.base_wh if first is None else first
+    register.base_wh, register.last_wh = base * 1000, register.last_wh * 1000
     register.banked_wh *= 1000
     return True
 

@@ -21,12 +21,16 @@ STOPS = "Outlet/"
 
 
 class Track(msgspec.Struct):
-    """One register of the session. ``shared``: it is the one that the start was read from; ``kilo``: it is in kWh, whatever it says."""
+    """One register of the session. ``shared``: it is the one that the start was read from; ``kilo``: it is in kWh, whatever it says.
+
+    ``first_wh``: its first reading, where it is taken to count from the start of the session.
+    """
 
     register: Register
     shared: bool = False
     closed: bool = False
     kilo: bool = False
+    first_wh: float | None = None
 
 
 class Meter(msgspec.Struct):
@@ -157,7 +161,7 @@ def _end(meter: Meter, value: float, at_ns: int, gate: Gate) -> str:
     if _apart(meter, track, value, at_ns, gate):
         return ""
     if not track.kilo and not _can_end(meter, value, at_ns, gate):
-        track.kilo = kilo.found_by_stop(track.register, value, at_ns)
+        track.kilo = kilo.found_by_stop(track.register, value, at_ns, track.first_wh)
     why = registers.read(track.register, value, max(at_ns, track.register.last_at_ns), gate)
     apart = not track.shared or track.register.resets > 0
     if (
@@ -301,7 +305,7 @@ def _track(meter: Meter, value: float, at_ns: int, gate: Gate) -> Track:
         return _starts(meter)
     if from_0 and value < abs(meter.start_wh) / 2:
         register.base_wh = 0.0
-        return Track(register)
+        return Track(register, first_wh=value)
     return Track(Register())
 
 

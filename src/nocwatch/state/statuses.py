@@ -10,11 +10,11 @@ from nocwatch.moments import SECOND_NS
 from nocwatch.network import ConnectorStatus
 from nocwatch.ocpp.events import ComponentReported, StatusReported
 from nocwatch.sessions import Milestone
-from nocwatch.state.facts import ErrorSeen
+from nocwatch.state.facts import ErrorSeen, RemoteStart
 from nocwatch.state.faults import codes_of, family
 from nocwatch.state.memory import ConnectorState
 from nocwatch.state.patience import lapsed, plug_in_ns
-from nocwatch.state.session import ACTS_MAX, SessionState, step
+from nocwatch.state.session import ACTS_MAX, TOGETHER_NS, SessionState, step
 from nocwatch.state.tracker import Tracker
 
 _MICRO = {
@@ -220,8 +220,8 @@ def _free(tracker: Tracker, connector: ConnectorState, at_ns: int, frame: str) -
             release(tracker, stopped, at_ns, frame)
     for session in tracker.on_connector(connector):
         if session.remote is not None and not session.began:
-            # It may have waited in the station's queue: then nobody was there any more when the CSMS asked.
-            session.let_go = session.let_go or session.remote.asked_at_ns < at_ns
+            # It may have waited in the station's queue, or crossed the order: then nobody was there any more when the station took it.
+            session.let_go = session.let_go or _taken_before(session.remote, at_ns)
             session.plugged = session.plugged and session.let_go
         if session.began and session.free_since_ns is None and session.started_at_ns <= at_ns:
             session.free_since_ns = at_ns
@@ -229,6 +229,12 @@ def _free(tracker: Tracker, connector: ConnectorState, at_ns: int, frame: str) -
             tracker.wait(
                 "free", session.id, tracker.now_ns + int(tracker.settings.lost_stop_after * SECOND_NS)
             )
+
+
+def _taken_before(remote: RemoteStart, at_ns: int) -> bool:
+    """Whether the station had the order by then: at the latest when it answers."""
+    margin_ns = TOGETHER_NS if remote.answered_at_ns is None else 0
+    return remote.asked_at_ns + margin_ns < at_ns
 
 
 def _errors(tracker: Tracker, connector: ConnectorState, event: StatusReported) -> None:

@@ -216,6 +216,15 @@ CHARGES = "card TAG; Updated T1 Authorized token=TAG type=ISO14443; +10m; Ended 
         version="2.0.1",
         places=(1, 2),
     ),
+    Rule(
+        "nobody was there for a remote start that crossed the word that the connector is free",
+        "Occupied 1; +30; "
+        'order RequestStartTransaction {"evseId":1,"remoteStartId":42,"idToken":{"idToken":"APP","type":"Central"}}; '
+        '+0.1; Available 1; say [3,"other",{"status":"Accepted"}]; +6m',
+        Seen("failed", "REMOTE_START_NO_TX", "driver"),
+        version="2.0.1",
+        places=(1, 2),
+    ),
 )  # fmt: skip
 def test_found_by_2x_lives(rule: Rule) -> None:
     rule.check()
