@@ -6,12 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nocwatch.kpis.excused import Exclusion
 from nocwatch.kpis.opening import closed, opening
 from nocwatch.kpis.ports import DOWN, DownBand, Port, PortFacts, Try, no_service, outages
 from nocwatch.kpis.regulations import CALIFORNIA, NEVI, UK
 from nocwatch.kpis.repairs import Repairs, repairs
 from nocwatch.kpis.spans import both, cut, length_ns, merged, without
-from nocwatch.kpis.uptime import Exclusion, pooled, uptime
+from nocwatch.kpis.uptime import pooled, uptime
 from nocwatch.moments import DAY_NS, HOUR_NS, MINUTE_NS
 from nocwatch.network import ConnectorStatus as Status
 

@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import pytest
 
+from nocwatch.kpis.excused import Exclusion
 from nocwatch.kpis.ports import DownBand, Port, PortFacts
 from nocwatch.kpis.regulations import CALIFORNIA, NEVI, UK, Regulation
-from nocwatch.kpis.uptime import Exclusion, pooled, uptime
+from nocwatch.kpis.uptime import pooled, uptime
 from nocwatch.moments import DAY_NS, HOUR_NS, MINUTE_NS
 from nocwatch.network import ConnectorStatus as Status
 

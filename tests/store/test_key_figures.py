@@ -122,9 +122,15 @@ def tables(store: Store) -> dict[str, list[tuple]]:
             table: [
                 row
                 for row in reader.execute(f"SELECT * FROM {table} ORDER BY 1, 2, 3, 4, 5")
-                if any(row[last:])
+                if any(each not in (0, "{}") for each in row[last:])
             ]
-            for table, last in (("hours", 4), ("days", 4), ("start_times", 5))
+            for table, last in (
+                ("hours", 4),
+                ("days", 4),
+                ("months", 4),
+                ("start_times", 5),
+                ("start_months", 4),
+            )
         }
 
 
@@ -307,7 +313,7 @@ def test_a_store_that_knew_no_refused_attempts_learns_them_from_what_it_has(tmp_
 
     def known(store: Store) -> tuple[float | None, list[list[tuple[Any, ...]]]]:
         with store.database.snapshot() as reader:
-            sums = [sorted(reader.execute(f"SELECT * FROM {table}")) for table in ("hours", "days")]
+            sums = [sorted(reader.execute(f"SELECT * FROM {table}")) for table in ("hours", "days", "months")]
         return figure(figures_of(store, Places(), WEEK, LATER), "charger_start_success").denominator, sums
 
     store = Store.open(url)
@@ -317,6 +323,8 @@ def test_a_store_that_knew_no_refused_attempts_learns_them_from_what_it_has(tmp_
     old = sqlite3.connect(tmp_path / "x.db")
     for table in ("sessions", "hours", "days"):
         old.execute(f"ALTER TABLE {table} DROP COLUMN refused")
+    for later in ("TABLE months", "TABLE start_months", "INDEX sessions_failed"):
+        old.execute(f"DROP {later}")
     old.execute("PRAGMA user_version = 5")
     old.commit()
     old.close()
@@ -333,7 +341,16 @@ def test_a_store_of_the_first_form_is_brought_up_and_its_sessions_are_counted(tm
     store.apply(batch_of(a_station(), status(ConnectorStatus.AVAILABLE, NOON), session_changed(charge("s1"))))
     store.close()
     old = sqlite3.connect(tmp_path / "x.db")
-    for table in ("days", "start_times", "answer_times", "eras", "token_prefixes", "shared_drivers"):
+    for table in (
+        "days",
+        "start_times",
+        "answer_times",
+        "eras",
+        "token_prefixes",
+        "shared_drivers",
+        "months",
+        "start_months",
+    ):
         old.execute(f"DROP TABLE {table}")
     for index in (
         "states_down",
@@ -341,6 +358,7 @@ def test_a_store_of_the_first_form_is_brought_up_and_its_sessions_are_counted(tm
         "sessions_limited",
         "sessions_guests",
         "sessions_asked",
+        "sessions_failed",
     ):
         old.execute(f"DROP INDEX {index}")
     for table, columns in (

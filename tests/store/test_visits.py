@@ -135,6 +135,7 @@ def test_visits_of_any_stream_of_attempts_are_those_counted_from_all_of_them(
         for module in ("kpis", "store"):
             patch.setattr(f"nocwatch.{module}.chains.CHAIN_MAX", longest)
         patch.setattr("nocwatch.store.chains.PAGE_ROWS", longest)
+        patch.setattr("nocwatch.store.chains.SUMS_ROWS", longest)
         try:
             batch = []
             for index, session in enumerate(changes):
@@ -210,7 +211,7 @@ def tables(store: Store) -> list[tuple]:
     with store.database.reading() as reader:
         return [
             row
-            for table in ("hours", "days")
+            for table in ("hours", "days", "months")
             for row in reader.execute(
                 f"SELECT *, visits_well, visits_troubled, visits_failed FROM {table} ORDER BY 1, 2, 3, 4"
             )

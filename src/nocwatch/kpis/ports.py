@@ -60,7 +60,8 @@ class PortFacts(NamedTuple):
     Attributes:
         since_ns: when it was first heard of.
         connectors: bands of each connector; ``station``: of the station itself.
-        tries: of its sessions that are over at least the failures by the charger, and the first success after each; in any order.
+        tries: of its sessions that are over at least the failures by the charger that no success parts, and the first success after
+            them; in any order.
     """
 
     port: Port
@@ -70,9 +71,11 @@ class PortFacts(NamedTuple):
     tries: Sequence[Try]
 
 
-def outages(facts: PortFacts, statuses: frozenset[ConnectorStatus]) -> list[Outage]:
-    """When the port was down by what was said of it, each with the words and error codes said meanwhile."""
-    spans = down_spans(facts, statuses)
+def outages(
+    facts: PortFacts, statuses: frozenset[ConnectorStatus], spans: Sequence[Span] | None = None
+) -> list[Outage]:
+    """When the port was down by what was said of it (or of that only ``spans``), each with the words and error codes said meanwhile."""
+    spans = down_spans(facts, statuses) if spans is None else spans
     said = sorted(band for bands in (*facts.connectors.values(), facts.station) for band in bands)
     return [Outage(start, end, _words(said, start, end, statuses)) for start, end in spans]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 
 Span = tuple[int, int]
@@ -27,15 +28,16 @@ def cut(spans: Iterable[Span], from_ns: int, until_ns: int) -> list[Span]:
 
 def both(one: Sequence[Span], two: Sequence[Span]) -> list[Span]:
     """The times that are in both; each is merged."""
-    found, index, other = [], 0, 0
-    while index < len(one) and other < len(two):
-        start, end = max(one[index][0], two[other][0]), min(one[index][1], two[other][1])
-        if start < end:
-            found.append((start, end))
-        if one[index][1] < two[other][1]:
-            index += 1
-        else:
-            other += 1
+    # An outage or two against the nights of a year: each is looked up where it belongs.
+    if len(one) > len(two):
+        one, two = two, one
+    found = []
+    for start, end in one:
+        for index in range(_first(two, start), len(two)):
+            other_from, other_until = two[index]
+            if other_from >= end:
+                break
+            found.append((max(start, other_from), min(end, other_until)))
     return found
 
 
@@ -44,15 +46,22 @@ def without(one: Sequence[Span], two: Sequence[Span]) -> list[Span]:
     found: list[Span] = []
     for start, end in one:
         at = start
-        for off_from, off_until in two:
-            if off_until <= at or off_from >= end:
-                continue
+        for index in range(_first(two, start), len(two)):
+            off_from, off_until = two[index]
+            if off_from >= end:
+                break
             if off_from > at:
                 found.append((at, off_from))
-            at = max(at, off_until)
+            at = off_until
         if at < end:
             found.append((at, end))
     return found
+
+
+def _first(spans: Sequence[Span], from_ns: int) -> int:
+    """The first of the merged spans that ends after that."""
+    index = bisect_right(spans, (from_ns,))
+    return index - 1 if index and spans[index - 1][1] > from_ns else index
 
 
 def length_ns(spans: Iterable[Span]) -> int:

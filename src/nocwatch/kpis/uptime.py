@@ -6,28 +6,18 @@ people tried, and those of which nothing is known. The second is never better th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
 
+from nocwatch.kpis.excused import Exclusion, Excused, year_of
 from nocwatch.kpis.ports import Outage, Port, PortFacts, down_spans, no_service, outages
-from nocwatch.kpis.regulations import CLOSED, Regulation, cause_of
-from nocwatch.kpis.spans import Span, both, cut, length_ns, merged, without
-from nocwatch.moments import SECOND_NS
+from nocwatch.kpis.regulations import Regulation
+from nocwatch.kpis.spans import Span, both, length_ns, merged, without
 from nocwatch.network import ConnectorStatus
 
 NOT_KNOWN = frozenset({ConnectorStatus.NO_DATA})
-
-
-class Exclusion(NamedTuple):
-    """A time that the operator's registry excludes, with its cause."""
-
-    from_ns: int
-    until_ns: int
-    cause: str
-    note: str = ""
 
 
 class OutageLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,6 +59,22 @@ class Uptime(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def by_service(self) -> float | None:
         return _share(self.total_ns, self.service_outage_ns, self.service_excluded_ns)
+
+
+class Seen(NamedTuple):
+    """What a port went through by one text, whichever time is asked for up to the same end: reckoned once for a month and its year."""
+
+    down: Sequence[Span]
+    unknown: Sequence[Span]
+    unserved: Sequence[Outage]
+
+    @staticmethod
+    def of(regulation: Regulation, facts: PortFacts, until_ns: int) -> Seen:
+        return Seen(
+            down_spans(facts, regulation.down),
+            down_spans(facts, NOT_KNOWN),
+            no_service(facts.tries, until_ns),
+        )
 
 
 class PortMonth(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,6 +135,7 @@ def uptime(
     until_ns: int,
     *,
     listed: bool = True,
+    seen: Seen | None = None,
 ) -> Uptime:
     """Of one port, from ``from_ns`` (or its first sight) to ``until_ns``, which is not later than now; ``listed`` with its outages.
 
@@ -138,23 +145,38 @@ def uptime(
     start_ns = max(from_ns, facts.since_ns)
     if start_ns >= until_ns:
         return _nothing(facts.port, from_ns, until_ns)
+    excused = exclusions if isinstance(exclusions, Excused) else Excused(exclusions)
+    seen = seen or Seen.of(regulation, facts, until_ns)
     # A yearly allowance is used up from the year's beginning, whichever month is asked for.
-    year_ns = min(start_ns, max(facts.since_ns, _year_ns(start_ns)))
-    closed = cut(_of_cause(exclusions, CLOSED), year_ns, until_ns) if regulation.pooled else []
-    year = without([(year_ns, until_ns)], closed)
-    open_time = cut(year, start_ns, until_ns)
-    unserved = no_service(facts.tries, until_ns)
-    said = both(down_spans(facts, regulation.down), year)
-    unknown = without(both(down_spans(facts, NOT_KNOWN), year), said)
-    service = merged([*said, *unknown, *both(_spans(unserved), year)])
-    off = allowances(regulation, exclusions, service)
-    said, unknown, service = (cut(spans, start_ns, until_ns) for spans in (said, unknown, service))
-    allowed = merged(span for spans in off.values() for span in spans)
+    year_ns = min(start_ns, max(facts.since_ns, year_of(start_ns)))
+    year = excused.open_time(year_ns, until_ns) if regulation.pooled else [(year_ns, until_ns)]
+    said = both(seen.down, year)
+    unknown = without(both(seen.unknown, year), said)
+    service = merged([*said, *unknown, *both(_spans(seen.unserved), year)])
+    off = excused.allowances(regulation, service)
+    allowed = excused.allowed(regulation, off)
+    open_time = year
+    if start_ns > year_ns:
+        said, unknown, service, open_time = (
+            both(spans, [(start_ns, until_ns)]) for spans in (said, unknown, service, year)
+        )
     lines: list[OutageLine] = []
     if listed:
-        lines += _lines(facts.port, outages(facts, regulation.down), said, exclusions, off)
+        off_list = _Off(excused, off, allowed)
+        lines += _lines(
+            facts.port,
+            outages(facts, regulation.down, [each for each in seen.down if each[1] > start_ns]),
+            said,
+            off_list,
+        )
         shown = without(service, merged([*said, *unknown]))
-        lines += _lines(facts.port, unserved, shown, exclusions, off, by_evidence=True)
+        lines += _lines(
+            facts.port,
+            [each for each in seen.unserved if each.until_ns > start_ns],
+            shown,
+            off_list,
+            by_evidence=True,
+        )
     return Uptime(
         port=facts.port,
         from_ns=start_ns,
@@ -169,81 +191,34 @@ def uptime(
     )
 
 
-def allowances(
-    regulation: Regulation, exclusions: Sequence[Exclusion], down: Sequence[Span]
-) -> dict[str, list[Span]]:
-    """By cause, the times that the regulation lets be taken off: cut to its limits for each event and each calendar year."""
-    found: dict[str, list[Span]] = {}
-    for cause, longest_ns in regulation.excluded.items():
-        windows = merged(_of_cause(exclusions, cause))
-        if longest_ns is not None:
-            windows = [(start, min(end, start + longest_ns)) for start, end in windows]
-        yearly_ns = regulation.yearly_ns.get(cause)
-        # A yearly allowance is used up by time that was down, not by the window that was announced.
-        found[cause] = _within_years(both(windows, down), yearly_ns) if yearly_ns is not None else windows
-    return found
-
-
-def _within_years(spans: Sequence[Span], yearly_ns: int) -> list[Span]:
-    found: list[Span] = []
-    left: dict[int, int] = {}
-    for start_ns, end_ns in spans:
-        at_ns = start_ns
-        while at_ns < end_ns:
-            year = _year_ns(at_ns)
-            next_ns = _year_ns(at_ns, 1)
-            until_ns = min(end_ns, next_ns)
-            used = min(until_ns - at_ns, left.setdefault(year, yearly_ns))
-            left[year] -= used
-            found.append((at_ns, at_ns + used))
-            at_ns = until_ns
-    return merged(found)
-
-
-def _year_ns(at_ns: int, years: int = 0) -> int:
-    """The beginning of the calendar year (UTC), or of one after it."""
-    year = datetime.fromtimestamp(at_ns // SECOND_NS, UTC).year + years
-    return int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) * SECOND_NS
-
-
-def _of_cause(exclusions: Iterable[Exclusion], cause: str) -> list[Span]:
-    return [(each.from_ns, each.until_ns) for each in exclusions if cause_of(each.cause) == cause]
-
-
 def _spans(found: Iterable[Outage]) -> list[Span]:
     return merged((each.from_ns, each.until_ns) for each in found)
 
 
+class _Off(NamedTuple):
+    """What is taken off outages: by cause, and together."""
+
+    excused: Excused
+    by_cause: Mapping[str, Sequence[Span]]
+    allowed: Sequence[Span]
+
+
 def _lines(
-    port: Port,
-    found: Iterable[Outage],
-    counted: Sequence[Span],
-    exclusions: Sequence[Exclusion],
-    off: dict[str, list[Span]],
-    *,
-    by_evidence: bool = False,
+    port: Port, found: Iterable[Outage], counted: Sequence[Span], off: _Off, *, by_evidence: bool = False
 ) -> Iterable[OutageLine]:
     """One for each stretch of an outage that counts, with what is taken off it."""
     for each in found:
         for start, end in both([(each.from_ns, each.until_ns)], counted):
-            shares = {cause: length_ns(both([(start, end)], spans)) for cause, spans in off.items()}
-            taken = length_ns(both([(start, end)], merged(span for spans in off.values() for span in spans)))
+            taken = length_ns(both([(start, end)], off.allowed))
+            shares = {cause: length_ns(both([(start, end)], spans)) for cause, spans in off.by_cause.items()}
             cause = max(shares, key=lambda name: shares[name]) if taken else ""
-            notes = (
-                exclusion.note
-                for exclusion in exclusions
-                if exclusion.note
-                and cause_of(exclusion.cause) == cause
-                and exclusion.from_ns < end
-                and exclusion.until_ns > start
-            )
             yield OutageLine(
                 port=port,
                 from_ns=start,
                 until_ns=end,
                 excluded_ns=taken,
                 cause=cause,
-                note=next(notes, ""),
+                note=off.excused.note(cause, start, end),
                 evidence=each.evidence,
                 by_evidence=by_evidence,
             )

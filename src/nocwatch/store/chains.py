@@ -26,7 +26,9 @@ LINK = f"started_at_ns, {ENDED}, id, token, station, evse, connector, outcome, v
 """The columns of a ``Link``."""
 _TOKEN, _GUEST = "token = ?", "token IS NULL AND station = ? AND evse = ? AND connector = ?"
 PAGE_ROWS = 2000
-"""Sessions, and sums, in memory at once when all chains are told anew, besides those of one chain."""
+"""Sessions in memory at once when all chains are told anew, besides those of one chain."""
+SUMS_ROWS = 50_000
+"""Sums in memory at once then: some tens of megabytes; those of the fleet are the same for all drivers."""
 FOR_EVER = 2**63 - 1
 
 
@@ -146,25 +148,26 @@ def tell_all(writer: sqlite3.Connection, add: Callable[[sqlite3.Connection, Sums
     sums = Sums()
     found: list[Told] = []
 
-    def flush(rows: int) -> None:
-        if len(found) > rows or len(sums.rows) > rows:
+    def flush(rows: int, sums_rows: int) -> None:
+        if len(found) > rows:
             put(writer, found)
-            add(writer, sums)
             found.clear()
+        if len(sums.rows) > sums_rows:
+            add(writer, sums)
             sums.rows.clear()
 
     while others := _no_attempts(writer):
         for link in others:
             sums.visit(link, -1)
             found.append((None, link.id))
-        flush(0)
+        flush(0, 0)
     for links in (_of_tokens(writer), _of_guests(writer)):
         for driver, mine in groupby(links, lambda link: link.driver):
             each = _Driver(writer, driver, sums)
             for told in each.told(each.taken(mine)):
                 found.append(told)
-                flush(PAGE_ROWS)
-    flush(0)
+                flush(PAGE_ROWS, SUMS_ROWS)
+    flush(0, 0)
 
 
 def _no_attempts(writer: sqlite3.Connection) -> list[Link]:

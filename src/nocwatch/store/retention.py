@@ -18,6 +18,7 @@ from nocwatch.moments import DAY_NS, HOUR_NS, SECOND_NS
 from nocwatch.store import tokens
 from nocwatch.store.errors import StoreUnavailableError
 from nocwatch.store.ids import LANES_MAX, lane_range
+from nocwatch.store.rollups import MONTH_DAYS
 from nocwatch.store.settings import StoreSettings
 from nocwatch.store.store import Store
 
@@ -29,6 +30,9 @@ VACUUM_PAGES = 500
 """Pages given back in one step: 2 MB."""
 INTERVAL_S = 600.0
 """How often to look."""
+
+MONTH_NS = MONTH_DAYS * DAY_NS
+"""Of the longest sums; one is kept until its last day is over."""
 
 Step = Callable[[sqlite3.Connection], int]
 
@@ -54,6 +58,11 @@ def steps(settings: StoreSettings, now_ns: int) -> list[tuple[str, Step]]:
         ("audit", lambda writer: _simple(writer, "audit", "id", "at_ns", sessions_ns)),
         ("hours", lambda writer: _hours(writer, "hours", "hour", before(settings.hours_for) // HOUR_NS)),
         ("days", lambda writer: _hours(writer, "days", "day", before(settings.hours_for) // DAY_NS)),
+        ("months", lambda writer: _hours(writer, "months", "month", before(settings.hours_for) // MONTH_NS)),
+        (
+            "start_months",
+            lambda writer: _hours(writer, "start_months", "month", before(settings.hours_for) // MONTH_NS),
+        ),
         (
             "start_times",
             lambda writer: _hours(writer, "start_times", "hour", before(settings.hours_for) // HOUR_NS),

@@ -39,6 +39,9 @@ FLEET = ("", -1, -1)
 """The row that holds the sum over all connectors: KPIs of the whole fleet do not read ten thousand stations."""
 JOULES_PER_WH = 3600
 DAY_HOURS = 24
+MONTH_DAYS = 32
+"""Of the longest sums: a whole number of days, and no month of any calendar."""
+MONTH_HOURS = MONTH_DAYS * DAY_HOURS
 HOURS_MAX = 24 * 400
 """Of one session or band. A longer one (a clock that jumped) counts for its last 400 days: a bound on one transaction."""
 
@@ -135,13 +138,21 @@ class Sums:
             for column in columns:
                 self._add(part[:3], hour, column, sign * length_ns)
 
-    def days(self) -> dict[Key, list[int]]:
-        """The same differences by UTC day."""
+    def longer(self, span_hours: int) -> dict[Key, list[int]]:
+        """The same differences by UTC day, or by spans of days."""
         found: dict[Key, list[int]] = {}
         for (station, evse, connector, hour), row in self.rows.items():
-            key = (station, evse, connector, hour // DAY_HOURS)
+            key = (station, evse, connector, hour // span_hours)
             known = found.get(key)
             found[key] = row if known is None else [one + two for one, two in zip(known, row, strict=True)]
+        return found
+
+    def start_months(self) -> dict[Key, dict[int, int]]:
+        """The differences of start times, by bucket, of 32 days each."""
+        found: dict[Key, dict[int, int]] = {}
+        for (station, evse, connector, hour, bucket), number in self.start_times.items():
+            counts = found.setdefault((station, evse, connector, hour // MONTH_HOURS), {})
+            counts[bucket] = counts.get(bucket, 0) + number
         return found
 
     def _add(self, where: tuple[str, int, int], hour: int, column: str, amount: int) -> None:

@@ -227,7 +227,42 @@ UPDATE days SET refused = each.number FROM (SELECT station AS name, evse AS sock
     WHERE station = each.name AND evse = each.socket AND connector = each.plug AND day = each.at;
 """
 
-MIGRATIONS: tuple[str, ...] = (FIRST_LIGHT, KEY_FIGURES, PLANS, TOKENS, VISITS, REFUSED)
+LONG_WINDOWS = """
+-- The sums of 32 UTC days each: a year of a connector in a dozen rows, and the days that stand over.
+CREATE TABLE months (
+    station TEXT NOT NULL, evse INTEGER NOT NULL, connector INTEGER NOT NULL, month INTEGER NOT NULL,
+    started INTEGER NOT NULL DEFAULT 0, success INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0, cancelled
+    INTEGER NOT NULL DEFAULT 0, rejected INTEGER NOT NULL DEFAULT 0, energy_j INTEGER NOT NULL DEFAULT 0, charging_ns
+    INTEGER NOT NULL DEFAULT 0, occupied_ns INTEGER NOT NULL DEFAULT 0, down_ns INTEGER NOT NULL DEFAULT 0, unknown_ns
+    INTEGER NOT NULL DEFAULT 0, attempts INTEGER NOT NULL DEFAULT 0, delivered INTEGER NOT NULL DEFAULT 0, valid_stops
+    INTEGER NOT NULL DEFAULT 0, visits_well INTEGER NOT NULL DEFAULT 0, visits_troubled INTEGER NOT NULL DEFAULT 0,
+    visits_failed INTEGER NOT NULL DEFAULT 0, refused INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (station, evse, connector, month)
+) WITHOUT ROWID;
+INSERT INTO months SELECT station, evse, connector, day / 32,
+    sum(started), sum(success), sum(failed), sum(cancelled), sum(rejected), sum(energy_j), sum(charging_ns),
+    sum(occupied_ns), sum(down_ns), sum(unknown_ns), sum(attempts), sum(delivered), sum(valid_stops), sum(visits_well),
+    sum(visits_troubled), sum(visits_failed), sum(refused)
+    FROM days GROUP BY station, evse, connector, day / 32;
+
+-- Charge start times of the same 32 days: JSON, bucket to number.
+CREATE TABLE start_months (
+    station TEXT NOT NULL, evse INTEGER NOT NULL, connector INTEGER NOT NULL, month INTEGER NOT NULL, counts TEXT NOT NULL,
+    PRIMARY KEY (station, evse, connector, month)
+) WITHOUT ROWID;
+INSERT INTO start_months SELECT station, evse, connector, month, json_group_object(bucket, number) FROM (
+    SELECT station, evse, connector, hour / 768 AS month, bucket, sum(number) AS number FROM start_times
+    GROUP BY station, evse, connector, hour / 768, bucket) WHERE number > 0 GROUP BY station, evse, connector, month;
+
+-- All that is asked of bands out of service, and failures by the charger, of which there are few among the sessions.
+DROP INDEX states_down;
+CREATE INDEX states_down ON states (station, evse, connector, from_ns, until_ns, status, error_code)
+    WHERE status IN ('Offline', 'Faulted', 'Unavailable', 'No data');
+CREATE INDEX sessions_failed ON sessions (station, evse, connector, started_at_ns)
+    WHERE attempts = 1 AND outcome = 'failed' AND blame = 'charger';
+"""
+
+MIGRATIONS: tuple[str, ...] = (FIRST_LIGHT, KEY_FIGURES, PLANS, TOKENS, VISITS, REFUSED, LONG_WINDOWS)
 
 
 def migrate(writer: sqlite3.Connection, path: str) -> None:

@@ -23,13 +23,15 @@ from nocwatch.moments import HOUR_NS
 from nocwatch.network import Station
 from nocwatch.sessions import Session
 from nocwatch.store import chains
-from nocwatch.store.rollups import COLUMNS, BandPart, Key, SessionPart, Sums
+from nocwatch.store.rollups import COLUMNS, DAY_HOURS, MONTH_HOURS, BandPart, Key, SessionPart, Sums
 
 SESSION_PART = (
     "station, evse, connector, started_at_ns, stopped_at_ns, changed_at_ns, energy_wh, outcome, "
     "attempts, delivered, valid_stops, refused, start_ns"
 )
 _DECODER = msgspec.json.Decoder(Session)
+COUNTS = msgspec.json.Decoder(dict[int, int])
+"""Of ``start_months``."""
 _JOIN = (
     "UPDATE frames SET answer = a.answer, answer_time_ns = a.answer_time_ns FROM (SELECT json_extract(value, '$[0]') AS answer, "
     "json_extract(value, '$[1]') AS answer_time_ns, json_extract(value, '$[2]') AS call FROM json_each(?)) AS a "
@@ -47,11 +49,34 @@ _RECOUNTED = (
 
 def add(writer: sqlite3.Connection, sums: Sums) -> None:
     _add_rows(writer, "hours", "hour", sums.rows)
-    _add_rows(writer, "days", "day", sums.days())
+    _add_rows(writer, "days", "day", sums.longer(DAY_HOURS))
+    _add_rows(writer, "months", "month", sums.longer(MONTH_HOURS))
     writer.executemany("INSERT OR IGNORE INTO hour_keys VALUES (?, ?, ?)", {key[:3] for key in sums.rows})
     writer.executemany(
         "INSERT INTO start_times VALUES (?,?,?,?,?,?) ON CONFLICT DO UPDATE SET number = number + excluded.number",
         [(*key, number) for key, number in sums.start_times.items() if number],
+    )
+    _add_start_months(writer, sums.start_months())
+
+
+def _add_start_months(writer: sqlite3.Connection, months: dict[Key, dict[int, int]]) -> None:
+    rows = []
+    for key, more in months.items():
+        held = writer.execute(
+            "SELECT counts FROM start_months WHERE station = ? AND evse = ? AND connector = ? AND month = ?",
+            key,
+        ).fetchone()
+        counts: dict[int, int] = COUNTS.decode(held[0]) if held else {}
+        for bucket, number in more.items():
+            counts[bucket] = counts.get(bucket, 0) + number
+        rows.append(
+            (
+                *key,
+                msgspec.json.encode({each: counts[each] for each in sorted(counts) if counts[each]}).decode(),
+            )
+        )
+    writer.executemany(
+        "INSERT INTO start_months VALUES (?,?,?,?,?) ON CONFLICT DO UPDATE SET counts = excluded.counts", rows
     )
 
 
@@ -127,7 +152,7 @@ def rebuild_hours(writer: sqlite3.Connection) -> None:
 
     Sums of what retention has deleted are lost by it; ``recount`` keeps them.
     """
-    for table in ("hours", "days", "start_times"):
+    for table in ("hours", "days", "months", "start_times", "start_months"):
         writer.execute(f"DELETE FROM {table}")
     sums = Sums()
     for row in writer.execute(f"SELECT {SESSION_PART} FROM sessions"):

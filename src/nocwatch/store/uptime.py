@@ -12,10 +12,11 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from nocwatch.kpis.excused import Exclusion, Excused
 from nocwatch.kpis.opening import closed
 from nocwatch.kpis.ports import Port, PortFacts
 from nocwatch.kpis.regulations import CLOSED, NEVI, REGULATIONS, WORK, Regulation
-from nocwatch.kpis.uptime import Exclusion, PortMonth, Uptime, pooled, uptime
+from nocwatch.kpis.uptime import PortMonth, Seen, Uptime, pooled, uptime
 from nocwatch.moments import DAY_NS, SECOND_NS
 from nocwatch.registry.places import Place, Places, Scope
 from nocwatch.store.key_figures import of_current, place_of, stations_of
@@ -80,12 +81,7 @@ def uptime_months(
     names = tuple(regulations) or tuple(
         name for name in REGULATIONS if any(name in each for each in own.values())
     )
-    known: dict[str, list[Exclusion]] = {}
-
-    def excluded(station: str) -> Sequence[Exclusion]:
-        if station not in known:
-            known[station] = _exclusions(places, place(station), first_ns, last_ns)
-        return known[station]
+    excused = _Excusing(places, first_ns, last_ns)
 
     found: list[PortMonth] = []
     for regulation in [REGULATIONS[name] for name in names] or [NEVI]:
@@ -103,7 +99,7 @@ def uptime_months(
             until_ns = min(end_ns, now_ns)
             if start_ns < until_ns:
                 month = _Month(name, start_ns, until_ns, _year_start_ns(regulation, until_ns))
-                found += _month(regulation, month, mine, place, excluded)
+                found += _month(regulation, month, mine, place, excused)
     return found
 
 
@@ -119,15 +115,16 @@ def _month(
     month: _Month,
     facts: Sequence[PortFacts],
     place: Callable[[str], Place],
-    excluded: Callable[[str], Sequence[Exclusion]],
+    excused: _Excusing,
 ) -> list[PortMonth]:
     nows, years, rows = [], [], []
     for each in facts:
-        off = excluded(each.port.station)
-        now = uptime(regulation, each, off, month.from_ns, month.until_ns)
-        year = uptime(regulation, each, off, month.year_ns, month.until_ns, listed=False)
+        off = excused.of(place(each.port.station))
+        seen = Seen.of(regulation, each, month.until_ns)
+        now = uptime(regulation, each, off, month.from_ns, month.until_ns, seen=seen)
         if now.total_ns <= 0:
             continue
+        year = uptime(regulation, each, off, month.year_ns, month.until_ns, listed=False, seen=seen)
         nows.append(now)
         years.append(year)
         row = _row(regulation, month, [now], [year])
@@ -210,19 +207,38 @@ def _year_start_ns(regulation: Regulation, until_ns: int) -> int:
     return int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) * SECOND_NS
 
 
-def _exclusions(places: Places, place: Place, from_ns: int, until_ns: int) -> list[Exclusion]:
-    """The registry's exclusions, its maintenance as scheduled work, and closed hours."""
-    found = [
-        Exclusion(each.from_ns, each.until_ns, each.cause, each.note)
-        for each in places.exclusions_of(place, from_ns, until_ns)
-    ]
-    found += [
-        Exclusion(max(each.from_ns, from_ns), min(each.until_ns, until_ns), WORK, each.note)
-        for each in places.maintenance
-        if each.from_ns < until_ns and each.until_ns > from_ns and each.scope.covers(place)
-    ]
-    found += [
-        Exclusion(start, end, CLOSED)
-        for start, end in closed(place.opening_hours, place.timezone, from_ns, until_ns)
-    ]
-    return found
+class _Excusing:
+    """The registry's exclusions, its maintenance as scheduled work, and closed hours; ready once for stations that have the same."""
+
+    def __init__(self, places: Places, from_ns: int, until_ns: int) -> None:
+        self._places, self._from_ns, self._until_ns = places, from_ns, until_ns
+        self._closed: dict[tuple[str, str], list[Exclusion]] = {}
+        self._ready: dict[tuple[object, ...], Excused] = {}
+        self._known: dict[str, Excused] = {}
+
+    def of(self, place: Place) -> Excused:
+        if place.station not in self._known:
+            own, hours = self._own(place), (place.opening_hours, place.timezone)
+            key = (*own, hours)
+            if key not in self._ready:
+                self._ready[key] = Excused([*own, *self._outside(*hours)])
+            self._known[place.station] = self._ready[key]
+        return self._known[place.station]
+
+    def _own(self, place: Place) -> list[Exclusion]:
+        from_ns, until_ns = self._from_ns, self._until_ns
+        found = [
+            Exclusion(each.from_ns, each.until_ns, each.cause, each.note)
+            for each in self._places.exclusions_of(place, from_ns, until_ns)
+        ]
+        return found + [
+            Exclusion(max(each.from_ns, from_ns), min(each.until_ns, until_ns), WORK, each.note)
+            for each in self._places.maintenance
+            if each.from_ns < until_ns and each.until_ns > from_ns and each.scope.covers(place)
+        ]
+
+    def _outside(self, hours: str, timezone: str) -> list[Exclusion]:
+        if (hours, timezone) not in self._closed:
+            spans = closed(hours, timezone, self._from_ns, self._until_ns)
+            self._closed[hours, timezone] = [Exclusion(start, end, CLOSED) for start, end in spans]
+        return self._closed[hours, timezone]

@@ -1,4 +1,4 @@
-"""Sums of each connector over a window, for key figures: whole UTC days from the daily table, the rest from the hourly one.
+"""Sums of each connector over a window, for key figures: spans of 32 UTC days, days beside them, and hours beside those.
 
 Bands that still last are in no sum yet: what they have of the window is added here. Where sums are told apart by firmware or
 CSMS, an hour belongs to what held when it began.
@@ -16,9 +16,9 @@ import msgspec
 
 from nocwatch.kpis.grouping import Cell, add
 from nocwatch.moments import HOUR_NS
-from nocwatch.store.rollups import COLUMNS, DAY_HOURS, columns_of, is_station
+from nocwatch.store.rollups import COLUMNS, DAY_HOURS, MONTH_DAYS, MONTH_HOURS, columns_of, is_station
+from nocwatch.store.summing import COUNTS
 
-_SUMS = ", ".join(f"sum(h.{name})" for name in COLUMNS)
 _FOR_EVER = 1 << 40
 Era = tuple[int, int, str]
 """From which hour, until which, and what held."""
@@ -42,14 +42,14 @@ def cells(
     """
     first, last = from_ns // HOUR_NS, -(-until_ns // HOUR_NS)
     found = Cells()
-    for table, span, begin, end in _parts(first, last, whole_days=not split):
-        asked = _Asked(stations, table, span, begin, end, split, whole)
-        for row in _rows(reader, asked, _SUMS):
-            add(found.at(*row[:4]).sums, dict(zip(COLUMNS, row[4:], strict=True)))
-    asked = _Asked(stations, "start_times", "hour", first, last, split, whole)
-    for row in _rows(reader, asked, "h.bucket, sum(h.number)", ", h.bucket"):
+    asked = Asked(stations, first, last, split, whole)
+    for row in _sums(reader, asked):
+        add(found.at(*row[:4]).sums, dict(zip(COLUMNS, row[4:], strict=True)))
+    for row in _start_times(reader, asked):
         if row[5]:
             add(found.at(*row[:4]).start_times, {row[4]: row[5]})
+    for *key, counts in _start_months(reader, asked):
+        add(found.at(*key).start_times, COUNTS.decode(counts))
     _time(reader, found, stations, split, (first * HOUR_NS, min(last * HOUR_NS, now_ns)))
     for each in found.values():
         # Of the whole fleet the one cell has what is unknown, and the connectors' cells what is known: below zero then.
@@ -57,10 +57,10 @@ def cells(
     return list(found.values())
 
 
-class _Asked(NamedTuple):
+class Asked(NamedTuple):
+    """Which connectors' sums: of these stations or of all, in which hours, told apart by what; ``whole`` of all together."""
+
     stations: Sequence[str] | None
-    table: str
-    span: str
     first: int
     last: int
     split: str
@@ -101,38 +101,80 @@ def _time(
                 add(lasting, dict.fromkeys(columns_of(status), length_ns))
 
 
-def _parts(first: int, last: int, *, whole_days: bool) -> Iterator[tuple[str, str, int, int]]:
-    day, until_day = -(-first // DAY_HOURS), last // DAY_HOURS
-    if not whole_days or day >= until_day:
-        yield "hours", "hour", first, last
-        return
-    yield "days", "day", day, until_day
-    for begin, end in ((first, day * DAY_HOURS), (until_day * DAY_HOURS, last)):
-        if begin < end:
-            yield "hours", "hour", begin, end
+_MONTHS, _DAYS, _HOURS = ("months", "month"), ("days", "day"), ("hours", "hour")
+_WINDOW = f"""SELECT *, (first + {MONTH_HOURS - 1}) / {MONTH_HOURS} AS first_month, last / {MONTH_HOURS} AS last_month,
+    (first + {DAY_HOURS - 1}) / {DAY_HOURS} AS first_day, last / {DAY_HOURS} AS last_day"""
+_IN_MONTHS = ("e.first_month", "e.last_month")
+_RANGES = (
+    (_MONTHS, _IN_MONTHS),
+    (_DAYS, ("e.first_day", f"min(e.last_day, e.first_month * {MONTH_DAYS})")),
+    (_DAYS, (f"max(e.first_month, e.last_month) * {MONTH_DAYS}", "e.last_day")),
+    (_HOURS, ("e.first", f"min(e.last, e.first_day * {DAY_HOURS})")),
+    (_HOURS, (f"max(e.first_day, e.last_day) * {DAY_HOURS}", "e.last")),
+)
+"""What of the window is taken from which table: whole months, the days around them, the hours around those."""
+_BESIDE_MONTHS = (
+    ("e.first", f"min(e.last, e.first_month * {MONTH_HOURS})"),
+    (f"max(e.first_month, e.last_month) * {MONTH_HOURS}", "e.last"),
+)
 
 
-def _rows(reader: sqlite3.Connection, asked: _Asked, values: str, group: str = "") -> list[tuple]:  # type: ignore[type-arg]
-    stations, table, span, first, last, split, whole = asked
-    here = "h.station = k.station AND h.evse = k.evse AND h.connector = k.connector"
-    where = "k.station = ''" if whole else "k.station <> ''"
-    parameters: list[object] = [first, last]
-    if stations is not None:
-        where += " AND k.station IN (SELECT value FROM json_each(?))"
-        parameters.append(msgspec.json.encode(list(stations)).decode())
-    if not split:
-        return reader.execute(
-            f"SELECT k.station, k.evse, k.connector, '', {values} FROM hour_keys AS k CROSS JOIN {table} AS h ON {here} "
-            f"AND h.{span} >= ? AND h.{span} < ? WHERE {where} GROUP BY k.station, k.evse, k.connector{group}",
-            parameters,
-        ).fetchall()
+def _sums(reader: sqlite3.Connection, asked: Asked) -> list[tuple]:  # type: ignore[type-arg]
+    sums = ", ".join(f"sum({name}) AS {name}" for name in COLUMNS)
+    parts = " UNION ALL ".join(
+        f"SELECT k.station, k.evse, k.connector, e.part, {sums} FROM {joined(asked, *part)} "
+        "GROUP BY k.station, k.evse, k.connector, e.part"
+        for part in _RANGES
+    )
+    return read(
+        reader, asked, f"SELECT station, evse, connector, part, {sums} FROM ({parts}) GROUP BY 1, 2, 3, 4"
+    )
+
+
+def _start_times(reader: sqlite3.Connection, asked: Asked) -> list[tuple]:  # type: ignore[type-arg]
+    parts = " UNION ALL ".join(
+        f"SELECT k.station, k.evse, k.connector, e.part, h.bucket, h.number FROM "
+        f"{joined(asked, ('start_times', 'hour'), between)}"
+        for between in _BESIDE_MONTHS
+    )
+    return read(
+        reader,
+        asked,
+        f"SELECT station, evse, connector, part, bucket, sum(number) FROM ({parts}) GROUP BY 1, 2, 3, 4, 5",
+    )
+
+
+def _start_months(reader: sqlite3.Connection, asked: Asked) -> list[tuple]:  # type: ignore[type-arg]
+    run = joined(asked, ("start_months", "month"), _IN_MONTHS)
+    return read(reader, asked, f"SELECT k.station, k.evse, k.connector, e.part, h.counts FROM {run}")
+
+
+def joined(asked: Asked, table: tuple[str, str], between: tuple[str, str], also: str = "") -> str:
+    """Connectors ``k`` with their part ``e`` of the window, each with its run ``h`` of a table; ``also``: what else the run hangs on."""
+    name, span = table
+    where = "k.station = ''" if asked.whole else "k.station <> ''"
+    if asked.stations is not None:
+        where += " AND k.station IN (SELECT value FROM json_each(:stations))"
+    return (
+        f"hour_keys AS k CROSS JOIN e ON {'e.station = k.station' if asked.split else '1'} {also} CROSS JOIN {name} AS h "
+        f"ON h.station = k.station AND h.evse = k.evse AND h.connector = k.connector "
+        f"AND h.{span} >= {between[0]} AND h.{span} < {between[1]} WHERE {where}"
+    )
+
+
+def read(reader: sqlite3.Connection, asked: Asked, sql: str, also: str = "", **values: object) -> list[tuple]:  # type: ignore[type-arg]
+    """``also``: another table of the query, before ``e``."""
+    spans = "SELECT '' AS station, '' AS part, :first AS first, :last AS last"
+    if asked.split:
+        spans = (
+            f"SELECT station, part, max(first, :first) AS first, min(last, :last) AS last FROM ({_era_sql(asked.split)} "
+            f"UNION ALL SELECT DISTINCT station, '', 0, {_FOR_EVER} FROM hour_keys "
+            "WHERE station NOT IN (SELECT station FROM eras))"
+        )
+    stations = None if asked.stations is None else msgspec.json.encode(list(asked.stations)).decode()
     return reader.execute(
-        f"WITH e AS MATERIALIZED ({_era_sql(split)}) "
-        f"SELECT k.station, k.evse, k.connector, coalesce(e.part, ''), {values} FROM hour_keys AS k "
-        f"LEFT JOIN e ON e.station = k.station CROSS JOIN {table} AS h ON {here} "
-        f"AND h.{span} >= max(coalesce(e.first, 0), ?) AND h.{span} < min(coalesce(e.last, {_FOR_EVER}), ?) "
-        f"WHERE {where} GROUP BY k.station, k.evse, k.connector, e.part{group}",
-        parameters,
+        f"WITH {also} e AS MATERIALIZED ({_WINDOW} FROM ({spans}) WHERE first < last) {sql}",
+        {"first": asked.first, "last": asked.last, "stations": stations, **values},
     ).fetchall()
 
 

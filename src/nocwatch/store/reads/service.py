@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 import msgspec
 
 from nocwatch.kpis.grouping import port_of
-from nocwatch.kpis.ports import DownBand, Port, PortFacts, Try
+from nocwatch.kpis.ports import FAILED_IN_A_ROW, DownBand, Port, PortFacts, Try
 from nocwatch.kpis.visits import Attempt
 from nocwatch.network import ConnectorStatus
 from nocwatch.store.chains import ENDED
@@ -18,6 +18,22 @@ from nocwatch.store.rollups import is_station
 
 ATTEMPTS_MAX = 500_000
 """Sessions that visits are made from in one question: some seconds' work. Only where a card is shared by many are there as many."""
+_STATUSES = {status.value: status for status in ConnectorStatus}
+_STOPPED = "coalesce(s.stopped_at_ns, s.changed_at_ns)"
+_FAILED = "attempts = 1 AND outcome = 'failed' AND blame = 'charger'"
+
+
+def _well(station: str, evse: str, connector: str, start_ns: str, end_ns: str) -> str:
+    """Successes at the port of a failure that came after it."""
+    return (
+        f"SELECT s.started_at_ns, {_STOPPED} FROM sessions AS s INDEXED BY sessions_station WHERE s.station = {station} "
+        f"AND s.started_at_ns >= {start_ns} AND s.attempts = 1 AND s.outcome = 'success' AND s.evse = {evse} "
+        f"AND (s.evse >= 0 OR s.connector = {connector}) AND (s.started_at_ns > {start_ns} OR {_STOPPED} >= {end_ns})"
+    )
+
+
+_WELL = _well("f.station", "f.evse", "f.connector", "f.started_at_ns", "f.end_ns")
+_FIRST_WELL = f"{_well('?1', '?2', '?3', '?4', '?5')} AND s.started_at_ns < ?6 ORDER BY 1, 2 LIMIT 1"
 _DOWN = "status IN ('Offline', 'Faulted', 'Unavailable', 'No data')"
 
 
@@ -41,7 +57,7 @@ def ports(
         (until_ns, until_ns, from_ns, *chosen),
     ):
         bands.setdefault((station, evse, connector), []).append(
-            DownBand(start_ns, end_ns, ConnectorStatus(status), error)
+            DownBand(start_ns, end_ns, _STATUSES[status], error)
         )
     of_station: dict[str, list[DownBand]] = {}
     of_ports: dict[Port, dict[int, list[DownBand]]] = {}
@@ -72,24 +88,35 @@ def _tries(
     until_ns: int,
     known: set[Port],
 ) -> dict[Port, list[Try]]:
-    """Those that begin, lengthen or end a time without service: failures by the charger, and the first success after one.
+    """Those that make a time without service: failures by the charger that no success parts, and the first success after them.
 
-    A year of a large fleet has a million sessions, and most of them say that all is well.
+    A year of a large fleet has a million sessions, and most of them say that all is well: what lies between two failures is looked up.
     """
-    found: dict[Port, list[Try]] = {}
-    for station, evse, connector, start_ns, end_ns, outcome, blame in reader.execute(
-        f"SELECT station, evse, connector, started_at_ns, end_ns, outcome, blame FROM ("
-        f"SELECT station, evse, connector, started_at_ns, outcome, blame, coalesce(stopped_at_ns, changed_at_ns) AS end_ns, "
-        f"lag(outcome) OVER (PARTITION BY station, evse, CASE WHEN evse >= 0 THEN -1 ELSE connector END "
-        f"ORDER BY started_at_ns, coalesce(stopped_at_ns, changed_at_ns), outcome) AS before FROM sessions "
-        f"WHERE attempts = 1 AND started_at_ns >= ? AND started_at_ns < ? AND {where} "
-        f"AND (outcome = 'success' OR (outcome = 'failed' AND blame = 'charger'))) "
-        f"WHERE outcome = 'failed' OR before = 'failed'",
+    runs: list[tuple[Port, int, list[Try]]] = []
+    goes_on = False
+    for station, evse, connector, start_ns, end_ns, failed_again in reader.execute(
+        f"SELECT station, evse, connector, started_at_ns, end_ns, next_ns IS NOT NULL AND NOT EXISTS ({_WELL} "
+        f"AND (s.started_at_ns < f.next_ns OR s.started_at_ns = f.next_ns AND {_STOPPED} < f.next_end_ns)) FROM ("
+        f"SELECT station, evse, connector, started_at_ns, {_STOPPED} AS end_ns, lead(started_at_ns) OVER w AS next_ns, "
+        f"lead({_STOPPED}) OVER w AS next_end_ns FROM sessions AS s INDEXED BY sessions_failed WHERE {_FAILED} "
+        f"AND started_at_ns >= ? AND started_at_ns < ? AND {where} "
+        f"WINDOW w AS (PARTITION BY station, evse, CASE WHEN evse >= 0 THEN -1 ELSE connector END "
+        f"ORDER BY started_at_ns, {_STOPPED})) AS f "
+        "ORDER BY station, evse, CASE WHEN evse >= 0 THEN -1 ELSE connector END, started_at_ns, end_ns",
         (from_ns, until_ns, *chosen),
     ):
-        port = port_of(station, evse, connector)
-        if port in known:
-            found.setdefault(port, []).append(Try(start_ns, end_ns, outcome, blame))
+        if not goes_on:
+            runs.append((port_of(station, evse, connector), connector, []))
+        runs[-1][-1].append(Try(start_ns, end_ns, "failed", "charger"))
+        goes_on = bool(failed_again)
+    found: dict[Port, list[Try]] = {}
+    for port, connector, run in runs:
+        if port in known and len(run) >= FAILED_IN_A_ROW:
+            last = (port.station, port.evse, connector, run[-1].from_ns, run[-1].until_ns)
+            well = reader.execute(_FIRST_WELL, (*last, until_ns))
+            tries = found.setdefault(port, [])
+            tries += run
+            tries += [Try(start_ns, end_ns, "success", None) for start_ns, end_ns in well]
     return found
 
 
