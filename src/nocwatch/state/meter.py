@@ -303,7 +303,9 @@ def _track(meter: Meter, value: float, at_ns: int, gate: Gate) -> Track:
     from_0 = value >= 0 and gate.fits(0.0, value, at_ns - meter.start_at_ns)
     if from_0 and value < meter.start_wh and gate.anew(meter.start_at_ns, at_ns):
         return _starts(meter)
-    if from_0 and value < abs(meter.start_wh) / 2:
+    span_ns = at_ns - meter.start_at_ns
+    kilo_back = kilo.looks_like_thousandth(meter.start_wh, value, span_ns)
+    if from_0 and value < abs(meter.start_wh) / 2 and not kilo_back:
         register.base_wh = 0.0
         return Track(register, first_wh=value)
     return Track(Register())

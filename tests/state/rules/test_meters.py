@@ -100,6 +100,7 @@ def run(
     Rule("a register that counts from the session's start and is turned back", "start 1 TAG 5000000 id=17; +1m; meter 1 1111 tx=17; +1m; meter 1 2444 tx=17; +1m; meter 1 -3388 tx=17; +1m; meter 1 -2055 tx=17; +1m; meter 1 -722 tx=17; +1m; meter 1 611 tx=17; +1m; stop 17 5000100", Seen("success", wh=6443)),
     run("one such sample and no more", 5001.0, start=5_000_000, wh=1000),
     run("samples in kWh that say Wh, and a register that fell", 4998.2, 4998.5, start=5_000_000, stop=4_998_600, wh=400),
+    run("one such sample of a register that was turned back further, and the stop", 5151.289, start=5_168_548, stop=5_152_122, wh=833),
     run("small samples beside a young register count from the start of the session", 5, 6, start=5000, wh=6, issues=()),
     run("a start in kWh beside samples in Wh", 1_234_900, 1_239_567, start=1234.567, stop=1240.567, wh=6000, issues=("in kWh",), meters=(1_234_567, 1_240_567)),
     run("a start in whole kWh beside samples in Wh", 1_234_900, 1_239_500, start=1234, stop=1239, wh=4600, issues=("in kWh",)),
