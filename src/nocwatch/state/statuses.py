@@ -10,11 +10,11 @@ from nocwatch.moments import SECOND_NS
 from nocwatch.network import ConnectorStatus
 from nocwatch.ocpp.events import ComponentReported, StatusReported
 from nocwatch.sessions import Milestone
-from nocwatch.state.facts import ErrorSeen, RemoteStart
+from nocwatch.state.facts import TOGETHER_NS, ErrorSeen, RemoteStart
 from nocwatch.state.faults import codes_of, family
 from nocwatch.state.memory import ConnectorState
 from nocwatch.state.patience import lapsed, plug_in_ns
-from nocwatch.state.session import ACTS_MAX, TOGETHER_NS, SessionState, step
+from nocwatch.state.session import ACTS_MAX, SessionState, step
 from nocwatch.state.tracker import Tracker
 
 _MICRO = {
