@@ -86,6 +86,7 @@ class StationState(msgspec.Struct, kw_only=True):
         closed_links: sequence of the end of each of the last connections, to know what is read again.
         lag_ns: least time from a live time stamp to its reception: the error of the station's clock.
         boot_pending: the last boot was not accepted yet: the next one is the same.
+        subprotocol: as last negotiated.
         unset_lag_us: least time since the boot from a status's stamp by a clock that was never set to its reception.
         triggered_boot_at_ns: the CSMS asked for a BootNotification; it is no restart.
         profiles: charging profiles, those in force and the last that are not; ``bookings`` reservations alike.
@@ -101,6 +102,7 @@ class StationState(msgspec.Struct, kw_only=True):
     last_seen_ns: int = 0
     upstream: str = ""
     version: str = ""
+    subprotocol: str = ""
     remote_address: str = ""
     access: Access | None = None
     vendor: str = ""

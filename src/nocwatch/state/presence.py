@@ -84,7 +84,9 @@ def opened(tracker: Tracker, link: Link | LinkState, subprotocol: str | None) ->
     state.upstream = link.upstream or state.upstream
     state.remote_address = link.remote_address or state.remote_address
     state.access = link.access or state.access
-    if subprotocol:
+    if subprotocol and subprotocol != state.subprotocol:
+        # Negotiated as before, it says no more than it did: a station may speak another version over it.
+        state.subprotocol = subprotocol
         set_version(tracker, VERSIONS.get(subprotocol, state.version))
     tracker.out.append(
         LinkOpened(

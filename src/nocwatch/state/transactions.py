@@ -25,8 +25,8 @@ from nocwatch.state import (
     remote_starts,
 )
 from nocwatch.state.endings import NO_START, heard_after_end, resumed, supersede
-from nocwatch.state.facts import CsmsError
-from nocwatch.state.lookup import adopt, by_transaction, call_name, keep, put_right
+from nocwatch.state.facts import CsmsError, Ending
+from nocwatch.state.lookup import adopt, by_transaction, call_name, keep, put_right, stands_still
 from nocwatch.state.memory import Overtaken
 from nocwatch.state.patience import patience_ns
 from nocwatch.state.register import no_reading
@@ -39,8 +39,6 @@ RETRY_WITHIN_S = 300.0
 TOLD_AGAIN_WITHIN_S = 86_400.0
 """The same where it says the same time again, however wrong: stations keep a start until its answer has reached them."""
 
-DAY_US = 86_400 * 1_000_000
-"""Of clocks that stand still it is midnight for ever: year 1, 1970."""
 NOW_WITHIN_US = 60 * 1_000_000
 """A time that the station's clock came to less than a minute ago is that of now: a start may have waited behind another call."""
 
@@ -161,7 +159,8 @@ def _known_start(tracker: Tracker, event: TransactionBegan) -> SessionState | No
         unanswered, said = session.start_answered_at_ns is None, event.said_us is not None
         again = said and (unanswered or _is_past(tracker, session, event))
         within_s = TOLD_AGAIN_WITHIN_S if again else RETRY_WITHIN_S
-        if (unanswered or (said and session.open)) and near(session.started_at_ns, event.at_ns, within_s):
+        goes_on = said and session.ending is not Ending.STOP
+        if (unanswered or goes_on) and near(session.started_at_ns, event.at_ns, within_s):
             return session
     return None
 
@@ -172,7 +171,7 @@ def _is_past(tracker: Tracker, session: SessionState, event: TransactionBegan) -
     After a boot it may begin anew and come to the same time again; what statuses have said since tells, where there are any. One that
     stands still tells nothing.
     """
-    if event.said_us is None or event.said_us % DAY_US == 0:
+    if event.said_us is None or stands_still(event.said_us):
         return False
     booted = (tracker.state.booted_at_ns or 0) > session.started_at_ns
     lag_us = tracker.state.unset_lag_us if booted else None

@@ -13,7 +13,7 @@ from nocwatch.ocpp.events import TransactionEnded
 from nocwatch.sessions import Milestone
 from nocwatch.state import meter
 from nocwatch.state.facts import Ending
-from nocwatch.state.lookup import by_transaction, call_name, of_transaction
+from nocwatch.state.lookup import by_transaction, call_name, of_transaction, stands_still
 from nocwatch.state.register import no_reading
 from nocwatch.state.session import SessionState
 from nocwatch.state.tracker import Tracker, usable
@@ -57,12 +57,15 @@ def _guess(
     call = call_name(event)
     best: SessionState | None = None
     best_score = (0, 0.0, 0)
+    again: SessionState | None = None
     for session in sessions:
         if not session.began:
             continue
         if session.ending is Ending.STOP:
             if call in session.end_calls or _is_again(session, event):
-                return session
+                if call in session.end_calls or not stands_still(event.said_us or 0):
+                    return session
+                again = again or session
             if not _may_be_another(session, event):
                 continue
         if _is_before(event, session):
@@ -75,7 +78,7 @@ def _guess(
         )
         if score > best_score:
             best, best_score = session, score
-    return best
+    return best or again
 
 
 def _is_again(session: SessionState, event: TransactionEnded) -> bool:

@@ -141,6 +141,12 @@ PLUG_IN = "config TxCtrlr.EVConnectionTimeOut 60; "
         (Seen("failed", "AUTH_TIMEOUT", "csms"), Seen("success", wh=5000)),
     ),
     Rule(
+        "also where the station says 1.6 over another version's subprotocol, at each connection anew",
+        "close; open ocpp2.0.1; boot; Available 1; Preparing 1; +6; card TAG -; +31; Available 1; +5; close; +20; open ocpp2.0.1; Charging 1; "
+        "start 1 TAG 1000 id=17 at=@80; +10m; stop 17 6000",
+        (Seen("failed", "AUTH_TIMEOUT", "csms"), Seen("success", wh=5000)),
+    ),
+    Rule(
         "so has one whose card was blocked",
         "Preparing 1; +3; card TAG Blocked; Available 1; +30; Preparing 1; start 1 TAG 1000 id=17 status=Blocked; +2; stop 17 1000 DeAuthorized",
         (Seen("rejected", "AUTH_REJECTED", tx=None), Seen("rejected", "AUTH_REJECTED", tx=17)),
@@ -252,6 +258,12 @@ PLUG_IN = "config TxCtrlr.EVConnectionTimeOut 60; "
         (Seen("success", wh=1600), Seen("success", wh=6010)),
     ),
     Rule(
+        "nor is it where both ended as they began",
+        "start 1 TAG 500 id=7 at=0001-01-01T00:00:00Z; +50; stop 7 500 token=TAG at=0001-01-01T00:00:00Z; Available 1; +20m; "
+        "start 1 TAG 500 id=7 at=0001-01-01T00:00:00Z; +50; stop 7 500 token=TAG at=0001-01-01T00:00:00Z; +50; stop 7 500 token=TAG at=0001-01-01T00:00:00Z",
+        (Seen("cancelled", "ENDED_BY_DRIVER"), Seen("cancelled", "ENDED_BY_DRIVER", steps="stop_retried")),
+    ),
+    Rule(
         "several stops of one moment and token are one charge's, though the CSMS gave it no number",
         "start 1 TAG 1000 id=0; +5m; stop 0 5900 Local token=TAG at=@330; stop 0 6000 Local token=TAG at=@330; stop 0 1000 Local token=TAG at=@330",
         Seen("success", wh=5000),
@@ -261,6 +273,12 @@ PLUG_IN = "config TxCtrlr.EVConnectionTimeOut 60; "
         "start 1 TAG 1000 at=1970-01-01T00:00:10Z id=17; Charging 1 at=1970-01-01T00:00:12Z; close; +20; open; boot; Charging 1 at=1970-01-01T00:00:03Z; +6m; "
         "start 1 TAG 1000 at=1970-01-01T00:00:10Z id=18; +10m; stop 18 6000 at=1970-01-01T00:16:30Z",
         Seen("success", wh=5000),
+    ),
+    Rule(
+        "also where the one before it overtook it in the queue meanwhile, and seemed to be the next",
+        "start 1 TAG 1000 at=1970-01-01T00:00:11Z id=17; +5; start 1 TAG 1000 at=1970-01-01T00:00:10Z id=18; +5; start 1 TAG 1000 at=1970-01-01T00:00:11Z id=17; "
+        "stop 18 1000 at=1970-01-01T00:00:10Z; +10m; stop 17 6000 at=1970-01-01T00:10:11Z",
+        (Seen("success", wh=5000, tx=17), Seen("cancelled", wh=0, tx=18)),
     ),
     Rule(
         "also where nothing else was said since then",
