@@ -66,6 +66,11 @@ class Asked(NamedTuple):
     split: str
     whole: bool
 
+    @property
+    def grouped(self) -> str:
+        """By connector and part. Where there is but one part it is not named: rows come by connector, and need not be sorted then."""
+        return f"GROUP BY k.station, k.evse, k.connector{', e.part' if self.split else ''}"
+
 
 class Cells(dict[tuple[str, int, int, str], Cell]):
     """Cells by what they are of; one that is asked for is made."""
@@ -122,8 +127,7 @@ _BESIDE_MONTHS = (
 def _sums(reader: sqlite3.Connection, asked: Asked) -> list[tuple]:  # type: ignore[type-arg]
     sums = ", ".join(f"sum({name}) AS {name}" for name in COLUMNS)
     parts = " UNION ALL ".join(
-        f"SELECT k.station, k.evse, k.connector, e.part, {sums} FROM {joined(asked, *part)} "
-        "GROUP BY k.station, k.evse, k.connector, e.part"
+        f"SELECT k.station, k.evse, k.connector, e.part, {sums} FROM {joined(asked, *part)} {asked.grouped}"
         for part in _RANGES
     )
     return read(

@@ -159,7 +159,7 @@ def _hours(
         reader,
         asked,
         f"SELECT k.station, k.evse, k.connector, e.part, {sums} FROM "
-        f"{joined(asked, ('hours', 'hour'), between, 'CROSS JOIN c')} GROUP BY 1, 2, 3, 4",
+        f"{joined(asked, ('hours', 'hour'), between, 'CROSS JOIN c')} {asked.grouped}",
         _RUNS,
         runs=msgspec.json.encode(shut.runs()).decode(),
     )
