@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 import trio
 from tests.support.certificates import Authority
+from tests.support.deployment import REPOSITORY
 from tests.support.relaying import Csms, listening_csms
 from tests.support.secured import behind_tls
 
 from nocwatch.config import Configuration
 from nocwatch.doctor import Finding, examine
+from nocwatch.trace.writing import import_traces
 
 
 @pytest.fixture
@@ -90,3 +92,13 @@ async def test_each_place_of_a_csms_is_looked_at(tmp_path: Path) -> None:
         to = [{"name": "main", "url": "ws://127.0.0.1:1", "fallbacks": [f"ws://127.0.0.1:{csms.port}"]}]
         first, second = await findings(tmp_path, {"upstreams": to}, "CSMS main")
     assert (first.state, second.state) == ("bad", "good")
+
+
+async def test_a_recording_wants_no_relay(tmp_path: Path) -> None:
+    import_traces([REPOSITORY / "rules" / "tests" / "flapping_fires.jsonl"], tmp_path / "journal")
+    (found,) = await findings(tmp_path, {}, "journal")
+    assert found.state == "good"
+    assert found.found.endswith("made by trace import, no relay is wanted")
+    (tmp_path / "journal" / "recorded.json").unlink()
+    (found,) = await findings(tmp_path, {}, "journal")
+    assert (found.state, found.remedy) == ("warning", "Is the relay running?")

@@ -19,6 +19,7 @@ import trio
 from nocwatch import clock, moments
 from nocwatch.config import Configuration
 from nocwatch.errors import ConfigurationError, NocwatchError
+from nocwatch.journal import recorded
 from nocwatch.journal.inspect import stat
 from nocwatch.proxy import certificates
 from nocwatch.proxy.dial import Reached, Upstream
@@ -154,16 +155,17 @@ def _journal(configuration: Configuration) -> list[Finding]:
                 "Start the relay (nocwatch run); chargers then connect to it.",
             )
         ]
-    found = []
+    found, recording = [], recorded.noted(path)
     for lane in lanes:
         age_s = (clock.now_ns() - lane.newest_ns) / 1e9 if lane.newest_ns else None
         told = f"lane {lane.lane}: {lane.bytes / 2**20:.1f} MiB, newest record {'never' if age_s is None else f'{age_s:.0f} s ago'}"
-        if not lane.live and lane.lane >= configuration.relay.workers:
+        if not lane.live and recording is not None and recording.is_all({lane.lane: lane.next_sequence}):
+            found.append(Finding("good", "journal", f"{told}; made by trace import, no relay is wanted"))
+        elif not lane.live and lane.lane >= configuration.relay.workers:
             found.append(Finding("good", "journal", f"{told}; of a worker that is no more"))
         elif not lane.live:
-            found.append(
-                Finding("warning", "journal", f"{told}; no relay writes it", "Is the relay running?")
-            )
+            words = f"{told}; no relay writes it"
+            found.append(Finding("warning", "journal", words, "Is the relay running?"))
         elif age_s is None or age_s > SILENT_S:
             found.append(
                 Finding(
