@@ -107,13 +107,19 @@ def left_without(tracker: Tracker, session: SessionState, event: TransactionEnde
 
 
 def _one_more(tracker: Tracker, session: SessionState, since_ns: int, until_ns: int) -> list[Authorization]:
-    """The first card of that time that failed elsewhere: while several cables waited, or before the start was heard. It is the session's now."""
+    """The first card of that time that failed elsewhere. It is the session's now.
+
+    It is loose where several cables waited, a neighbour's second one where only that was known to wait, else a try that is over.
+    """
     for loose in tracker.state.loose:
         act = loose.authorization
         if not loose.own and failed_card(act) and since_ns <= act.asked_at_ns <= until_ns:
             _take(tracker, session, loose)
             return [act]
-    for other in tracker.state.sessions.values():
+    for neighbour in [each for each in tracker.under_way() if each is not session and _unasked(each)]:
+        if tried := [each.token for each in neighbour.authorizations if failed_card(each)]:
+            others_apart(tracker, neighbour, {tried[0]})
+    for other in list(tracker.state.sessions.values()):
         acts = other.authorizations
         placed = (
             other.evse is not None

@@ -6,6 +6,8 @@ station replays does not overwrite a newer one. In 2.x the transaction's chargin
 
 from __future__ import annotations
 
+import re
+
 from nocwatch.moments import SECOND_NS
 from nocwatch.network import ConnectorStatus
 from nocwatch.ocpp.events import ComponentReported, StatusReported
@@ -31,6 +33,8 @@ PLUGGED = frozenset(
     | {ConnectorStatus.SUSPENDED_EV, ConnectorStatus.SUSPENDED_EVSE}
 )
 _INFO_MAX = 80
+_NO_CODE = re.compile(r"(0x)?0+")
+"""Of stations that report a trouble by a code which says that there is none."""
 
 
 def on_status(tracker: Tracker, event: StatusReported) -> None:
@@ -72,7 +76,7 @@ def on_status(tracker: Tracker, event: StatusReported) -> None:
 
 def on_component(tracker: Tracker, event: ComponentReported) -> None:
     """A problem that the device model of 2.x reports, in the sessions of that EVSE (or of all, where it names none)."""
-    if event.cleared or event.value.lower() in ("false", "0"):
+    if event.cleared or event.value.lower() in ("false", "0") or _NO_CODE.fullmatch(event.tech_code):
         return
     code = (
         event.tech_code

@@ -225,6 +225,26 @@ CHARGES = "card TAG; Updated T1 Authorized token=TAG type=ISO14443; +10m; Ended 
         version="2.0.1",
         places=(1, 2),
     ),
+    Rule(
+        "a second card that failed while one cable was known to wait was another's, whose start was in the queue",
+        WAITS + "card ONE -; +31; card TWO -; +31; Started T2 CablePluggedIn evse=2 wh=1000 state=EVConnected at=@60; "
+        "Ended T2 EVCommunicationLost wh=1000 reason=EVDisconnected; Ended T1 EVCommunicationLost wh=1000 reason=EVDisconnected",
+        (
+            Seen("failed", "AUTH_TIMEOUT", "csms", tx="T1"),
+            Seen("failed", "AUTH_TIMEOUT", "csms", tx="T2"),
+            Seen("cancelled", steps="joined"),
+        ),
+        version="2.0.1",
+        places=(1, 2),
+    ),
+    Rule(
+        "a trouble whose code says that there is none is none",
+        "card TAG; Started T1 Authorized evse=1 token=TAG wh=1000; +14; " + LOCK_FAILS.replace("ConnectorLockFailure", "0x0000")
+        + "+20; Ended T1 StopAuthorized wh=1010",
+        Seen("cancelled", "ENDED_BY_DRIVER", "driver"),
+        version="2.0.1",
+        places=(1, 2),
+    ),
 )  # fmt: skip
 def test_found_by_2x_lives(rule: Rule) -> None:
     rule.check()
