@@ -9,8 +9,6 @@ from nocwatch.state.register import SLACK_WH, Gate, Register
 
 GATE = Gate(400_000.0, 2 * SLACK_WH)
 """Within which samples must follow a start of a thousandth before that is taken for kWh: the power of every charger but the strongest."""
-NEAR_SHARE = 0.01
-"""Registers that are turned back lose some kWh of the thousands that they have."""
 NO_CHANCE = 10
 """How many times the rise that could be a start must be, before its thousandth is no coincidence."""
 
@@ -22,12 +20,6 @@ def is_thousandth(start_wh: float, value: float, span_ns: int) -> bool:
     """
     near_wh = GATE.allowance_wh(span_ns)
     return start_wh > NO_CHANCE * near_wh and abs(value * 1000 - start_wh) <= near_wh
-
-
-def looks_like_thousandth(start_wh: float, value: float, span_ns: int) -> bool:
-    """Whether it may be one of a register that was turned back meanwhile: then the number says nothing of how much flowed."""
-    old = start_wh > NO_CHANCE * GATE.allowance_wh(span_ns)
-    return old and abs(value * 1000 - start_wh) <= NEAR_SHARE * start_wh
 
 
 def as_read(register: Register, value: float, at_ns: int, *, known: bool) -> tuple[bool, float]:

@@ -9,28 +9,14 @@ from __future__ import annotations
 
 import msgspec
 
-from nocwatch.state import kilo
+from nocwatch.state import kilo, tracks
 from nocwatch.state import register as registers
 from nocwatch.state.readings import Readings
-from nocwatch.state.register import Gate, Register
+from nocwatch.state.register import Gate
+from nocwatch.state.tracks import Track
 
 REGISTERS_MAX = 6
 """Registers of a session: two places, overall or phases; a station that names more is inventing them."""
-STOPS = "Outlet/"
-"""The register that a stop is of where no sample named one."""
-
-
-class Track(msgspec.Struct):
-    """One register of the session. ``shared``: it is the one that the start was read from; ``kilo``: it is in kWh, whatever it says.
-
-    ``first_wh``: its first reading, where it is taken to count from the start of the session.
-    """
-
-    register: Register
-    shared: bool = False
-    closed: bool = False
-    kilo: bool = False
-    first_wh: float | None = None
 
 
 class Meter(msgspec.Struct):
@@ -88,7 +74,7 @@ def sample(meter: Meter, readings: Readings, at_ns: int, gate: Gate) -> str:
             return why
         _find_kilo(meter, value, at_ns)
         track = meter.tracks[readings.register_key] = _track(meter, value, at_ns, gate)
-    elif _only_start(meter, track):
+    elif tracks.has_only(track, meter.start_wh):
         track = meter.tracks[readings.register_key] = _track(meter, value, at_ns, gate)
     track.kilo, value = kilo.as_read(track.register, value, at_ns, known=track.kilo)
     if track.closed:
@@ -102,7 +88,12 @@ def _read(meter: Meter, track: Track, readings: Readings, value: float, at_ns: i
         meter.stop_wh, meter.stop_at_ns = value, at_ns
         return ""
     why = registers.read(track.register, value, at_ns, gate)
-    if why == "jumped" and not track.shared and _follows_start(meter, value, at_ns, gate):
+    if (
+        why == "jumped"
+        and not track.shared
+        and meter.start_wh is not None
+        and _can_end(meter, value, at_ns, gate)
+    ):
         # The first samples were zeros, and only now does it show which register this is.
         track = meter.tracks[readings.register_key] = _track(meter, value, at_ns, gate)
         why = registers.read(track.register, value, at_ns, gate)
@@ -157,7 +148,7 @@ def _end(meter: Meter, value: float, at_ns: int, gate: Gate) -> str:
     if track is None and not gate.anew(meter.start_at_ns, at_ns):
         return "fell"
     if track is None:
-        track = meter.tracks[STOPS] = _starts(meter)
+        track = meter.tracks[tracks.STOPS] = tracks.of_start(meter.start_wh, meter.start_at_ns)
     if _apart(meter, track, value, at_ns, gate):
         return ""
     if not track.kilo and not _can_end(meter, value, at_ns, gate):
@@ -278,47 +269,6 @@ def _find_kilo(meter: Meter, value: float, at_ns: int) -> None:
         meter.kilo, meter.start_wh = True, kilo.of_kwh(said, value)
 
 
-def _follows_start(meter: Meter, value: float, at_ns: int, gate: Gate) -> bool:
-    return meter.start_wh is not None and _since_start(meter, value, at_ns, gate) is not None
-
-
-def _only_start(meter: Meter, track: Track) -> bool:
-    """2.x tells the start as a sample: of which register it was, the first one after it shows."""
-    register = track.register
-    alone = register.readings == 1 and register.doubtful_wh is None and not register.resets
-    return alone and not track.closed and register.last_wh == meter.start_wh
-
-
-def _track(meter: Meter, value: float, at_ns: int, gate: Gate) -> Track:
-    """A new register: the start's own, one that counts from the start of the session, or one of which nothing is known."""
-    if meter.start_wh is None:
-        return Track(Register())
-    register = Register(last_at_ns=meter.start_at_ns, readings=1)
-    if kilo.is_thousandth(meter.start_wh, value, at_ns - meter.start_at_ns):
-        register.base_wh = register.last_wh = meter.start_wh
-        return Track(register, shared=True, kilo=True)
-    if _follows_start(meter, value, at_ns, gate):
-        register.base_wh = register.last_wh = meter.start_wh
-        return Track(register, shared=True)
-    from_0 = value >= 0 and gate.fits(0.0, value, at_ns - meter.start_at_ns)
-    if from_0 and value < meter.start_wh and gate.anew(meter.start_at_ns, at_ns):
-        return _starts(meter)
-    span_ns = at_ns - meter.start_at_ns
-    kilo_back = kilo.looks_like_thousandth(meter.start_wh, value, span_ns)
-    if from_0 and value < abs(meter.start_wh) / 2 and not kilo_back:
-        register.base_wh = 0.0
-        return Track(register, first_wh=value)
-    return Track(Register())
-
-
-def _starts(meter: Meter) -> Track:
-    """The start's own register, as it was then."""
-    started = Register(
-        base_wh=meter.start_wh, last_wh=meter.start_wh or 0.0, last_at_ns=meter.start_at_ns, readings=1
-    )
-    return Track(started, shared=True)
-
-
 def _between(meter: Meter, gate: Gate) -> float | None:
     """Stop less start, where the one can follow the other."""
     if meter.start_wh is None or meter.stop_wh is None:
@@ -331,9 +281,8 @@ def _can_end(meter: Meter, value: float, at_ns: int, gate: Gate) -> bool:
 
 
 def _since_start(meter: Meter, value: float, at_ns: int, gate: Gate) -> float | None:
-    """By how much the register rose since the start, all of it where that was not said; None where it cannot be the start's register."""
-    if meter.start_wh is None:
-        return value
-    if meter.start_wh < 0 <= value:
-        return None  # of registers that turn from below 0 to above nobody knows; a start that is no reading is frequent
-    return gate.rise_wh(meter.start_wh, value, at_ns - meter.start_at_ns)
+    return tracks.since_start(meter.start_wh, meter.start_at_ns, value, at_ns, gate)
+
+
+def _track(meter: Meter, value: float, at_ns: int, gate: Gate) -> Track:
+    return tracks.first_seen(meter.start_wh, meter.start_at_ns, value, at_ns, gate)
