@@ -473,9 +473,20 @@ def registers(watched: Watched, *values: float | list[dict[str, str]], version: 
         ((15000, 15600, 15591, 15592), 0),
         ((15000, 15600, -1, -1, 15700), 0),
         ((2**32 - 500, 2**32 - 100, 300, 700), 0),
+        ((99_999_500, 99_999_900, 300, 700), 0),
+        ((100_600_000, 100_600_400, 300, 700), 1),
         ((15000, 15600, 16200), 0),
     ],
-    ids=["falls and stays", "one dip", "rounding", "minus one", "32 bits are full", "rises"],
+    ids=[
+        "falls and stays",
+        "one dip",
+        "rounding",
+        "minus one",
+        "32 bits are full",
+        "five digits of kWh are full",
+        "not full",
+        "rises",
+    ],
 )
 def test_falls_that_are_and_falls_that_are_not(values: tuple[float, ...], flags: int, version: str) -> None:
     watched = Watched("register_rollback")

@@ -13,13 +13,10 @@ from nocwatch.flags import Blame, Category, Evidence, Severity
 from nocwatch.ocpp.events import Booted, Metered, Sample
 from nocwatch.sessions import Session
 from nocwatch.state.changes import SessionChanged
+from nocwatch.state.register import WRAP_RISE_WH_MAX, WRAPS_WH
 
 SERIES_MAX = 64
 """Registers of one transaction: measurand, phase and location. Further ones are not watched."""
-WRAP_WH = 2.0**32
-"""Where a register of 32 bits begins anew; a fall of nearly that much is none."""
-WRAP_TOLERANCE_WH = 1_000_000.0
-"""What can flow between two samples around the wrap: 1 MWh is far more."""
 
 
 class RegisterRollbackSettings(Settings):
@@ -69,7 +66,7 @@ class RegisterRollback(Detector[RegisterRollbackSettings, Meters]):
     Sees an energy register fall by more than `fall_wh_min` within a transaction and stay below for `samples_min` samples. Each register
     is compared with itself only: same connector, measurand, phase, unit and location. One flag a session, an event.
 
-    No fall: a single dip; -1 and other negative values, which are no reading; a fall of nearly 2³² Wh; a sample with an older time stamp than the
+    No fall: a single dip; -1 and other negative values, which are no reading; a fall from just below where registers begin anew (2³² Wh, a tenth of it, five or six digits of kWh) to 0; a sample with an older time stamp than the
     last; a reset that the registry allows (`meter_register: session` at the transaction's beginning, `boot` after a boot); readings of 0 of a station
     with the quirk `register_drops_to_zero`; any while the export register rises. Meter start and stop of 1.6 are not compared: some stations count them from elsewhere.
     """
@@ -198,7 +195,7 @@ class RegisterRollback(Detector[RegisterRollbackSettings, Meters]):
         station: str,
         context: Context[Meters],
     ) -> bool:
-        if abs(fall_wh - WRAP_WH) <= WRAP_TOLERANCE_WH or meters.export_rose_at_ns > series.high_at_ns:
+        if _wrapped(series.high_wh, fall_wh) or meters.export_rose_at_ns > series.high_at_ns:
             return True
         register = context.place(station).meter_register
         return (register == "session" and series.samples == 2) or (register == "boot" and booted_since)
@@ -241,3 +238,8 @@ class RegisterRollback(Detector[RegisterRollbackSettings, Meters]):
         # From here on the register is measured against where it fell to: another fall is another piece of evidence.
         series.high_wh, series.high_at_ns, series.high_frame = series.last_wh, event.when_ns, event.frame
         series.below, series.frames = 0, []
+
+
+def _wrapped(high_wh: float, fall_wh: float) -> bool:
+    """A register that was full begins anew: what is missing to its whole height has flowed."""
+    return any(high_wh <= wrap and 0 <= wrap - fall_wh <= WRAP_RISE_WH_MAX for wrap in WRAPS_WH)
