@@ -115,7 +115,10 @@ class Dialect201(Transactions201):
         return self._word(connector)
 
     def fault_event(self, connector: Connector, *, cleared: bool) -> list[Message]:
-        """NotifyEvent of the component that reports the trouble; it carries the code, which StatusNotification cannot."""
+        """NotifyEvent of the component that reports the trouble; it carries the code, which StatusNotification cannot.
+
+        Without a link it is kept, as OfflineQueuingSeverity lets a station keep what is severe [OCPP 2.0.1 part 2, N07].
+        """
         component, variable = _FAULT_VARIABLES.get(connector.error_code, ("Connector", "Problem"))
         event = {
             "eventId": next(self._event_ids),
@@ -132,7 +135,7 @@ class Dialect201(Transactions201):
             "variable": {"name": variable},
         }
         payload = {"generatedAt": event["timestamp"], "seqNo": 0, "eventData": [event]}
-        return [Message("NotifyEvent", lambda: payload, durable=False)]
+        return [Message("NotifyEvent", lambda: payload)]
 
     def _word(self, connector: Connector) -> str:
         if not connector.operative and connector.status == "Available":

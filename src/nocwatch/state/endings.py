@@ -127,6 +127,9 @@ def _after_stop(tracker: Tracker, session: SessionState, event: TransactionEnded
         connector.unreleased = session.id
         connector.charging_state = "Idle" if session.version.startswith("2") else ""
         tracker.touch_connector(connector, stopped_at_ns)
+    elif connector.charging_state and not tracker.on_connector(connector):
+        connector.charging_state = "Idle"  # told late, but nothing goes on there any more
+        tracker.touch_connector(connector)
 
 
 def _stopped_again(tracker: Tracker, session: SessionState, event: TransactionEnded) -> None:

@@ -245,6 +245,14 @@ CHARGES = "card TAG; Updated T1 Authorized token=TAG type=ISO14443; +10m; Ended 
         version="2.0.1",
         places=(1, 2),
     ),
+    Rule(
+        "a connector is in use by the vehicle whose transaction ended without a link",
+        "Occupied 1; Started T1 CablePluggedIn evse=1 wh=1000 state=EVConnected; +2; Updated T1 Authorized token=TAG state=EVConnected; +1; close; +1; open; "
+        "Occupied 1; Ended T1 AbnormalCondition offline wh=1000 reason=Other at=@-0.6; +9; remote APP 1 Rejected id=42",
+        (Seen("failed", "CONNECTIVITY"), Seen("failed", "REMOTE_START_REJECTED", "csms")),
+        version="2.0.1",
+        places=(1, 2),
+    ),
 )  # fmt: skip
 def test_found_by_2x_lives(rule: Rule) -> None:
     rule.check()
