@@ -159,7 +159,7 @@ def _hours(
         reader,
         asked,
         f"SELECT k.station, k.evse, k.connector, e.part, {sums} FROM "
-        f"{joined(asked, ('hours', 'hour'), between, 'CROSS JOIN c')} {asked.grouped}",
+        f"{joined(asked, ('hours', 'hour'), between, 'CROSS JOIN c ON likelihood(c.minutes > 0, 0.0001)')} {asked.grouped}",
         _RUNS,
         runs=msgspec.json.encode(shut.runs()).decode(),
     )
