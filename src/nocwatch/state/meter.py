@@ -230,7 +230,8 @@ def energy_wh(meter: Meter, gate: Gate) -> float | None:
             return between
         if track.shared:
             return sampled if track.register.resets else max(between, 0.0)
-        turned_back = track.register.resets and sampled > between + registers.JITTER_WH
+        # What was taken for kWh may have been chance: the stop less the start knows better.
+        turned_back = track.register.resets and not track.kilo and sampled > between + registers.JITTER_WH
         return sampled if turned_back or (between == 0 and sampled > 0) else between
     if sampled is not None:
         return sampled
