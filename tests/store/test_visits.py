@@ -207,6 +207,21 @@ def test_a_card_that_a_whole_depot_shares_is_not_read_from_its_beginning_at_each
     assert told(ask(store, Places(), Query(from_ns=NOON, until_ns=NOON + HOUR))) == {"fleet": VisitSums(1, 1)}
 
 
+def test_a_late_session_at_the_edge_of_a_shared_cards_time_hides_no_other_of_its_batch(
+    store, monkeypatch
+) -> None:
+    for module in ("kpis", "store"):
+        monkeypatch.setattr(f"nocwatch.{module}.chains.CHAIN_MAX", 3)
+    for number in range(6):
+        session = a_session(f"s{number}", token="depot", started=NOON + number * 20 * MINUTE)
+        store.apply(batch_of(session_changed(session), sequence=number))
+    early = a_session("early", token="depot", started=NOON - 20 * MINUTE, length=10 * MINUTE)
+    hours_later = a_session("later", token="depot", started=NOON + 9 * HOUR)
+    store.apply(batch_of(session_changed(early), session_changed(hours_later), sequence=9))
+    query = Query(from_ns=NOON - HOUR, until_ns=NOON + 12 * HOUR)
+    assert told(ask(store, Places(), query)) == {"fleet": VisitSums(2, 2)}
+
+
 _FOLLOWING = f"SELECT {LINK} FROM sessions WHERE attempts = 1 AND token = ? AND started_at_ns > ? ORDER BY started_at_ns, 2, id"
 
 

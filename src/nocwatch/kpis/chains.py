@@ -69,18 +69,16 @@ class Link(NamedTuple):
 def chains(links: Iterable[Link], gap_ns: int) -> Iterator[list[Link]]:
     """Of one driver, in order of their start; within a chain in the order in which visits are made of them.
 
-    One that becomes longer than ``CHAIN_MAX`` is the last that is told, as far as it was read.
+    Of one that becomes longer than ``CHAIN_MAX`` pieces are given, the first of them longer than that.
     """
     chain: list[Link] = []
     until_ns = 0
     for each in links:
-        if chain and each.started_at_ns - until_ns > gap_ns:
+        if chain and (each.started_at_ns - until_ns > gap_ns or len(chain) > CHAIN_MAX):
             yield sorted(chain)
             chain = []
         until_ns = max(until_ns, each.ended_at_ns) if chain else each.ended_at_ns
         chain.append(each)
-        if len(chain) > CHAIN_MAX:
-            break
     if chain:
         yield sorted(chain)
 

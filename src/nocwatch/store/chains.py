@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain as one_after_the_other
 from itertools import groupby
 
 from nocwatch.kpis.chains import ASKED_FURTHER, BEGINS, CHAIN_MAX, Driver, Link, chains, told_of
@@ -94,20 +93,16 @@ class _Driver:
 
     def told(self, links: Iterable[Link]) -> Iterator[Told]:
         """What is told of them that is not told of them yet; where a chain is too long, the driver is a shared one from there on."""
-        rest = iter(links)
-        for chain in chains(rest, self.driver.gap_ns):
+        for chain in chains(links, self.driver.gap_ns):
             until_ns = max(link.ended_at_ns for link in chain) + self.driver.gap_ns
             if len(chain) > CHAIN_MAX or until_ns >= self.shared_ns:
                 self._share(chain[0].started_at_ns)
-                rest = one_after_the_other(chain, rest)
-                break
-            for link, word in zip(chain, told_of(chain), strict=True):
+            shared = chain[0].started_at_ns >= self.shared_ns
+            words = [ASKED_FURTHER] * len(chain) if shared else told_of(chain)
+            for link, word in zip(chain, words, strict=True):
                 self.sums.visit(link._replace(told=word), 1)
                 if word != link.told:
                     yield word, link.id
-        for link in rest:
-            if link.told != ASKED_FURTHER:
-                yield ASKED_FURTHER, link.id
 
     def _share(self, from_ns: int) -> None:
         """From here on all of this driver's visits are made when they are asked for."""
