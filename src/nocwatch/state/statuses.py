@@ -32,6 +32,10 @@ PLUGGED = frozenset(
     {ConnectorStatus.PREPARING, ConnectorStatus.CHARGING, ConnectorStatus.OCCUPIED, ConnectorStatus.FINISHING}
     | {ConnectorStatus.SUSPENDED_EV, ConnectorStatus.SUSPENDED_EVSE}
 )
+_OF_TRANSACTIONS = frozenset(
+    {ConnectorStatus.CHARGING, ConnectorStatus.SUSPENDED_EV, ConnectorStatus.SUSPENDED_EVSE}
+)
+"""Statuses that only a connector with a transaction has."""
 _INFO_MAX = 80
 _NO_CODE = re.compile(r"(0x)?0+")
 """Of stations that report a trouble by a code which says that there is none."""
@@ -180,9 +184,10 @@ def _moved(tracker: Tracker, session: SessionState, status: ConnectorStatus, at_
         session.plugged = True
     if session.connector is None and session.evse is None:
         return
+    if session.began and status in _OF_TRANSACTIONS:
+        session.free_since_ns = None
     if status is ConnectorStatus.CHARGING:
         if session.began:
-            session.free_since_ns = None
             charging(tracker, session, at_ns, "Charging", frame)
         return
     if status in (ConnectorStatus.SUSPENDED_EV, ConnectorStatus.SUSPENDED_EVSE):

@@ -109,7 +109,10 @@ class Tracker:
         return reversed(self.state.sessions.values())
 
     def connector(self, evse: int | None, connector: int | None) -> ConnectorState | None:
-        """The connector, made where it is new; of an EVSE without a connector's number, the one in use or the first."""
+        """The connector, made where it is new; of an EVSE without a connector's number, the one in use or the first.
+
+        None where nothing names one: number 0 is the station itself.
+        """
         if connector is None:
             if evse is None:
                 return None
@@ -121,6 +124,8 @@ class Tracker:
         key = connector_key(evse, connector)
         if key is None:
             self.count("state_bad_connectors")
+            return None
+        if key == 0:
             return None
         found = self.state.connectors.get(key)
         if found is None:
@@ -139,8 +144,6 @@ class Tracker:
     def connector_of(self, session: SessionState) -> ConnectorState | None:
         """The connector of a session; None where that is not known (yet)."""
         if session.connector is None and session.evse is None:
-            return None
-        if session.connector == 0 and not session.evse:
             return None
         return self.connector(session.evse, session.connector)
 

@@ -223,6 +223,17 @@ HIGHEST = 2**63 - 1
         Seen("success", wh=5000, issues=()),
     ),
     Rule(
+        "a start on connector 0 after a card that was refused is a transaction like any other",
+        "card TAG Invalid; +1; start 0 TAG 1000 id=17; +5m; stop 17 6000; close",
+        Seen("success", wh=5000, tx=17),
+        places=(),
+    ),
+    Rule(
+        "a station that says Available in between and SuspendedEV at once has gone on: the driver's card that stops it is no other try",
+        f"{CHARGED}; meter 1 6000 tx=17; Available 1; +1; SuspendedEV 1; +10m; card TAG; +2; stop 17 6000; Available 1; +10m",
+        Seen("success", wh=5000, steps="suspended_ev authorize stopped released"),
+    ),
+    Rule(
         "a station that changes to 2.0.1 in mid-transaction keeps the transaction",
         f"{CHARGED}; close; speak 2.0.1; open; boot; Available 1; Started T2 CablePluggedIn evse=1 wh=6000; speak 1.6; stop 17 6000 PowerLoss",
         (Seen("failed", "POWER_LOSS", wh=5000, tx=17), Seen("ongoing", tx="T2")),
