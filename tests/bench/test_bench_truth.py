@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 RUN = Path(__file__).resolve().parents[2] / "bench" / "run.py"
 PATIENCE_S = 120
 
@@ -28,3 +30,17 @@ def test_one_world_is_played_again_from_its_case_version_and_seed(tmp_path: Path
         k: v for k, v in second.items() if k not in changing
     }
     assert first["records"] > 500
+
+
+@pytest.mark.parametrize(("version", "seed"), [("1.6", 1), ("1.6", 2), ("1.6", 3)])
+def test_what_was_lived_is_rebuilt_whatever_quirks_and_faults_fall_together(
+    tmp_path: Path, version: str, seed: int
+) -> None:
+    """The small form of the 100,000 sessions: every outcome and energy agrees, and the blame almost always."""
+    mixture = ("--case", "mixture", "--version", version, "--seed", str(seed), "--sessions", "300")
+    status, found, _ = run(tmp_path, *mixture)
+    total = found["total"]
+    assert found["faults"] == []
+    assert total["outcome"] == total["energy"] == total["lives"] >= 300
+    assert total["blame"] >= 0.95 * total["blamed"] > 0
+    assert status == 0

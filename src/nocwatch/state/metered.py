@@ -109,7 +109,9 @@ def _named(tracker: Tracker, event: Metered) -> SessionState | None:
         state.sessions[each] for each in state.under_way if state.sessions[each].transaction == transaction
     ]
     if len(named) > 1:
-        # A CSMS that gives one id to all: the place tells them apart.
+        # A CSMS that gives one id to all: the place tells them apart. Where there is none they are a stop's own data, and the stop will tell.
+        if event.connector is None and event.evse is None:
+            return None
         named = sessions_on(named, event.evse, event.connector) or named
     if named:
         return named[0]

@@ -264,6 +264,14 @@ PLUG_IN = "config TxCtrlr.EVConnectionTimeOut 60; "
         (Seen("cancelled", "ENDED_BY_DRIVER"), Seen("cancelled", "ENDED_BY_DRIVER", steps="stop_retried")),
     ),
     Rule(
+        "what a stop says beside its register is not taken for another's under the same number",
+        "start 1 ONE 1000 id=7; +5; start 2 TWO 5000 id=7; +60; meter 1 1500 tx=7; meter 2 5200 tx=7; +60; "
+        'ask StopTransaction {"transactionId":7,"idTag":"TWO","meterStop":5400,"timestamp":"@+0","transactionData":[{"timestamp":"@+0","sampledValue":[{"value":"5400"}]}]} -> {}; '
+        "+60; meter 1 1700 tx=7; +60; meter 1 1900 tx=7; +60; stop 7 2000 token=ONE",
+        (Seen("success", wh=1000, connector=1), Seen("success", wh=400, connector=2)),
+        places=(1, 2),
+    ),
+    Rule(
         "several stops of one moment and token are one charge's, though the CSMS gave it no number",
         "start 1 TAG 1000 id=0; +5m; stop 0 5900 Local token=TAG at=@330; stop 0 6000 Local token=TAG at=@330; stop 0 1000 Local token=TAG at=@330",
         Seen("success", wh=5000),
