@@ -100,12 +100,14 @@ def absorb(
 
     Where that was said long after ``when_ns``, because it waited in the station's queue, the attempt may have been given up since.
     """
-    claimed = claim_loose(tracker, session, token)
+    known = claim_loose(tracker, session, token) or any(
+        each.token == token and each.status == "Accepted" for each in session.authorizations
+    )
     fitting = []
     for other in tracker.newest_first():
         if other.began or other.led_to or other is session:
             continue
-        if claimed and not _same_remote_start(other, remote_start_id):
+        if known and not _same_remote_start(other, remote_start_id):
             continue  # its act is known: an earlier one with that token led to nothing
         if _same_remote_start(other, remote_start_id) or (token is not None and other.token == token):
             rank = _rank(tracker, other, when_ns)

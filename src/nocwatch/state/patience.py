@@ -40,4 +40,6 @@ def lapsed(tracker: Tracker, session: SessionState, at_ns: int) -> bool:
     """Whether the station has long given up waiting for the vehicle: who shows the card again then tries anew."""
     patience_ns = plug_in_ns(tracker)
     last_ns = max((each.asked_at_ns for each in session.authorizations), default=at_ns)
-    return session.remote is None and patience_ns > 0 and at_ns - last_ns > patience_ns
+    if session.remote is not None:
+        return False
+    return session.let_go or (patience_ns > 0 and at_ns - last_ns > patience_ns)

@@ -43,7 +43,7 @@ class SessionState(Facts, kw_only=True):
         reading_frame: frame of the last register reading that counted.
         resumed: it went on after a boot, or was taken up again (2.1 TxResumed).
         token_said: the transaction's own messages named its token; else it is that of the act which seemed to lead to it.
-        let_go: its connector was Available again after the remote start: the station waits for no vehicle any more.
+        let_go: its connector was Available again after the act: the station waits for no vehicle any more.
         unnumbered: 1.6: samples of it said -1 since the start was last sent: the station does not know its number.
         guessed_stop: a stop of a number that nobody had heard of, taken for this one's because it was the likeliest.
         verdict: as last judged; ``told`` is the record as last given off, ``told_verdict`` its verdict at its first end.

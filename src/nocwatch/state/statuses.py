@@ -227,6 +227,9 @@ def _free(tracker: Tracker, connector: ConnectorState, at_ns: int, frame: str) -
         connector.unreleased = None
         if stopped is not None:
             release(tracker, stopped, at_ns, frame)
+    for waiting in tracker.under_way():
+        if not waiting.began and waiting.evse is None and waiting.likely_evse == connector.evse is not None:
+            waiting.let_go = True  # what it held is free again: nobody came
     for session in tracker.on_connector(connector):
         if session.remote is not None and not session.began:
             # It may have waited in the station's queue, or crossed the order: then nobody was there any more when the station took it.

@@ -253,6 +253,13 @@ CHARGES = "card TAG; Updated T1 Authorized token=TAG type=ISO14443; +10m; Ended 
         version="2.0.1",
         places=(1, 2),
     ),
+    Rule(
+        "a card whose connector was free again was not used, although the same one is shown there a minute later",
+        "card TAG; Occupied 1; +60; Available 1; +60; Occupied 1; Started T1 CablePluggedIn evse=1 wh=1000 state=EVConnected; +4; " + CHARGES,
+        (Seen("cancelled", "AUTH_UNUSED", without="joined"), Seen("success", wh=5000)),
+        version="2.0.1",
+        places=(1, 2),
+    ),
 )  # fmt: skip
 def test_found_by_2x_lives(rule: Rule) -> None:
     rule.check()
