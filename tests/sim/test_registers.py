@@ -91,3 +91,12 @@ def test_a_lost_stop_hides_what_came_before_the_first_sample_of_another_register
     registers.sampled(tx, tx.connector.meter.reading(120.0))
     registers.ended(tx, None, {"ends_relative"})
     assert tx.hidden_wh == pytest.approx(before_wh)
+
+
+def test_one_that_has_nearly_risen_to_where_it_was_may_as_well_have_been_saved_before_the_boot() -> None:
+    tx = charging(dc(register_wh=0.0))
+    meter = tx.connector.meter
+    shown = registers.sampled(tx, meter.reading(100.0)).register_wh
+    registers.station_boots([tx.connector], 100.0)
+    assert registers.sampled(tx, meter.reading(195.0)).register_wh < shown
+    assert tx.hidden_wh == shown + registers.SAME_WH

@@ -22,6 +22,8 @@ BEFORE_WH = (50.0, 4_000.0)
 """So little before that the first drivers come to see it."""
 SAME_WH = 1.0
 """A register that shows less than before by so much may have been rounded."""
+SAVED_SHARE = 0.9
+"""A register that shows so much of what it showed before a boot may as well be one that its station had saved a while ago."""
 
 
 def meter(rng: random.Random, current: str, quirks: AbstractSet[str]) -> Meter:
@@ -104,8 +106,8 @@ def ended(tx: Transaction, reading: Reading | None, quirks: AbstractSet[str]) ->
 
 def _told(tx: Transaction, reading: Reading) -> None:
     """The register as it was told now, beside what was told before it began anew."""
-    if tx.anew and reading.register_wh >= tx.last.register_wh - SAME_WH:
-        # It has risen past where it was, and nobody can see that it fell.
+    if tx.anew and reading.register_wh >= tx.last.register_wh * SAVED_SHARE:
+        # It has risen to where it was, and nobody can see that it fell, or that it was more than a register that was saved a while before.
         tx.hidden_wh += max(0.0, tx.last.register_wh)
     tx.last, tx.anew = reading, False
 

@@ -70,8 +70,9 @@ class Register(msgspec.Struct):
 
 RESTART_SLACK_NS = 10 * SECOND_NS
 """The relay may hear of a lost link later than the station's meter began anew."""
-SAME_WH = 1.0
-"""By so much two readings of one register differ for rounding alone."""
+SAVED_SHARE = 0.9
+"""A register that shows at least so much of what it showed before its station began anew goes on from where it was last saved: those with a
+memory are saved every some minutes. One that began at 0 is seldom there by chance."""
 
 
 class Gate(msgspec.Struct, frozen=True):
@@ -172,9 +173,9 @@ def _first(register: Register, value: float, at_ns: int, gate: Gate) -> str:
 
 
 def _fell_with_restart(register: Register, value: float, at_ns: int, gate: Gate) -> bool:
-    """A register that is kept in memory begins at 0 where the station's computer does: one reading tells, with the boot."""
+    """A register that nobody saves begins at 0 where the station's computer does: one reading tells, with the boot."""
     since_ns = at_ns - register.last_at_ns
-    below = value < register.last_wh - SAME_WH or register.last_wh < 0
+    below = value < register.last_wh * SAVED_SHARE or register.last_wh < 0
     fell = value >= 0 and below and value <= gate.allowance_wh(since_ns)
     if not fell or not gate.anew(register.last_at_ns, at_ns):
         return False

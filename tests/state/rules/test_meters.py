@@ -109,6 +109,8 @@ def run(
     run("a lifetime register beside a start of the session's own is none in kWh", 900_000, 901_000, start=5, wh=1000, issues=()),
     Rule("no wrap: more than any vehicle takes, however long it was", "start 1 TAG 99600000 id=17; +10h; stop 17 900", Seen("failed", wh=None, issues=("does not count: fell",))),
     Rule("a register that is kept in memory begins anew with a boot: one reading tells", f"start 1 TAG 0 id=17; +2m; meter 1 787 tx=17; +20; {BOOT}; +20; meter 1 237 tx=17; +1m; meter 1 1071 tx=17; +1m; stop 17 1900", Seen("success", wh=2687, issues=("ran backwards", "connection was lost"))),
+    Rule("one that was saved a while before the boot goes on from there", f"start 1 TAG 10 id=17; +1h; meter 1 10000 tx=17; {BOOT}; +10m; meter 1 9700 tx=17; +10m; meter 1 10300 tx=17; +10m; stop 17 10900", Seen("success", wh=10890)),
+    Rule("whether the vehicle goes on or not", f"start 1 TAG 10000 id=17; +1h; meter 1 30000 tx=17; {BOOT}; +50m; meter 1 29900 tx=17; +10m; stop 17 29900", Seen("success", wh=20000)),
     Rule("a reading from before the boot, told after it, is of the register before", f"start 1 TAG 0 id=17; +2m; meter 1 787 tx=17; +1m; {BOOT}; meter 1 900 tx=17 at=@-60; +20; meter 1 237 tx=17; +1m; stop 17 1000", Seen("success", wh=1900)),
     Rule("a register that began anew with a boot, and only the stop to tell", f"start 1 TAG 5000 id=17; +2m; meter 1 6000 tx=17; {BOOT}; +1m; stop 17 300", Seen("success", wh=1300)),
     Rule("a register that began anew with a boot, and nothing between start and stop", f"start 1 TAG 5000 id=17; +2m; {BOOT}; +1m; stop 17 300", Seen("success", wh=300)),
