@@ -38,7 +38,7 @@ _OF_TRANSACTIONS = frozenset(
 """Statuses that only a connector with a transaction has."""
 _INFO_MAX = 80
 _NO_CODE = re.compile(r"(0x)?0+")
-"""Of stations that report a trouble by a code which says that there is none."""
+"""What stands for no code. Where the component says what is wrong by its name, many stations have no code beside it."""
 
 
 def on_status(tracker: Tracker, event: StatusReported) -> None:
@@ -80,7 +80,9 @@ def on_status(tracker: Tracker, event: StatusReported) -> None:
 
 def on_component(tracker: Tracker, event: ComponentReported) -> None:
     """A problem that the device model of 2.x reports, in the sessions of that EVSE (or of all, where it names none)."""
-    if event.cleared or event.value.lower() in ("false", "0") or _NO_CODE.fullmatch(event.tech_code):
+    if event.cleared or event.value.lower() in ("false", "0"):
+        return
+    if _NO_CODE.fullmatch(event.tech_code) and family(event.component) is None:
         return
     code = (
         event.tech_code

@@ -238,10 +238,18 @@ CHARGES = "card TAG; Updated T1 Authorized token=TAG type=ISO14443; +10m; Ended 
         places=(1, 2),
     ),
     Rule(
-        "a trouble whose code says that there is none is none",
-        "card TAG; Started T1 Authorized evse=1 token=TAG wh=1000; +14; " + LOCK_FAILS.replace("ConnectorLockFailure", "0x0000")
+        "a trouble of anything whose code says that there is none is none",
+        "card TAG; Started T1 Authorized evse=1 token=TAG wh=1000; +14; " + LOCK_FAILS.replace("ConnectorLockFailure", "0x0000").replace("ConnectorPlugRetentionLock", "Connector")
         + "+20; Ended T1 StopAuthorized wh=1010",
         Seen("cancelled", "ENDED_BY_DRIVER", "driver"),
+        version="2.0.1",
+        places=(1, 2),
+    ),
+    Rule(
+        "one of the plug's lock is, whatever stands beside it for no code",
+        "card TAG; Started T1 Authorized evse=1 token=TAG wh=1000; +14; " + LOCK_FAILS.replace("ConnectorLockFailure", "0")
+        + "+20; Ended T1 AbnormalCondition wh=1010 reason=Other",
+        Seen("failed", "CONNECTOR_LOCK", "charger"),
         version="2.0.1",
         places=(1, 2),
     ),
