@@ -14,7 +14,15 @@ from nocwatch.ocpp.events import (
     CallUnanswered,
 )
 from nocwatch.state import remote_starts
-from nocwatch.state.cards import attach, attempt_of, charged_then, csms_error, from_loose, waits
+from nocwatch.state.cards import (
+    attach,
+    attempt_of,
+    charged_then,
+    csms_error,
+    from_loose,
+    others_apart,
+    waits,
+)
 from nocwatch.state.causes import failed_card
 from nocwatch.state.facts import Authorization, CsmsError
 from nocwatch.state.memory import Loose
@@ -85,6 +93,10 @@ def on_authorize_answered(tracker: Tracker, event: AuthorizeAnswered) -> None:
     if session is None:
         if refused and (session := _of_its_own(tracker, act)) is not None:
             give_up(tracker, session, event.at_ns)
+        return
+    if refused and session.charged and session.token is None:
+        # It charges already, so another's card was accepted or none was wanted: this one is somebody else's.
+        others_apart(tracker, session, {each.token for each in session.authorizations if each is not act})
         return
     name = "refused" if refused else "authorised"
     step(

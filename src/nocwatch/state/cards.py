@@ -136,8 +136,10 @@ def _one_more(tracker: Tracker, session: SessionState, since_ns: int, until_ns: 
 
 
 def _unasked(session: SessionState) -> bool:
-    """A cable began it, and the station has not said yet who asked for energy."""
-    asked = session.token_said or session.asked_at_ns is not None or session.remote is not None
+    """A cable began it, and the station has not said yet who asked for energy. What charges asks nobody any more."""
+    asked = (
+        session.token_said or session.asked_at_ns is not None or session.remote is not None or session.charged
+    )
     return session.began and session.start_seen and isinstance(session.transaction, str) and not asked
 
 

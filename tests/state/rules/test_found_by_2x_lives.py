@@ -246,6 +246,13 @@ CHARGES = "card TAG; Updated T1 Authorized token=TAG type=ISO14443; +10m; Ended 
         places=(1, 2),
     ),
     Rule(
+        "a card that is refused while a transaction of nobody's name charges is somebody else's",
+        WAITS + "Updated T1 ChargingStateChanged state=Charging; +300; card ONE Blocked; +600; Ended T1 EVCommunicationLost wh=1000 reason=EVDisconnected",
+        (Seen("failed", "ZERO_ENERGY", "charger", tx="T1", without="refused"), Seen("rejected", "AUTH_REJECTED", "driver", tx=None)),
+        version="2.0.1",
+        places=(1, 2),
+    ),
+    Rule(
         "one of the plug's lock is, whatever stands beside it for no code",
         "card TAG; Started T1 Authorized evse=1 token=TAG wh=1000; +14; " + LOCK_FAILS.replace("ConnectorLockFailure", "0")
         + "+20; Ended T1 AbnormalCondition wh=1010 reason=Other",
