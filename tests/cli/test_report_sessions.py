@@ -67,7 +67,6 @@ def test_filters_of_a_charging_log(folder: Path) -> None:
         "s01",
         "s00",
     ]
-    assert charged(folder, "--last", "7d") == []
 
 
 def test_a_day_is_the_day_of_the_time_zone_and_times_are_as_a_spreadsheet_takes_them(folder: Path) -> None:
@@ -82,7 +81,12 @@ def test_a_day_is_the_day_of_the_time_zone_and_times_are_as_a_spreadsheet_takes_
     ("arguments", "said"),
     [
         (("--site", "nowhere"), "--site nowhere: no station"),
-        (("--from", "soon"), "--from"),
+        (("--site", "depto"), "did you mean depot?"),
+        (("--station", "CP11"), "did you mean CP1?"),
+        (("--team", "blue"), "no station has any team; that is told by the registry"),
+        (("--station", "CP2", "--site", "depot"), "is all of that"),
+        (("--set", "registry=elsewhere"), "elsewhere: there is no such file or folder"),
+        (("--from", "21.11.2025"), "is no day and no time stamp; right are 2026-11-21"),
         (("--from", "2025-11-22", "--to", "2025-11-21"), "--from is not before --to"),
         (("--timezone", "Mars"), "--timezone Mars"),
         (("--last", "7"), "--last"),
@@ -95,6 +99,23 @@ def test_wrong_usage_is_one_clear_line(folder: Path, arguments: tuple[str, ...],
     assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1), done.stderr
     assert said in done.stderr
     assert not (folder / "elsewhere").exists()
+
+
+def test_the_last_days_of_a_recording_are_reckoned_from_where_it_ends(tmp_path: Path) -> None:
+    """A trace of last year that was imported: its last day is not yesterday."""
+    store = Store.open(f"sqlite:///{tmp_path}/data/nocwatch.db")
+    sessions = [a_session("early", started=NOON), a_session("late", started=NOON + 48 * HOUR)]
+    store.apply(batch_of(a_station(), *map(session_changed, sessions), at_ns=NOON + 50 * HOUR))
+    store.close()
+    assert charged(tmp_path, "--last", "1d") == ["late"]
+    assert charged(tmp_path, "--last", "7d") == ["late", "early"]
+
+
+def test_who_finds_nothing_is_told_what_there_is(folder: Path) -> None:
+    done = report(folder, "--from", "2024-01-01", "--to", "2024-02-01", "--format", "csv")
+    assert (done.returncode, len(done.stdout.splitlines())) == (0, 1)
+    assert "those in the store began from 2025-11-21T12:00:00Z to 2025-11-22T18:00:00Z" in done.stderr
+    assert report(folder, "--site", "depot").stderr == ""
 
 
 def test_a_reader_that_leaves_ends_it_quietly(folder: Path) -> None:

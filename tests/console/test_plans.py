@@ -265,6 +265,13 @@ def test_how_far_the_reported_cost_is_from_the_estimate(costs: Costs, told: str)
     assert rows["Difference"] == told
 
 
+def test_what_a_charge_cost_a_while_ago_is_not_held_against_what_it_has_cost_by_now() -> None:
+    """A CSMS that tells the cost each half a minute is not 80 % cheaper than its tariff."""
+    note = CostNote(at_ns=1, by="csms", amount=Decimal("0.32"), currency="EUR")
+    labels = [row.label for row in plans.costs(session(costs=Costs(notes=(note,))), Decimal("1.74"), "EUR")]
+    assert labels == ["Reported", "Estimate"]
+
+
 def test_a_session_that_nobody_planned_has_no_panel() -> None:
     assert plans.panel(session(), 0) is None
     assert plans.panel(session(plan=Plan(), resumed=True), 0) is not None

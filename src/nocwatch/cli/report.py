@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import sqlite3
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -19,8 +20,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import typer
 
 from nocwatch.config import Configuration, privacy_key
-from nocwatch.errors import NocwatchError
+from nocwatch.errors import ConfigurationError, NocwatchError
 from nocwatch.options import ConfigOption, DataOption, SetOption, configuration
+from nocwatch.quantities import parse_duration
 from nocwatch.reports.amounts import amounts
 from nocwatch.reports.book import Book
 from nocwatch.reports.columns import SETS, ColumnSet, Told
@@ -76,14 +78,26 @@ def window(from_: str | None, to: str | None, timezone: str | None) -> tuple[int
 
 def _moment(text: str | None, option: str, local: ZoneInfo, days: int) -> int | None:
     from nocwatch.cli.replaying import moment
-    from nocwatch.moments import SECOND_NS
 
     if text is None:
         return None
     try:
         day = date.fromisoformat(text)
     except ValueError:
+        pass
+    else:
+        return _midnight(text, option, day, local, days)
+    try:
         return moment(text, option)
+    except NocwatchError:
+        raise NocwatchError(
+            f"{option}: {text!r} is no day and no time stamp; right are 2026-11-21 and, by RFC 3339, 2026-11-21T09:45:49Z"
+        ) from None
+
+
+def _midnight(text: str, option: str, day: date, local: ZoneInfo, days: int) -> int:
+    from nocwatch.moments import SECOND_NS
+
     try:
         midnight = datetime(day.year, day.month, day.day, tzinfo=local) + timedelta(days=days)
         return int(midnight.timestamp()) * SECOND_NS
@@ -149,17 +163,23 @@ def sessions(
     output: RowsFormatOption = RowsFormat.TABLE,
 ) -> None:
     """Charging sessions, one a row. Prices are estimates by the registry's tariffs; what is not known is empty."""
+    from nocwatch import clock
+    from nocwatch.cli.report_scope import nothing_found, stations_of
     from nocwatch.reports.writing import Style, csv_of, json_of, matching, table_of
-    from nocwatch.store.reading import every_session, reading, stations
+    from nocwatch.store.reading import every_session, read_until_ns, reading, stations
     from nocwatch.store.values import SessionFilter
 
     settings = configuration(config, data, assignments)
-    from_ns, until_ns = window(from_, to, timezone) if last is None else _last(last, from_, to)
+    from_ns, until_ns = window(from_, to, timezone)
+    span_ns = _span(last, from_, to)
     book = registry(settings)
     style = Style(times, None if timezone is None else zone(timezone))
+    asked = {"site": site, "team": team, "operator": operator, "station": station}
     with reading(settings.store) as reader:
+        if span_ns is not None:
+            from_ns = read_until_ns(reader, clock.now_ns()) - span_ns
         wanted = SessionFilter(
-            stations=_stations(book, stations(reader), site, team, operator, station),
+            stations=stations_of(book, stations(reader), asked),
             outcomes=tuple(outcome) if outcome else None,
             from_ns=from_ns,
             until_ns=until_ns,
@@ -174,6 +194,10 @@ def sessions(
         chosen = SETS[columns]
         if search:
             found = matching(found, chosen, style, search)
+        first = next(found, None)
+        if first is None:
+            typer.echo(f"nocwatch: nothing to tell: {nothing_found(reader)}", err=True)
+        found = chain(() if first is None else (first,), found)
         lines = {RowsFormat.TABLE: table_of, RowsFormat.CSV: csv_of, RowsFormat.JSON: json_of}[output]
         for line in lines(found, chosen, style):
             sys.stdout.buffer.write(line.encode("utf-8", "replace"))
@@ -190,6 +214,11 @@ def registry(settings: Configuration) -> Book:
     from nocwatch.tap.gate import Gate
 
     folder, key_file = Path(settings.registry), Path(settings.privacy.key_file)
+    if "registry" in settings.model_fields_set and not folder.exists():
+        # Who names one means it: without it names, sites and prices would be empty, and nobody would know why.
+        raise ConfigurationError(
+            [settings.problem(("registry",), f"{folder}: there is no such file or folder")]
+        )
     # Without the key no session has a token either: nothing was ever heard.
     gate = Gate(privacy_key(key_file) if key_file.exists() else bytes(32))
     found = load_registry(folder, gate.token, _prefixed(settings))
@@ -218,33 +247,14 @@ def _told(reader: sqlite3.Connection, book: Book, found: Iterator[Session]) -> I
         yield Told(session, book, amounts(session, book.places, points))
 
 
-def _last(last: str, from_: str | None, to: str | None) -> tuple[int, None]:
-    from nocwatch import clock
+def _span(last: str | None, from_: str | None, to: str | None) -> int | None:
     from nocwatch.moments import SECOND_NS
-    from nocwatch.quantities import parse_duration
 
+    if last is None:
+        return None
     if from_ is not None or to is not None:
         raise NocwatchError("--last says from when on; leave --from and --to away")
     try:
-        return clock.now_ns() - round(parse_duration(last) * SECOND_NS), None
+        return round(parse_duration(last) * SECOND_NS)
     except ValueError as error:
         raise NocwatchError(f"--last: {error}") from None
-
-
-def _stations(
-    book: Book,
-    seen: Iterable[str],
-    site: str | None,
-    team: str | None,
-    operator: str | None,
-    station: str | None,
-) -> tuple[str, ...] | None:
-    wanted = {"site": site, "team": team, "operator": operator, "station": station}
-    given = {name: value for name, value in wanted.items() if value is not None}
-    if not given:
-        return None
-    found = book.stations_of(seen, **given)
-    if not found:
-        asked = " ".join(f"--{name} {value}" for name, value in given.items())
-        raise NocwatchError(f"{asked}: no station that was seen or is in the registry is such a one")
-    return tuple(found)

@@ -157,7 +157,7 @@ def _split(bill: Price, tariff: Tariff, place: Place) -> Split | None:
 
 def _rests_on(curve: Curve, tariff: Tariff | None, place: Place) -> tuple[str, ...]:
     found = [
-        f"the course of the energy: {curve.readings} meter readings, straight lines between them"
+        f"the course of the energy: {curve.readings} meter reading{'' if curve.readings == 1 else 's'}, straight lines between them"
         if curve.basis is Basis.READINGS
         else "the course of the energy: a straight line, as no meter reading came between start and end"
     ]

@@ -92,7 +92,10 @@ def panel(session: Session, now_ns: int) -> Panel | None:
 
 
 def costs(session: Session, estimate: Decimal | None, currency: str) -> list[Row]:
-    """What was reported, beside what we would have asked for, and how far they are apart."""
+    """What was reported, beside what we would have asked for, and how far they are apart.
+
+    That last only of what was said in all: what was said so far is of another moment than the estimate.
+    """
     if session.costs is None:
         return []
     rows = []
@@ -103,7 +106,8 @@ def costs(session: Session, estimate: Decimal | None, currency: str) -> list[Row
         rows.append(Row("Reported", money(reported.amount, reported.currency), f"{state}, by {by}", (reported.frame,), "strong", reported.at_ns))  # fmt: skip
         if estimate is not None:
             rows.append(Row("Estimate", money(estimate, currency), "from the registry's tariff"))
-            rows.append(_difference(reported.amount, reported.currency, estimate, currency))
+            if reported.final:
+                rows.append(_difference(reported.amount, reported.currency, estimate, currency))
     elif session.costs.notes:
         rows.append(Row("Reported", words.UNKNOWN))
     last = session.costs.notes[-1] if session.costs.notes else None
