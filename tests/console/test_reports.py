@@ -379,8 +379,12 @@ async def test_each_regulators_text_can_be_asked_for(
 
 async def test_a_month_without_ports_says_how_they_appear(client: httpx2.AsyncClient) -> None:
     page = (await client.get("/reports/uptime?month=2026-01")).text
-    assert "No port was known in that month." in page
+    assert "No port of that month falls under a text." in page
+    assert "a port is known from the first state that its station reports" in page
     assert '<a class="button" href="/reports/uptime?month=2026-11">' in page
+    page = (await client.get("/reports/uptime?month=2026-01&regulation=nevi")).text
+    assert "No port was known in that month." in page
+    assert '<a class="button" href="/reports/uptime?month=2026-11&amp;regulation=nevi">' in page
 
 
 async def test_the_choice_of_months_names_the_one_that_is_shown_however_old(

@@ -69,7 +69,7 @@ def test_energy_before_and_after_ten_at_night_has_two_prices() -> None:
     assert (str(found.price.net), str(found.price.vat), str(found.price.total)) == ("14.20", "2.70", "16.90")
     assert (str(found.cost), str(found.margin)) == ("6.30", "7.90")
     assert found.estimate
-    assert "1 meter readings" in found.rests_on[0]
+    assert "1 meter reading," in found.rests_on[0]
 
 
 def test_without_readings_a_straight_line_is_taken_and_told() -> None:
