@@ -12,6 +12,7 @@ from tests.support.console_data import Network
 from nocwatch.flags import Evidence
 from nocwatch.frames import Kind
 from nocwatch.moments import DAY_NS, SECOND_NS
+from nocwatch.network import ConnectorStatus as S
 from nocwatch.network import Station
 from nocwatch.sessions import Outcome
 from nocwatch.store.batch import Batch
@@ -113,6 +114,22 @@ async def test_station_page_draws_offline_striped_and_leaves_unknown_time_empty(
     month = (await client.get("/stations/CP-MAR-018?span=2592000")).text
     bands = [float(left) for left in re.findall(r'class="t-[a-z]+" x="([\d.]+)%"', month)]
     assert min(bands) > 90  # the network is known for a day and a half: nothing is drawn before
+
+
+async def test_a_free_socket_shows_no_power_though_its_transaction_was_never_stopped(
+    client: httpx2.AsyncClient, network: Network
+) -> None:
+    """The cable is gone and the stop was lost: what the meter said last flows no more."""
+    busy = network.stations["CP-HAF-001"]
+    (charging,) = (each for each in busy.connectors[:1])
+    told = msgspec.structs.replace(charging, status=S.CHARGING, session="abc", power_w=43_210.0)
+    for status, power in ((S.CHARGING, True), (S.AVAILABLE, False), (S.OFFLINE, False)):
+        now = msgspec.structs.replace(told, status=status)
+        station = msgspec.structs.replace(busy, connectors=(now, *busy.connectors[1:]))
+        network.store.apply(Batch(at_ns=network.now, stations={busy.id: (network.now, station)}))
+        network.stations[busy.id] = station
+        page = (await client.get(f"/stations/{busy.id}")).text
+        assert ("43.2" in page) is power, status
 
 
 async def test_timeline_window_is_in_the_address(client: httpx2.AsyncClient, network: Network) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -158,6 +159,17 @@ def test_ticks_of_a_day_are_whole_hours_of_the_zone_also_when_summer_time_ends()
     labels = [tick.text for tick in timeline.ticks(change, change + 25 * HOUR_NS, BERLIN) if tick.text]
     assert "06:00" in labels
     assert all(text.endswith(":00") or text.startswith(("Sun", "Mon")) for text in labels)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(5, 60 * 24 * 31), st.integers(0, 3 * 365 * 24 * 60))
+def test_on_a_phone_no_label_of_the_time_axis_stands_on_the_next(minutes: int, offset: int) -> None:
+    """330 pixels of axis, and a day's name takes 40 of them."""
+    start = T0 - offset * MINUTE_NS
+    found = timeline.ticks(start, start + minutes * MINUTE_NS, BERLIN)
+    shown = [float(tick.left.rstrip("%")) for tick in found if tick.text and not tick.between]
+    assert all(later - former > 40 / 330 * 100 for former, later in pairwise(shown))
+    assert shown or not any(tick.text for tick in found)
 
 
 @settings(deadline=None, max_examples=60)

@@ -45,7 +45,7 @@ function options(curve) {
     cursor: { drag: { x: true, y: false }, dataIdx: latest },
     scales: Object.fromEntries([["x", {}], ...units.map((unit) => [unit, { range: (u, low, high) => (unit === "V" ? [low === high ? low - 5 : low, high + 1] : [0, highest(unit, high) * 1.05]) }])]),
     axes: [
-      { stroke: muted, grid: line, ticks: line, font, values: [[3600 * 24, "{D} {MMM}", null, null, null, null, null, null, 1], [60, "{HH}:{mm}", null, null, null, null, null, null, 1], [1, "{HH}:{mm}:{ss}", null, null, null, null, null, null, 1]] },
+      { stroke: muted, grid: line, ticks: line, font, space: 4.5 * rem(), values: [[3600 * 24, "{D} {MMM}", null, null, null, null, null, null, 1], [60, "{HH}:{mm}", null, null, null, null, null, null, 1], [1, "{HH}:{mm}:{ss}", null, null, null, null, null, null, 1]] },
       ...axed.map((unit, index) => ({
         scale: unit, side: index === 0 ? 3 : 1, stroke: muted, font, grid: index === 0 ? line : { show: false }, ticks: line,
         size: 3.25 * rem(), label: unit, labelSize: 1.125 * rem(), labelFont: font,

@@ -60,11 +60,12 @@ class SessionBar(NamedTuple):
 
 
 class Tick(NamedTuple):
-    """A line of the time axis; ``text`` is empty between labels."""
+    """A line of the time axis; ``text`` is empty between labels. A phone has no room for those that are ``between``."""
 
     left: str
     text: str
     day: bool
+    between: bool = False
 
 
 class Timeline(NamedTuple):
@@ -230,6 +231,8 @@ _STEPS = (
     (DAY_NS, 60 * DAY_NS),
 )
 """Distance of two ticks, for windows up to that length."""
+PHONE_LABELS = 7
+"""So many find room on 330 pixels, a day's name taking 40 of them."""
 
 
 def ticks(from_ns: int, until_ns: int, zone: tzinfo) -> list[Tick]:
@@ -255,7 +258,18 @@ def ticks(from_ns: int, until_ns: int, zone: tzinfo) -> list[Tick]:
             found.append(Tick(_percent(left), text, midnight))
         at = _after(at, step, zone)
         index += 1
-    return found
+    return _roomy(found)
+
+
+def _roomy(found: list[Tick]) -> list[Tick]:
+    """Where there are many labels some are between, and never the first midnight's: it says which day it is."""
+    labelled = [tick for tick in found if tick.text]
+    every = -(-len(labelled) // PHONE_LABELS) or 1
+    anchor = next((index for index, tick in enumerate(labelled) if tick.day), 0)
+    place = {tick.left: index for index, tick in enumerate(labelled)}
+    return [
+        tick._replace(between=bool(tick.text) and (place[tick.left] - anchor) % every != 0) for tick in found
+    ]
 
 
 def _after(at: datetime, step: timedelta, zone: tzinfo) -> datetime:
