@@ -70,6 +70,8 @@ class Register(msgspec.Struct):
 
 RESTART_SLACK_NS = 10 * SECOND_NS
 """The relay may hear of a lost link later than the station's meter began anew."""
+GOES_ON = 2
+"""So many times the power before a restart is still that of the same vehicle."""
 SAVED_SHARE = 0.9
 """A register that shows at least so much of what it showed before its station began anew goes on from where it was last saved: those with a
 memory are saved every some minutes. One that began at 0 is seldom there by chance."""
@@ -180,8 +182,8 @@ def _fell_with_restart(register: Register, value: float, at_ns: int, gate: Gate)
     if not fell or not gate.anew(register.last_at_ns, at_ns):
         return False
     assert register.base_wh is not None
-    # A lone 0 may still be a meter that cannot be read while the station comes up.
-    register.former = _as_it_is(register) if value == 0 else None
+    # A lone 0, or a lone slip, may still be a meter that cannot be read while the station comes up.
+    register.former = _as_it_is(register)
     register.banked_wh += register.last_wh - register.base_wh
     register.base_wh, register.last_wh, register.last_at_ns = 0.0, value, at_ns
     register.doubtful_wh = None
@@ -236,7 +238,7 @@ def _back_to_former(register: Register, value: float, at_ns: int, gate: Gate) ->
     assert former is not None
     if not gate.fits(former.last_wh, value, at_ns - former.last_at_ns):
         return False
-    if value - former.last_wh >= value - register.last_wh:
+    if value - former.last_wh >= value - register.last_wh or _goes_on(register, value, at_ns):
         return False
     register.base_wh, register.banked_wh = former.base_wh, former.banked_wh
     register.last_wh, register.last_at_ns = max(value, former.last_wh), at_ns
@@ -244,6 +246,16 @@ def _back_to_former(register: Register, value: float, at_ns: int, gate: Gate) ->
     register.resets = former.resets
     register.readings += 1
     return True
+
+
+def _goes_on(register: Register, value: float, at_ns: int) -> bool:
+    """Whether a register that is above 0 since it began anew rose as fast as before, if that is known: it has then come there by itself."""
+    if register.last_wh <= 0:
+        return False
+    if register.power_w is None:
+        return True
+    usual_wh = GOES_ON * register.power_w * (at_ns - register.last_at_ns) / 3.6e12 + SLACK_WH
+    return value - register.last_wh <= usual_wh
 
 
 def _as_it_is(register: Register) -> Former:
