@@ -40,12 +40,13 @@ class World:
 
 @dataclass
 class Found:
-    """What came of one: counts as in ``COUNTS``, and disagreements: text → (how many, example)."""
+    """What came of one: counts as in ``COUNTS``, disagreements: text → (how many, example), and those that must not be, one by one."""
 
     world: World
     counts: Counter[str] = field(default_factory=Counter)
     disagreements: dict[str, tuple[int, str]] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
+    missed: list[str] = field(default_factory=list)
     records: int = 0
     hours: float = 0.0
     cpu_s: float = 0.0
@@ -74,6 +75,10 @@ def run(
     with ProcessPoolExecutor(processes) as pool:
         for each in pool.map(lived, worlds, chunksize=1):
             found.append(each)
+            for (
+                missed
+            ) in each.missed:  # at once: whoever mends need not wait for the last of a hundred thousand
+                tell(f"truth: {_where(each.world)}: {missed}")
             so_far = sum(each.counts["lives"] for each in found)
             if so_far - told >= 5000:
                 told = so_far
@@ -123,6 +128,8 @@ def lived(world: World) -> Found:
             spoken=each.spoken,
             words=each.spoken and each.words,
         )
+        if not (each.outcome and each.energy):
+            found.missed.append(f"{each.text()}: {each.example()}")
         if not each.whole:
             count, example = found.disagreements.get(each.text(), (0, each.example()))
             found.disagreements[each.text()] = (count + 1, example)
@@ -136,7 +143,7 @@ def _gathered(found: list[Found], wall_s: float, processes: int) -> Figures:
         world = each.world
         rows.setdefault((world.version, world.case), Counter()).update(each.counts)
         for text, (count, example) in each.disagreements.items():
-            where = f"`--case '{world.case}' --version {world.version} --seed {world.seed} --sessions {world.lives}`: {example}"
+            where = f"`{_where(world)}`: {example}"
             group = groups.setdefault(text, {"text": text, "count": 0, "example": where})
             group["count"] += count
     total = sum((each.counts for each in found), Counter())
@@ -161,6 +168,11 @@ def _gathered(found: list[Found], wall_s: float, processes: int) -> Figures:
         "processes": processes,
         "worlds": len(found),
     }  # fmt: skip
+
+
+def _where(world: World) -> str:
+    """What plays it again."""
+    return f"--case '{world.case}' --version {world.version} --seed {world.seed} --sessions {world.lives}"
 
 
 def _missed(total: Counter[str]) -> list[str]:
