@@ -121,6 +121,12 @@ def test_nor_is_it_guessed_where_two_calls_wait_or_the_csms_answers_so():
     assert meaning(talk.says(3, "other", {"status": "Rejected"})) == []
 
 
+def test_an_answer_without_what_that_call_asks_for_is_none_to_it():
+    talk = Talk()
+    talk.hears(2, "a", "RemoteStartTransaction", {"idTag": "TAG", "connectorId": 1})
+    assert meaning(talk.says(3, "other", {})) == []
+
+
 def test_a_side_cannot_answer_its_own_call():
     talk = Talk()
     talk.says(2, "a", "StartTransaction", START)

@@ -46,7 +46,9 @@ def decided(
     payload, _ = read_payload(message.payload, read=reader is not None)
     if reader is None or payload is None:
         return []
-    return list(reader(Hearing(stamp, message_id, call.version, call.at_ns), call.said(), payload))
+    hearing = Hearing(stamp, message_id, call.version, call.at_ns)
+    meant = list(reader(hearing, call.said(), payload))
+    return [] if hearing.faults else meant  # it does not read as an answer to that
 
 
 def refused(message: Envelope, direction: Direction, call: Call, stamp: dict[str, Any]) -> CallRefused:
