@@ -91,6 +91,7 @@ def _read(meter: Meter, track: Track, readings: Readings, value: float, at_ns: i
     if (
         why == "jumped"
         and not track.shared
+        and not track.register.energy_wh
         and meter.start_wh is not None
         and _can_end(meter, value, at_ns, gate)
     ):
@@ -134,11 +135,31 @@ def end(meter: Meter, value: float | None, at_ns: int, gate: Gate) -> str:
             _since_start(meter, meter.stop_wh, meter.stop_at_ns, gate),
             _since_start(meter, value, at_ns, gate),
         )
-        if known is not None and (new is None or new < known):
+        if _is_earlier(meter, value, known, new) and not _after_restart(meter, value, at_ns, gate):
             return "other_stop"
     meter.stop_wh, meter.stop_at_ns = value, at_ns
     meter.doubt = _end(meter, value, at_ns, gate)
     return meter.doubt
+
+
+def _is_earlier(meter: Meter, value: float, known: float | None, new: float | None) -> bool:
+    """Whether the stop was read before the one that is known; ``known`` and ``new`` are what they say has flowed since the start."""
+    if known is not None:
+        return new is None or new < known
+    track = meter.best
+    if meter.doubt or meter.start_wh is None or track is None or not track.register.restarts:
+        return False
+    # The register began anew with the station: what it had reached before was read before.
+    before_wh = meter.stop_wh if new is None else meter.start_wh + track.register.banked_wh
+    return value <= (before_wh or 0.0) + registers.JITTER_WH
+
+
+def _after_restart(meter: Meter, value: float, at_ns: int, gate: Gate) -> bool:
+    """Whether the stop was read after the station's computer, and the register with it, began anew; the one that is known was read before."""
+    track = meter.best
+    if meter.doubt or track is None or not track.shared or track.register.restarts or meter.start_wh is None:
+        return False
+    return 0 < value < meter.start_wh and gate.anew(track.register.last_at_ns, at_ns)
 
 
 def _end(meter: Meter, value: float, at_ns: int, gate: Gate) -> str:
@@ -178,6 +199,15 @@ def _apart(meter: Meter, track: Track, value: float, at_ns: int, gate: Gate) -> 
     between, sampled = _since_start(meter, value, at_ns, gate), register.energy_wh
     if meter.start_wh is None or between is None or sampled is None:
         return False
+    goes_on = gate.fits(register.last_wh, value, at_ns - register.last_at_ns)
+    if goes_on and not track.shared and not track.kilo and sampled > between + registers.JITTER_WH:
+        # More than since the start, by the stop's own register: it began anew between the start and the first sample.
+        track.shared, register.resets = True, register.resets + 1
+        return False
+    if track.shared and register.resets and not register.restarts and not goes_on:
+        # The start's register never fell: what followed its first samples was read from another.
+        track.shared, track.closed, register.resets = False, True, 0
+        return True
     at_once = register.resets == 1 and not register.banked_wh and not register.restarts and sampled > 0
     gap_wh = between - sampled + registers.JITTER_WH
     if gap_wh < 0 or (track.shared and not at_once):

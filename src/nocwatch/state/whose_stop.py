@@ -14,7 +14,7 @@ from nocwatch.sessions import Milestone
 from nocwatch.state import meter
 from nocwatch.state.facts import Ending
 from nocwatch.state.lookup import by_transaction, call_name, of_transaction, stands_still
-from nocwatch.state.register import no_reading
+from nocwatch.state.register import Gate, no_reading
 from nocwatch.state.session import SessionState
 from nocwatch.state.tracker import Tracker, usable
 
@@ -56,7 +56,7 @@ def _guess(
     """A stop whose id names none or several: of the sessions that may be meant, by its own words, the likeliest."""
     call = call_name(event)
     best: SessionState | None = None
-    best_score = (0, 0.0, 0)
+    best_score = (0, False, 0.0, 0)
     again: SessionState | None = None
     for session in sessions:
         if not session.began:
@@ -66,16 +66,15 @@ def _guess(
                 if call in session.end_calls or not stands_still(event.said_us or 0):
                     return session
                 again = again or session
+            if again is None and _is_of_its_end(tracker, session, event):
+                again = session
             if not _may_be_another(session, event):
                 continue
         if _is_before(event, session):
             continue
         # Of equals the one whose register would be nearest to the stop's by then, and then the newest.
-        score = (
-            _likeness(tracker, session, event),
-            -_off_wh(tracker, session, event),
-            session.started_at_ns,
-        )
+        follows, off_wh = _off_wh(tracker, session, event)
+        score = (_likeness(tracker, session, event), follows, -off_wh, session.started_at_ns)
         if score > best_score:
             best, best_score = session, score
     return best or again
@@ -92,6 +91,18 @@ def _is_again(session: SessionState, event: TransactionEnded) -> bool:
         return True
     meter_wh = meter.in_wh(session.meter, event.meter_wh)
     return session.meter_stop_wh == (None if meter_wh is None or no_reading(meter_wh) else meter_wh)
+
+
+def _is_of_its_end(tracker: Tracker, session: SessionState, event: TransactionEnded) -> bool:
+    """Another register of the moment and the reason that the session ended with, where neither stop names a token."""
+    return (
+        event.event_at_ns is not None
+        and session.end_said_us == event.said_us
+        and event.token is None
+        and session.stop_token is None
+        and session.stop_reason == event.reason
+        and _can_follow(tracker, session, event)
+    )
 
 
 def _may_be_another(session: SessionState, event: TransactionEnded) -> bool:
@@ -125,15 +136,27 @@ def _likeness(tracker: Tracker, session: SessionState, event: TransactionEnded) 
     return score
 
 
-def _off_wh(tracker: Tracker, session: SessionState, event: TransactionEnded) -> float:
-    """How far the register of the stop is from where the session's would be by then; infinite where nothing is known of it."""
+def _off_wh(tracker: Tracker, session: SessionState, event: TransactionEnded) -> tuple[bool, float]:
+    """Whether the register of the stop can follow the last reading, and how far it is from where that would be by then.
+
+    Infinite where nothing is known of it.
+    """
     meter_wh, last = meter.in_wh(session.meter, event.meter_wh), meter.last_reading(session.meter)
     if meter_wh is None or no_reading(meter_wh) or last is None:
-        return math.inf
+        return False, math.inf
     span_ns = event.when_ns - last[1]
-    rise_wh = tracker.gate(session, event).rise_wh(last[0], meter_wh, span_ns)
+    rise_wh = _rise_wh(tracker.gate(session, event), last, meter_wh, event.when_ns)
+    follows = rise_wh is not None
     rise_wh = meter_wh - last[0] if rise_wh is None else rise_wh
-    return abs(rise_wh - (meter.power_w(session.meter) or 0.0) * max(span_ns, 0) / WH_NS)
+    return follows, abs(rise_wh - (meter.power_w(session.meter) or 0.0) * max(span_ns, 0) / WH_NS)
+
+
+def _rise_wh(gate: Gate, before: tuple[float, int], value: float, at_ns: int) -> float | None:
+    """What flowed between two readings, also where the register began anew with the station's computer; None where the one cannot follow the other."""
+    wh, before_ns = before
+    rise_wh = gate.rise_wh(wh, value, at_ns - before_ns)
+    anew = 0 <= value <= gate.allowance_wh(at_ns - before_ns) and gate.anew(before_ns, at_ns)
+    return value if rise_wh is None and anew else rise_wh
 
 
 def _can_follow(tracker: Tracker, session: SessionState, event: TransactionEnded) -> bool:
@@ -145,6 +168,4 @@ def _can_follow(tracker: Tracker, session: SessionState, event: TransactionEnded
     known = [] if book.start_wh is None else [(book.start_wh, book.start_at_ns)]
     last = meter.last_reading(book)
     known += [] if last is None else [last]
-    return not known or any(
-        gate.rise_wh(wh, meter_wh, event.when_ns - at_ns) is not None for wh, at_ns in known
-    )
+    return not known or any(_rise_wh(gate, each, meter_wh, event.when_ns) is not None for each in known)

@@ -277,6 +277,23 @@ PLUG_IN = "config TxCtrlr.EVConnectionTimeOut 60; "
         Seen("success", wh=5000),
     ),
     Rule(
+        "nor do they need a token, where a reset ended it and the CSMS never gave a number",
+        "start 1 TAG 1000 -; start 2 OTHER 9000000 -; +5m; stop -1 5900 HardReset at=@300; stop -1 6000 HardReset at=@300; stop -1 9000500 HardReset at=@300",
+        (Seen("failed", "REBOOT", wh=5000), Seen("failed", "REBOOT", wh=500)),
+        places=(1, 2),
+    ),
+    Rule(
+        "of two open charges under one number a stop is the one's whose register it does not fall below",
+        "start 1 TAG 9408 id=0; +162; start 2 OTHER 10306 id=0; +60; meter 1 12695; +20; stop 0 11862 EVDisconnected; +3m; meter 1 15500; +20; stop 0 15895 EVDisconnected",
+        (Seen("success", wh=6487), Seen("success", wh=1556)),
+        places=(1, 2),
+    ),
+    Rule(
+        "a stop that nobody gave a number to is known also where the register began anew with the boot",
+        "start 1 TAG 4556 -; +35; meter 1 4900; close; +20; open; boot; +10; stop -1 334 Local token=TAG",
+        Seen("success", wh=678),
+    ),
+    Rule(
         "by a clock that was never set a start whose answer was lost is the same after a boot",
         "start 1 TAG 1000 at=1970-01-01T00:00:10Z id=17; Charging 1 at=1970-01-01T00:00:12Z; close; +20; open; boot; Charging 1 at=1970-01-01T00:00:03Z; +6m; "
         "start 1 TAG 1000 at=1970-01-01T00:00:10Z id=18; +10m; stop 18 6000 at=1970-01-01T00:16:30Z",

@@ -140,6 +140,36 @@ def run(
         version="2.0.1",
     ),
     Rule(
+        "of two stops the one that shows where the register was before it began anew was read before",
+        f"start 1 TAG 816 id=17; +1m; meter 1 932; +1m; meter 1 1055; {BOOT}; +10; stop 17 60 at=@145; stop 17 816 at=@145",
+        Seen("success", wh=299, meters=(816, 60)),
+    ),
+    Rule(
+        "and one from after that counts, though the other was said first",
+        f"start 1 TAG 8704 id=17; +2m; meter 1 11945; {BOOT}; +10; stop 17 11945 at=@145; stop 17 117 at=@145",
+        Seen("success", wh=3358, meters=(8704, 117)),
+    ),
+    Rule(
+        "a start from before a boot without a usable time: the stop goes on from the samples, and they say more",
+        f"{BOOT}; start 1 TAG 556 at=1970-01-01T00:29:51Z id=17; +20; meter 1 0 tx=17; +5m; meter 1 1168 tx=17; +10; stop 17 1186",
+        Seen("success", wh=1186),
+    ),
+    Rule(
+        "readings of the lifetime's register amid samples that count from the session's start",
+        "start 1 TAG 17128203 id=17; +1m; meter 1 787 tx=17; +1m; meter 1 1620 tx=17; +10; meter 1 17129980; +1m; meter 1 2454 tx=17; +20; meter 1 2562 tx=17; +20; stop 17 17131165",
+        Seen("success", wh=2962),
+    ),
+    Rule(
+        "also where they came first",
+        "start 1 TAG 17132033 id=17; +1m; meter 1 17132736; +5; meter 1 749 tx=17; +1m; meter 1 1520 tx=17; +2m; meter 1 3000 tx=17; +20; stop 17 17135242",
+        Seen("success", wh=3209),
+    ),
+    Rule(
+        "a register that wraps while the station is down has not begun anew",
+        f"start 1 TAG 4294966583 id=17; +1m; meter 1 4294966800 tx=17; {BOOT}; +1m; meter 1 100 tx=17; +1m; stop 17 457",
+        Seen("success", wh=1170),
+    ),
+    Rule(
         "2.x: samples that count from the session's start beside a young register at begin and end",
         "Started T1 Authorized evse=1 token=TAG wh=2186; +1m; Updated T1 MeterValuePeriodic wh=174; +1m; Updated T1 MeterValuePeriodic wh=357; +12; Ended T1 StopAuthorized wh=2579",
         Seen("success", wh=393, meters=(2186, 2579)),
