@@ -104,6 +104,20 @@ def test_a_backlog_after_a_day_offline_is_no_zone():
     assert local(talk) == []
 
 
+@pytest.mark.parametrize("ahead_s", [-1800, -2700, -4500, -5400])
+def test_a_backlog_that_drains_as_slowly_as_it_grows_is_no_zone_where_there_is_none(ahead_s):
+    """A CSMS that leaves many a message without an answer keeps a station half an hour behind for hours."""
+    talk = fresh()
+    assert all(says_status(talk, ahead_s, wait_s=180).clock_shift_s == 0 for _ in range(12))
+    assert local(talk) == []
+
+
+def test_newfoundland_is_half_an_hour_beside_the_others():
+    talk = fresh()
+    shifts = [says_status(talk, -3.5 * 3600, wait_s=180).clock_shift_s for _ in range(7)]
+    assert shifts[-1] == -12_600
+
+
 def test_meter_values_stamped_at_the_begin_of_their_interval_are_no_zone():
     talk = fresh()
     assert all(says_status(talk, -900, wait_s=900).clock_shift_s == 0 for _ in range(12))

@@ -84,3 +84,23 @@ async def test_a_station_that_says_16_over_201_is_understood_after_its_next_hand
     links = [each for each in sightings(records) if isinstance(each, Link)]
     assert [each.event for each in links] == [LinkEvent.OPEN, LinkEvent.CLOSED, LinkEvent.OPEN]
     assert fleet.stations["CP1"].online
+
+
+async def test_a_station_that_took_another_socket_with_a_question_unanswered_says_the_rest_over_it(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    del autojump_clock
+    world = one(
+        "2.0.1",
+        csms={"faults": [{"station": "CP1", "action": "TransactionEvent", "share": 1.0, "delay": "9s"}]},
+        steps=[{"at": "10m", "station": "CP1", "wire": {"kind": "second_socket"}}],
+    )
+    often = world.stations[0].model_copy(update={"meter_interval": 20.0})
+    records, _, _ = await lived(world.model_copy(update={"stations": (often,)}), 1.0)
+    seen = sightings(records)
+    opened = [each.sequence for each in seen if isinstance(each, Link) and each.event is LinkEvent.OPEN]
+    assert len(opened) == 2
+    later = [
+        json.loads(each.payload) for each in seen if isinstance(each, Frame) and each.sequence > opened[1]
+    ]
+    assert len([each for each in later if each[0] == 2 and each[2] == "TransactionEvent"]) > 20

@@ -24,6 +24,8 @@ QUARTER_S = 900
 QUARTER_NS = QUARTER_S * SECOND_NS
 ZONE_S_MAX = 14 * 3600
 """The zone farthest from UTC."""
+_BEHIND_BY_HALVES_S = frozenset({-9000, -12_600, -16_200, -34_200})
+"""Zones west of Greenwich that are no whole hours: Newfoundland with and without daylight saving, Venezuela's until 2016, the Marquesas."""
 LEADS = 3
 """Messages from the future that make a zone: one may be a slip."""
 LAGS = 6
@@ -170,8 +172,9 @@ class StationClock(msgspec.Struct):
         if quarter_s > 0:
             certain = self.count >= LEADS
         else:
-            # Behind may also be a backlog: it takes longer to be sure, and a quarter of an hour is a meter's interval.
-            certain = self.count >= LAGS and at_ns - self.first_ns >= LAG_SPAN_NS and quarter_s < -QUARTER_S
+            # Behind may also be a backlog that drains as slowly as it grows: it takes longer to be sure, and there has to be such a zone.
+            lasted = self.count >= LAGS and at_ns - self.first_ns >= LAG_SPAN_NS
+            certain = lasted and (quarter_s % 3600 == 0 or quarter_s in _BEHIND_BY_HALVES_S)
         if certain:
             self._settle(quarter_s)
 

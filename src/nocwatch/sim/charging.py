@@ -195,7 +195,7 @@ def _truth(stay: Stay, reason: str, reading: Reading, lost_by: Blame | None = No
     withheld_by = stay.withheld_by or (Blame.CHARGER if tx.hidden_wh else None)
     outcome, why, blame = verdict(
         metered_wh,
-        (now_ns - tx.started_at_ns) / SECOND_NS,
+        (now_ns - max(tx.started_at_ns, stay.asked_at_ns)) / SECOND_NS,
         reason,
         Course(tx.error_code, tx.refused, tx.denied, tx.ordered, withheld_by, lost_by),
     )

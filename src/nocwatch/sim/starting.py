@@ -51,6 +51,7 @@ async def _cable_then_act(stay: Stay) -> bool:
         await stay.connector.pause(stay.pace, plan.act_s)
         if plan.start == "free":
             stay.token, stay.token_type = stay.token or stay.dialect.free_token, "NoAuthorization"
+            stay.asked_at_ns = station.clock.now_ns()
         elif not await _authorise(stay, end_with=early):
             return False
         trigger = "Authorized"
@@ -80,6 +81,7 @@ async def _wait_for_remote_start(stay: Stay) -> bool:
         stay.source = StartSource.RFID
         return False
     stay.token, stay.token_type, stay.remote_id = request.token, request.token_type, request.remote_id
+    stay.asked_at_ns = stay.station.clock.now_ns()
     return True
 
 
@@ -88,7 +90,7 @@ async def _authorise(stay: Stay, *, end_with: bool = False) -> bool:
 
     def sent() -> None:
         nonlocal asked_s
-        asked_s = stay.pace.now()
+        asked_s, stay.asked_at_ns = stay.pace.now(), stay.station.clock.now_ns()
 
     status = await stay.station.authorize(stay.token, stay.token_type, sent=sent)
     stay.authorised = status or ""

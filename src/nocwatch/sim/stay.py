@@ -28,6 +28,7 @@ class Stay:
         plan: what driver, car and hardware mean to do; what has happened already is taken out of it.
         tx: the transaction, from its first message on.
         next_sample_s, started_s: on ``pace.now()``.
+        asked_at_ns: when the driver asked for energy, last; 0 where nobody did.
         authorised: the word on the token (``station.authorize``), and how long after the question it came.
         entered: the phase, and who keeps the energy back in it.
     """
@@ -41,6 +42,7 @@ class Stay:
             self.token_type, self.source = "DirectPayment", StartSource.TERMINAL
         self.tx: Transaction | None = None
         self.began_at_ns = station.clock.now_ns()
+        self.asked_at_ns = 0
         self.next_sample_s = 0.0
         self.started_s = 0.0
         self.remote_id: int | None = None

@@ -118,7 +118,7 @@ def verdict(
 
     Args:
         energy_wh: what flowed and was metered.
-        duration_s: real seconds from its start to its stop.
+        duration_s: real seconds to its stop from its start, or from when the driver asked for energy where that was later.
         stop_reason: as sent; None counts as Local [OCPP 1.6 §4.10].
         course: what else happened.
     """

@@ -240,11 +240,12 @@ class Uplink:
                 await self._deliver_one(self._queue[0])
 
     async def _deliver_one(self, message: Message) -> None:
-        answer: Payload | None = None
+        answer, peer = None, self.peer
         try:
             answer = await self.call(message.action, message.build())
         except LinkLost:
-            await self.online.wait(on=False)
+            if self.peer is peer:  # else another socket has taken over already
+                await self.online.wait(on=False)
             return
         except CallFailed as error:
             message.attempts += 1

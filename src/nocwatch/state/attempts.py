@@ -165,11 +165,20 @@ def on_patience_ended(tracker: Tracker, session_id: str) -> None:
 
 
 def on_loose_ended(tracker: Tracker, frame: str) -> None:
-    """A loose authorisation has had its time: while a cable waits that it may have been shown for, it gets more."""
+    """A loose authorisation has had its time: while a cable waits that it may have been shown for, it gets more.
+
+    So does one with the token of a transaction that is under way: its stop may be in the station's queue, and say that it was over before.
+    """
     loose = next((each for each in tracker.state.loose if each.authorization.frame == frame), None)
     if loose is None:
         return
-    if not loose.own and any(waits(each) for each in tracker.under_way()):
+    act = loose.authorization
+    if loose.own:
+        own = any(each.began and each.token == act.token for each in tracker.under_way())
+        may_be = own and charged_then(tracker, act)
+    else:
+        may_be = any(waits(each) for each in tracker.under_way())
+    if may_be:
         tracker.wait("loose", frame, tracker.now_ns + window_ns(tracker))
     else:
         _belongs_to_nothing(tracker, loose)

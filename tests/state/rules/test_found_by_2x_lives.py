@@ -275,6 +275,20 @@ CHARGES = "card TAG; Updated T1 Authorized token=TAG type=ISO14443; +10m; Ended 
         version="2.0.1",
         places=(1, 2),
     ),
+    Rule(
+        "a card that got no answer while the stop of its last transaction was in the queue for minutes is a try of its own",
+        "card TAG; Started T1 Authorized evse=1 token=TAG wh=1000; +160; +98; card TAG -; +6m; Ended T1 StopAuthorized wh=6000 reason=Local at=@160; +6m",
+        (Seen("success", wh=5000), Seen("failed", "AUTH_TIMEOUT", "csms", tx=None)),
+        version="2.0.1",
+        places=(1, 2),
+    ),
+    Rule(
+        "one that was shown while its transaction charged, long before the stop, is none",
+        "card TAG; Started T1 Authorized evse=1 token=TAG wh=1000; +258; card TAG; +16m; Ended T1 StopAuthorized wh=6000 reason=Local; +6m",
+        Seen("success", wh=5000),
+        version="2.0.1",
+        places=(1, 2),
+    ),
 )  # fmt: skip
 def test_found_by_2x_lives(rule: Rule) -> None:
     rule.check()
