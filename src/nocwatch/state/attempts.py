@@ -7,6 +7,7 @@ over. An Authorize that may belong to a transaction under way (to stop it, or to
 
 from __future__ import annotations
 
+from nocwatch.moments import SECOND_NS
 from nocwatch.ocpp.events import (
     AuthorizeAnswered,
     AuthorizeAsked,
@@ -31,6 +32,8 @@ from nocwatch.state.remote_starts import REMOTE_STARTS
 from nocwatch.state.session import SessionState, step
 from nocwatch.state.tracker import Tracker
 
+LOOSE_FOR_NS = 3600 * SECOND_NS
+"""Who shows a card for a cable that waits does so soon; a vehicle that stands there for days hides no other's try."""
 LOOSE_MAX = 16
 """Loose authorisations of a station; a card held to the reader again and again gives no more."""
 
@@ -177,7 +180,8 @@ def on_loose_ended(tracker: Tracker, frame: str) -> None:
         own = any(each.began and each.token == act.token for each in tracker.under_way())
         may_be = own and charged_then(tracker, act)
     else:
-        may_be = any(waits(each) for each in tracker.under_way())
+        fresh = tracker.now_ns - act.asked_at_ns < LOOSE_FOR_NS
+        may_be = fresh and any(waits(each) for each in tracker.under_way())
     if may_be:
         tracker.wait("loose", frame, tracker.now_ns + window_ns(tracker))
     else:

@@ -253,6 +253,13 @@ CHARGES = "card TAG; Updated T1 Authorized token=TAG type=ISO14443; +10m; Ended 
         places=(1, 2),
     ),
     Rule(
+        "vehicles that stand there unasked for hours hide no card that was refused meanwhile",
+        BOTH_WAIT + "card ONE Blocked; +3h",
+        (Seen("ongoing"), Seen("ongoing"), Seen("rejected", "AUTH_REJECTED", tx=None)),
+        version="2.0.1",
+        places=(1, 2),
+    ),
+    Rule(
         "one of the plug's lock is, whatever stands beside it for no code",
         "card TAG; Started T1 Authorized evse=1 token=TAG wh=1000; +14; " + LOCK_FAILS.replace("ConnectorLockFailure", "0")
         + "+20; Ended T1 AbnormalCondition wh=1010 reason=Other",
