@@ -27,6 +27,8 @@ _SAFETY_STOPS = frozenset({"GroundFault", "OvercurrentFault", "PowerQuality"})
 _WITHDRAWN = frozenset({"DeAuthorized", "ReqEnergyTransferRejected"})
 ACCEPTED = frozenset({"", "Accepted"})
 _RESET_EXPLAINS_NS = 300 * SECOND_NS
+_TOLD_AFTER_BOOT_NS = 60 * SECOND_NS
+"""Within which a station that could not stop before it began anew does so afterwards, and stamps it so."""
 
 
 def refused(facts: Facts) -> Evidence | None:
@@ -92,7 +94,7 @@ def by_reboot(facts: Facts, orders: list[Order]) -> Verdict | None:
     stopped_at_ns = facts.stopped_at_ns or facts.started_at_ns
     for order in reversed(orders):
         near = -_RESET_EXPLAINS_NS <= stopped_at_ns - order.at_ns <= _RESET_EXPLAINS_NS
-        if order.name == "reset" and near and (order.done_ns is None or stopped_at_ns <= order.done_ns):
+        if order.name == "reset" and near and _in_its_time(facts, order, stopped_at_ns):
             text = f"The CSMS had ordered a reset {seconds_text(stopped_at_ns, order.at_ns)} before."
             evidence = (
                 stop_evidence(facts, f"Stopped with {facts.stop_reason}."),
@@ -115,6 +117,13 @@ def csms_hindered(facts: Facts) -> list[CsmsError]:
         for each in facts.csms_errors
         if each.action != "end" and not (taken and each.action == "the start")
     ]
+
+
+def _in_its_time(facts: Facts, order: Order, stopped_at_ns: int) -> bool:
+    """Whether the boot that the order led to can have ended the session: not one that was over, nor one that began after it."""
+    if order.done_ns is None or stopped_at_ns <= order.done_ns:
+        return True
+    return facts.started_at_ns <= order.done_ns and stopped_at_ns <= order.done_ns + _TOLD_AFTER_BOOT_NS
 
 
 def by_csms(facts: Facts, *, enough: bool) -> Verdict | None:

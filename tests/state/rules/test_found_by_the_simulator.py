@@ -9,6 +9,11 @@ PLUG_IN = "config TxCtrlr.EVConnectionTimeOut 60; "
 
 @table(
     Rule(
+        "a station that stops only after the reset that the CSMS ordered has done so for the CSMS",
+        'start 1 TAG 1000 id=17; +60; meter 1 1500 tx=17; order Reset {"type":"Hard"} -> {"status":"Accepted"}; +5; close; +20; open; boot; +3; stop 17 1500 HardReset',
+        Seen("failed", "REBOOT", "csms"),
+    ),
+    Rule(
         "a driver who gives up within two minutes has, whatever the CSMS says to the stop",
         "start 1 TAG 1000 id=17; +50; stop 17 1098 -; error InternalError",
         Seen("cancelled", "ENDED_BY_DRIVER", "driver"),
