@@ -283,27 +283,34 @@ def _mixed(rng: random.Random, version: str, index: int) -> Case:
 
 
 _NOT_TOGETHER = (
+    # A clock has one error, and one way to write its times.
     ("clock_1970", "clock_local_as_z"),
     ("clock_1970", "clock_year_1"),
     ("clock_local_as_z", "clock_year_1"),
     ("offset_02", "offset_0200"),
+    # A number has one unit. One without any counts as Wh, so kWh beside it would be wrong in the station, and nothing would tell.
     ("kwh", "kwh_labelled_wh"),
     ("kwh", "no_unit"),
     ("kwh", "bare_values"),
+    # A bare number has room for neither phase nor place.
     ("phases_only", "bare_values"),
     ("inlet_too", "bare_values"),
+    # Each phase's register would wrap by itself: the simulator's meter has one display that does.
     ("phases_only", "register_wraps"),
     ("phases_only", "register_signed"),
+    # A register has one top, and one height from which it begins.
     ("register_32_bit", "register_wraps"),
     ("register_32_bit", "register_signed"),
     ("register_32_bit", "register_per_boot"),
     ("register_wraps", "register_signed"),
+    # What counts from the session's start has no boot to count from: after one its numbers are below 0, and no frame says of what.
     ("register_per_boot", "samples_relative"),
     ("register_per_boot", "ends_relative"),
     # A register that begins anew with a boot of which nothing is told, or mislabelled samples of a young one: no frame shows what flowed.
     ("register_per_boot", "no_boot_on_reconnect"),
     ("kwh_labelled_wh", "register_per_boot"),
     ("kwh_labelled_wh", "register_per_session"),
+    # The unit of such samples is known by the start, whose thousandth they are: beside one that counts from elsewhere, or wraps, they are not.
     ("kwh_labelled_wh", "samples_relative"),
     ("kwh_labelled_wh", "ends_relative"),
     ("kwh_labelled_wh", "register_wraps"),
@@ -311,5 +318,8 @@ _NOT_TOGETHER = (
     # A small number may be a young register's, or count from the session's start: without a stop nobody can tell.
     ("samples_relative", "register_wraps"),
     ("ends_relative", "register_wraps"),
+    # The same for the register that passes 2^32: a stop that counts from the session's start is where one that has wrapped would be.
+    ("register_32_bit", "ends_relative"),
+    # Both are said in the handshake: one offers a subprotocol, the other none.
     ("v16_on_201", "no_subprotocol"),
 )
