@@ -38,8 +38,10 @@ def on_ended(tracker: Tracker, event: TransactionEnded) -> None:
     elif session.guessed_stop is not None and session.guessed_stop.frame != event.frame:
         _give_back(tracker, session)
     joining.claim_loose(tracker, session, event.token, stop=True)
+    mistaken.nobodys(
+        tracker, session, event
+    )  # a remote start that was not its driver's hides no card that was
     cards.left_without(tracker, session, event)
-    mistaken.nobodys(tracker, session, event)
     sequence(session, event.sequence_number, offline=event.offline)
     keep(session.end_calls, call_name(event))
     if session.ending is Ending.STOP:

@@ -15,6 +15,11 @@ from nocwatch.state.session import ACTS_MAX, SessionState, near, step
 from nocwatch.state.tracker import Tracker
 
 
+NAMED_WITHIN_S = 3600.0
+"""A remote start that was given up is known by its number and token for so long: the transaction that names both may be far back in the
+station's queue, and some CSMSs begin anew to count."""
+
+
 def take_over(tracker: Tracker, event: TransactionBegan) -> SessionState | None:
     """The attempt that leads to this transaction, opened again where it had been given up; None where there is none."""
     best: SessionState | None = None
@@ -111,7 +116,9 @@ def absorb(
             continue  # its act is known: an earlier one with that token led to nothing
         if _same_remote_start(other, remote_start_id) or (token is not None and other.token == token):
             rank = _rank(tracker, other, when_ns)
-            if other.open or (rank[0] and _same_token(other, token) and not _turned_away(other)):
+            named = _same_remote_start(other, remote_start_id) and _near_acts(other, when_ns, NAMED_WITHIN_S)
+            late = _same_token(other, token) and not _turned_away(other)
+            if other.open or ((rank[0] or named) and late):
                 fitting.append((rank, other))
     if not fitting:
         return
@@ -174,6 +181,10 @@ def _acts(session: SessionState) -> list[int]:
     return [each.asked_at_ns for each in session.authorizations] + (
         [session.remote.asked_at_ns] if session.remote else []
     )
+
+
+def _near_acts(session: SessionState, when_ns: int, within_s: float) -> bool:
+    return any(near(act, when_ns, within_s) for act in _acts(session))
 
 
 def _within(tracker: Tracker, session: SessionState, event: TransactionBegan) -> bool:

@@ -296,6 +296,30 @@ CHARGES = "card TAG; Updated T1 Authorized token=TAG type=ISO14443; +10m; Ended 
         version="2.0.1",
         places=(1, 2),
     ),
+    Rule(
+        "a cable that is pulled was the refused card's, although a remote start was waiting for a vehicle there",
+        "Available 1; remote APP 1 Accepted id=12; +67; Started T1 CablePluggedIn evse=1 wh=1000 state=EVConnected; +6; card ONE Blocked; +38; "
+        "Ended T1 EVCommunicationLost wh=1000 reason=EVDisconnected; +3m",
+        (Seen("rejected", tx="T1", because="Blocked"), Seen("cancelled", steps="joined"), Seen("failed", "REMOTE_START_NO_TX")),
+        version="2.0.1",
+        places=(1, 2),
+    ),
+    Rule(
+        "a remote start that was given up is the transaction's that names its number and token",
+        "remote APP 1 Accepted id=42; +310; Started T1 CablePluggedIn evse=1 wh=1000 state=EVConnected; Updated T1 RemoteStart token=APP remote=42 state=EVConnected; "
+        "+10m; Ended T1 StopAuthorized wh=6000 reason=Local",
+        (Seen("cancelled", steps="joined"), Seen("success", wh=5000)),
+        version="2.0.1",
+        places=(1, 2),
+    ),
+    Rule(
+        "one of two hours ago with that number was another, for the CSMS has begun to count anew",
+        "remote APP 1 Accepted id=42; +2h; Started T1 CablePluggedIn evse=1 wh=1000 state=EVConnected; Updated T1 RemoteStart token=APP remote=42 state=EVConnected; "
+        "+10m; Ended T1 StopAuthorized wh=6000 reason=Local",
+        (Seen("failed", "REMOTE_START_NO_TX", without="joined"), Seen("success", wh=5000)),
+        version="2.0.1",
+        places=(1, 2),
+    ),
 )  # fmt: skip
 def test_found_by_2x_lives(rule: Rule) -> None:
     rule.check()
