@@ -14,7 +14,6 @@ from nocwatch.state.patience import lapsed, patience_ns, window_ns
 from nocwatch.state.session import ACTS_MAX, SessionState, near, step
 from nocwatch.state.tracker import Tracker
 
-
 NAMED_WITHIN_S = 3600.0
 """A remote start that was given up is known by its number and token for so long: the transaction that names both may be far back in the
 station's queue, and some CSMSs begin anew to count."""
