@@ -181,7 +181,10 @@ def _fell_with_restart(register: Register, value: float, at_ns: int, gate: Gate)
     fell = value >= 0 and below and value <= gate.allowance_wh(since_ns)
     if not fell or not gate.anew(register.last_at_ns, at_ns):
         return False
-    if gate.rise_wh(register.last_wh, value, since_ns) is not None:
+    wrapped = (
+        value < register.last_wh - JITTER_WH and gate.rise_wh(register.last_wh, value, since_ns) is not None
+    )
+    if wrapped:
         return False  # so near to where registers wrap none is by chance
     assert register.base_wh is not None
     # A lone 0, or a lone slip, may still be a meter that cannot be read while the station comes up.

@@ -165,6 +165,11 @@ def run(
         Seen("success", wh=3209),
     ),
     Rule(
+        "a young register that began anew with a boot is but a little below where it was",
+        f"start 1 TAG 0 id=17; +1m; meter 1 9 tx=17; {BOOT}; +1m; meter 1 1 tx=17; +1m; meter 1 300 tx=17; +1m; stop 17 600",
+        Seen("success", wh=609),
+    ),
+    Rule(
         "a register that wraps while the station is down has not begun anew",
         f"start 1 TAG 4294966583 id=17; +1m; meter 1 4294966800 tx=17; {BOOT}; +1m; meter 1 100 tx=17; +1m; stop 17 457",
         Seen("success", wh=1170),
