@@ -23,7 +23,7 @@ def reasons(life: Life) -> set[Reason | None]:
 
 
 async def test_an_ordinary_fleets_day_is_rebuilt_as_it_was_lived() -> None:
-    life = await live("ordinary", seed=1, speed=200, count=40, lasting_s=20, truths_min=30)
+    life = await live("ordinary", seed=1, speed=120, count=40, lasting_s=33, truths_min=30)
     assert len(life.truths) >= 30
     assert disagreements(life) == []
     # A remote start that the station refuses comes from the office, to a driver who has gone: nobody lived it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import httpx2
@@ -17,9 +18,12 @@ from nocwatch.journal.settings import JournalSettings
 from nocwatch.journal.writer import Writer
 from nocwatch.moments import DAY_NS, MINUTE_NS
 from nocwatch.records import RecordKind
+from nocwatch.registry.places import Places
+from nocwatch.store import FrameFilter, retention
 from nocwatch.trace.writing import import_traces
 from nocwatch.watch.once import read_through
 from nocwatch.watch.process import Watch
+from nocwatch.watch.services import WatchServices
 
 TRACE = REPOSITORY / "tests" / "trace" / "foreign" / "csms_log_16_raw.jsonl"
 
@@ -74,6 +78,30 @@ async def test_pages_of_the_last_day_are_of_the_last_day_that_was_recorded(
             figures = (await client.get("/api/kpis/figures?by=fleet")).json()
             assert figures["until"].startswith("2025-03-03T08:43")
             assert (await client.get("/api/frames")).json()["items"], "a watch forgot by today's calendar"
+        nursery.cancel_scope.cancel()
+
+
+async def test_of_traces_that_lie_years_apart_none_is_forgotten_until_a_relay_writes(
+    configuration: Configuration,
+) -> None:
+    shutil.rmtree(configuration.journal.path)
+    newer = TRACE.parent / "database_21_newest_first.json"
+    import_traces([TRACE, newer], configuration.journal.path)
+    async with trio.open_nursery() as nursery:
+        watch = await nursery.start(Watch(configuration).run)
+        await until(lambda: watch.follower.settled, "all is read")
+        services = WatchServices(watch.follower, watch.store, watch.hub, watch.status, [], Places())
+        all_of_them = watch.store.counts()["frames"]
+        oldest_ns = min(each.at_ns for each in watch.store.frames(FrameFilter(), limit=500).items)
+        assert services.now_ns() - oldest_ns > 30 * DAY_NS, "else these traces do not tell"
+        await retention.look(watch.store, services.forgetting_ns)
+        assert watch.store.counts()["frames"] == all_of_them
+        with Writer(configuration.journal.path, 0, JournalSettings()) as relay:
+            relay.add(clock.now_ns(), RecordKind.TICK, 0, 0, msgspec.json.encode({"links_open": 0}))
+            assert relay.flush_sync()
+            await until(lambda: not services.stands_still(), "its tick is read")
+        await retention.look(watch.store, services.forgetting_ns)
+        assert watch.store.counts()["frames"] < all_of_them
         nursery.cancel_scope.cancel()
 
 

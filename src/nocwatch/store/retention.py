@@ -88,19 +88,30 @@ def forget(store: Store, now_ns: int, pause: Callable[[], None] = lambda: None) 
     return gone
 
 
-async def run(store: Store, now_ns: Callable[[], int]) -> None:
-    """Forgets every ten minutes, until cancelled. A store that cannot be reached is tried again the next time."""
+async def run(store: Store, now_ns: Callable[[], int | None]) -> None:
+    """Forgets every ten minutes, until cancelled. ``now_ns`` as for ``look``."""
     while True:
-        try:
-            gone = await trio.to_thread.run_sync(
-                lambda: forget(store, now_ns(), lambda: trio.from_thread.run(trio.sleep, PAUSE_S))
-            )
-        except StoreUnavailableError as error:
-            _log.warning("retention_put_off", error=str(error), reason=error.reason)
-        else:
-            if told := {name: rows for name, rows in gone.items() if rows}:
-                _log.info("retention", **told)
+        await look(store, now_ns)
         await trio.sleep(INTERVAL_S)
+
+
+async def look(store: Store, now_ns: Callable[[], int | None]) -> None:
+    """Forgets what is due. A store that cannot be reached is tried again the next time.
+
+    Args:
+        now_ns: says the time; None while nothing is to be forgotten.
+    """
+    if (at_ns := now_ns()) is None:
+        return
+    try:
+        gone = await trio.to_thread.run_sync(
+            lambda: forget(store, at_ns, lambda: trio.from_thread.run(trio.sleep, PAUSE_S))
+        )
+    except StoreUnavailableError as error:
+        _log.warning("retention_put_off", error=str(error), reason=error.reason)
+    else:
+        if told := {name: rows for name, rows in gone.items() if rows}:
+            _log.info("retention", **told)
 
 
 def vacuum_step(writer: sqlite3.Connection) -> int:

@@ -130,7 +130,7 @@ class Watch:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(self.follower.run)
                     nursery.start_soon(self.dispatcher.run)
-                    nursery.start_soon(retention.run, self.store, services.now_ns)
+                    nursery.start_soon(retention.run, self.store, services.forgetting_ns)
                     nursery.start_soon(reloader.run)
                     if self._sink is not None:
                         nursery.start_soon(self._sink.run)
