@@ -98,8 +98,7 @@ async def run(store: Store, now_ns: Callable[[], int | None]) -> None:
 async def look(store: Store, now_ns: Callable[[], int | None]) -> None:
     """Forgets what is due. A store that cannot be reached is tried again the next time.
 
-    Args:
-        now_ns: says the time; None while nothing is to be forgotten.
+    ``now_ns`` says the time; None while nothing is to be forgotten.
     """
     if (at_ns := now_ns()) is None:
         return

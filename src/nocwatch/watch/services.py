@@ -72,8 +72,10 @@ class WatchServices:
         return self._status.recorded_until_ns is not None
 
     def forgetting_ns(self) -> int | None:
-        """The time for what is kept so long and no longer. None over a recording: it does not grow, and who imported traces that
-        lie years apart wants to see all of them."""
+        """The time for what is kept so long and no longer; None over a recording.
+
+        That does not grow, and who imported traces that lie years apart wants to see all of them.
+        """
         return None if self.stands_still() else clock.now_ns()
 
     def status(self) -> Mapping[str, Any]:
