@@ -31,7 +31,7 @@ async def test_an_ordinary_fleets_day_is_rebuilt_as_it_was_lived() -> None:
 
 
 async def test_sessions_of_stations_with_quirks_are_rebuilt_as_they_were_lived() -> None:
-    life = await live("quirks", speed=20, lasting_s=20, truths_min=20)
+    life = await live("quirks", speed=20, lasting_s=20)
     assert {"DROP08", "WRAP32", "KWH", "METERS", "ZEROID"} <= {each.station for each in life.truths}
     assert Reason.CONNECTIVITY in reasons(life)
     assert disagreements(life) == []
