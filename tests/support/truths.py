@@ -116,9 +116,7 @@ class Life:
         Power is steady but for the taper of a full battery, so a sample's share of the energy is its share of the time.
         """
         if truth.reason is not Reason.LOST_STOP and truth.cause != "register_rollback":
-            return (
-                truth.hidden_wh
-            )  # a register that began anew: the simulator knows what no reading of it showed
+            return 0.0
         lasted_ns = truth.stopped_at_ns - truth.started_at_ns
         return 1.5 * truth.energy_wh * self.sample_ns[truth.station] / lasted_ns
 

@@ -94,9 +94,8 @@ class Pump:
         at_ns = clock.now_ns()
         try:
             self._notes.opened(at_ns, link)
-        except (
-            BaseException
-        ):  # no memory for it: nobody was told of it, and its sockets are the caller's again
+        except BaseException:
+            # No memory for it: nobody was told of it, and its sockets are the caller's again.
             self.links.forget(near, far)
             raise
         try:
