@@ -25,6 +25,7 @@ from nocwatch.ocpp.events import (
     TransactionAnswered,
     TransactionBegan,
 )
+from nocwatch.ocpp.habits import Habits
 from nocwatch.ocpp.versions import TABLES
 
 UP, DOWN = Direction.FROM_STATION, Direction.FROM_CSMS
@@ -125,6 +126,25 @@ def test_an_answer_without_what_that_call_asks_for_is_none_to_it():
     talk = Talk()
     talk.hears(2, "a", "RemoteStartTransaction", {"idTag": "TAG", "connectorId": 1})
     assert meaning(talk.says(3, "other", {})) == []
+
+
+def test_what_was_asked_over_the_old_socket_and_answered_over_the_new_one_is_no_answer_to_what_waits_there():
+    habits = Habits()
+    old, new = Talk(habits=habits), Talk(habits=habits)
+    old.hears(2, "a", "RemoteStartTransaction", {"idTag": "ONE", "connectorId": 1})
+    new.hears(2, "b", "RemoteStartTransaction", {"idTag": "TWO", "connectorId": 2})
+    events = new.says(3, "a", {"status": "Rejected"})
+    assert (oddities(events), meaning(events)) == ([Oddity.UNPAIRED_ANSWER], [])
+    assert only(new.says(3, "b", {"status": "Accepted"}), CommandAnswered).message_id == "b"
+
+
+def test_nor_is_an_answer_to_what_was_asked_long_before_over_the_same_socket():
+    talk = Talk(habits=Habits())
+    for number in range(PAST_MAX + 2):
+        talk.hears(2, f"{number}", "RemoteStartTransaction", {"idTag": "TAG", "connectorId": 1})
+        talk.wait(31).expire()
+    talk.hears(2, "now", "RemoteStartTransaction", {"idTag": "TAG", "connectorId": 1})
+    assert meaning(talk.says(3, "0", {"status": "Rejected"})) == []
 
 
 def test_a_side_cannot_answer_its_own_call():

@@ -207,7 +207,7 @@ class Conversation(msgspec.Struct):
                 table.name,
                 kept_of(payload) if answers and payload else b"",
             )
-            self._await(message.id, call, direction, stamp, out)
+            self._await(message.id, call, direction, stamp, habits, out)
         if reader is not None:
             ours = habits if direction is Direction.FROM_STATION else None
             hearing = Hearing(stamp, message.id, table.name, clock=ours.clock if ours else None)
@@ -251,8 +251,10 @@ class Conversation(msgspec.Struct):
             action = call.action if call else ""
             text = f"{action} {message.id}".strip()[:TEXT_MAX]
             out.append(Misspoke(direction=direction, oddity=oddity, text=text, **stamp))
+        if call is None and (habits is None or message.id not in habits.asked):
+            return out + telling.decided(message, direction, waiting, stamp)
         if call is None or oddity is Oddity.DUPLICATE_ANSWER:
-            return out if call is not None else out + telling.decided(message, direction, waiting, stamp)
+            return out
         call.answered = message.type
         if message.type == envelope.ERROR:
             out.append(telling.refused(message, direction, call, stamp))
@@ -297,8 +299,16 @@ class Conversation(msgspec.Struct):
     # --- calls under way -------------------------------------------------------------------------------------------------
 
     def _await(
-        self, message_id: str, call: Call, direction: Direction, stamp: dict[str, Any], out: list[OcppEvent]
+        self,
+        message_id: str,
+        call: Call,
+        direction: Direction,
+        stamp: dict[str, Any],
+        habits: Habits | None,
+        out: list[OcppEvent],
     ) -> None:
+        if habits is not None and direction is Direction.FROM_CSMS:
+            habits.ask(message_id)
         calls = self.waiting[direction]
         past = self.past[direction]
         if message_id in calls or message_id in past:

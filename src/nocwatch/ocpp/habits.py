@@ -18,14 +18,28 @@ from nocwatch.ocpp.events import Booted, Metered, Misspoke, OcppEvent, Oddity
 from nocwatch.ocpp.fields import Payload
 from nocwatch.ocpp.units import Units
 
+ASKED_MAX = 16
+"""Ids of the CSMS's calls that are remembered: those of the sockets before, to which an answer may still come."""
+
 
 class Habits(msgspec.Struct):
-    """One station's. ``vendor`` as of its last boot, for the quirks that are known of it."""
+    """One station's.
+
+    Attributes:
+        vendor: as of its last boot, for the quirks that are known of it.
+        asked: message ids of the CSMS's last calls, on whichever connection.
+    """
 
     vendor: str = ""
+    asked: list[str] = []
     clock: StationClock = msgspec.field(default_factory=StationClock)
     conformance: Conformance = msgspec.field(default_factory=Conformance)
     units: Units = msgspec.field(default_factory=Units)
+
+    def ask(self, message_id: str) -> None:
+        """The CSMS has called it under that id."""
+        self.asked.append(message_id)
+        del self.asked[:-ASKED_MAX]
 
     def hear(self, events: list[OcppEvent], stamp: dict[str, Any]) -> list[OcppEvent]:
         """What the station's own message shows beyond what it says."""

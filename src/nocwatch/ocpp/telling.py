@@ -35,7 +35,8 @@ def decided(
 ) -> list[OcppEvent]:
     """What a station has decided on the only call that waits, although it answers under an id that nobody used.
 
-    A CSMS asks one thing at a time [OCPP-J 1.6 §4.1.1], so it can be no other's. The CSMS does not hear it: for that side the call
+    A CSMS asks one thing at a time [OCPP-J 1.6 §4.1.1], so it can be no other's. That nobody used the id is the caller's to know: a station
+    that was cut off answers over its new socket what it was asked over the old one. The CSMS does not hear it: for that side the call
     stays without an answer.
     """
     if direction is not Direction.FROM_STATION or len(waiting) != 1 or message.type != envelope.RESULT:

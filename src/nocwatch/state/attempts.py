@@ -7,7 +7,6 @@ over. An Authorize that may belong to a transaction under way (to stop it, or to
 
 from __future__ import annotations
 
-from nocwatch.moments import SECOND_NS
 from nocwatch.ocpp.events import (
     AuthorizeAnswered,
     AuthorizeAsked,
@@ -16,6 +15,7 @@ from nocwatch.ocpp.events import (
 )
 from nocwatch.state import remote_starts
 from nocwatch.state.cards import (
+    SHOWN_WITHIN_NS,
     attach,
     attempt_of,
     charged_then,
@@ -32,8 +32,6 @@ from nocwatch.state.remote_starts import REMOTE_STARTS
 from nocwatch.state.session import SessionState, step
 from nocwatch.state.tracker import Tracker
 
-LOOSE_FOR_NS = 3600 * SECOND_NS
-"""Who shows a card for a cable that waits does so soon; a vehicle that stands there for days hides no other's try."""
 LOOSE_MAX = 16
 """Loose authorisations of a station; a card held to the reader again and again gives no more."""
 
@@ -168,21 +166,20 @@ def on_patience_ended(tracker: Tracker, session_id: str) -> None:
 
 
 def on_loose_ended(tracker: Tracker, frame: str) -> None:
-    """A loose authorisation has had its time: while a cable waits that it may have been shown for, it gets more.
+    """A loose authorisation has had its time: while a cable waits that it may have been shown for, it gets more, for an hour.
 
     So does one with the token of a transaction that is under way: its stop may be in the station's queue, and say that it was over before.
     """
     loose = next((each for each in tracker.state.loose if each.authorization.frame == frame), None)
     if loose is None:
         return
-    act = loose.authorization
+    act, under_way = loose.authorization, tracker.under_way()
     if loose.own:
-        own = any(each.began and each.token == act.token for each in tracker.under_way())
+        own = any(each.began and each.token == act.token for each in under_way)
         may_be = own and charged_then(tracker, act)
     else:
-        fresh = tracker.now_ns - act.asked_at_ns < LOOSE_FOR_NS
-        may_be = fresh and any(waits(each) for each in tracker.under_way())
-    if may_be:
+        may_be = any(waits(each) for each in under_way)
+    if may_be and tracker.now_ns - act.asked_at_ns < SHOWN_WITHIN_NS:
         tracker.wait("loose", frame, tracker.now_ns + window_ns(tracker))
     else:
         _belongs_to_nothing(tracker, loose)

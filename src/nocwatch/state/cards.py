@@ -6,6 +6,9 @@ transaction that waits for its token, or a try of its own.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from nocwatch.moments import SECOND_NS
 from nocwatch.ocpp.events import TransactionEnded
 from nocwatch.sessions import Milestone
 from nocwatch.state.causes import failed_card
@@ -15,6 +18,9 @@ from nocwatch.state.memory import Loose
 from nocwatch.state.patience import give_up, make_room, plug_in_ns, window_ns
 from nocwatch.state.session import ACTS_MAX, SessionState, step
 from nocwatch.state.tracker import Tracker
+
+SHOWN_WITHIN_NS = 3600 * SECOND_NS
+"""Who shows a card for a cable that waits does so soon; a vehicle that stands there for days hides no other's try."""
 
 
 def charged_then(tracker: Tracker, act: Authorization) -> bool:
@@ -93,27 +99,35 @@ def others_apart(tracker: Tracker, session: SessionState, tokens: set[str]) -> N
 def left_without(tracker: Tracker, session: SessionState, event: TransactionEnded) -> None:
     """A cable that waited for its driver's card is pulled, and no word was said of whose it was.
 
-    The first card that failed meanwhile was its driver's: who shows one does so soon after plugging in. Any other that failed was not,
-    nor was one of another time.
+    The first card that failed meanwhile was its driver's: who shows one does so soon after plugging in, or comes back, fails, and leaves.
+    Any other that failed was not, nor was one of another time.
     """
     if not _unasked(session) or event.token is not None:
         return
-    since_ns, until_ns = session.started_at_ns - TOGETHER_NS, event.when_ns + TOGETHER_NS
-    meanwhile = [each for each in session.authorizations if since_ns <= each.asked_at_ns <= until_ns]
-    its = [each for each in meanwhile if failed_card(each)][:1] or _one_more(
-        tracker, session, since_ns, until_ns
-    )
+    from_ns, until_ns = session.started_at_ns, event.when_ns
+
+    def then(act: Authorization) -> bool:
+        if not from_ns - TOGETHER_NS <= act.asked_at_ns <= until_ns + TOGETHER_NS:
+            return False
+        return act.asked_at_ns - from_ns <= SHOWN_WITHIN_NS or until_ns - act.asked_at_ns <= window_ns(
+            tracker
+        )
+
+    meanwhile = [each for each in session.authorizations if then(each)]
+    its = [each for each in meanwhile if failed_card(each)][:1] or _one_more(tracker, session, then)
     others_apart(tracker, session, {each.token for each in its or meanwhile})
 
 
-def _one_more(tracker: Tracker, session: SessionState, since_ns: int, until_ns: int) -> list[Authorization]:
+def _one_more(
+    tracker: Tracker, session: SessionState, then: Callable[[Authorization], bool]
+) -> list[Authorization]:
     """The first card of that time that failed elsewhere. It is the session's now.
 
     It is loose where several cables waited, a neighbour's second one where only that was known to wait, else a try that is over.
     """
     for loose in tracker.state.loose:
         act = loose.authorization
-        if not loose.own and failed_card(act) and since_ns <= act.asked_at_ns <= until_ns:
+        if not loose.own and failed_card(act) and then(act):
             _take(tracker, session, loose)
             return [act]
     for neighbour in [each for each in tracker.under_way() if each is not session and _unasked(each)]:
@@ -128,7 +142,7 @@ def _one_more(tracker: Tracker, session: SessionState, since_ns: int, until_ns: 
         )
         if other.began or other.open or other.led_to or placed or not acts:
             continue
-        if failed_card(acts[-1]) and all(since_ns <= each.asked_at_ns <= until_ns for each in acts):
+        if failed_card(acts[-1]) and all(map(then, acts)):
             session.csms_errors += other.csms_errors
             join(tracker, session, other)
             return acts

@@ -37,7 +37,7 @@ def on_ended(tracker: Tracker, event: TransactionEnded) -> None:
         session = _startless(tracker, event)
     elif session.guessed_stop is not None and session.guessed_stop.frame != event.frame:
         _give_back(tracker, session)
-    joining.claim_loose(tracker, session, event.token, stop=True)
+    joining.claim_loose(tracker, session, event.token, event.when_ns, stop=True)
     mistaken.nobodys(
         tracker, session, event
     )  # a remote start that was not its driver's hides no card that was

@@ -10,7 +10,7 @@ from nocwatch.ocpp.events import TransactionBegan
 from nocwatch.state import outlook
 from nocwatch.state.causes import failed_card
 from nocwatch.state.facts import TOGETHER_NS, Ending
-from nocwatch.state.patience import lapsed, patience_ns, window_ns
+from nocwatch.state.patience import lapsed, patience_ns, plug_in_ns, window_ns
 from nocwatch.state.session import ACTS_MAX, SessionState, near, step
 from nocwatch.state.tracker import Tracker
 
@@ -58,16 +58,23 @@ def take_over(tracker: Tracker, event: TransactionBegan) -> SessionState | None:
     return best
 
 
-def claim_loose(tracker: Tracker, session: SessionState, token: str | None, *, stop: bool = False) -> bool:
+def claim_loose(
+    tracker: Tracker, session: SessionState, token: str | None, when_ns: int, *, stop: bool = False
+) -> bool:
     """Loose authorisations of that token have shown where they belong; one that nobody could charge with began nothing.
 
+    Nor did one that was shown long before ``when_ns`` and now: a token that charges here may be shown, and charge elsewhere hours later.
     Whether there was any that began the transaction.
     """
     if token is None:
         return False
-    claimed = False
+    claimed, within_ns = False, max(window_ns(tracker), plug_in_ns(tracker))
     for loose in [each for each in tracker.state.loose if each.authorization.token == token]:
-        if not stop and failed_card(loose.authorization):
+        act = loose.authorization
+        if not stop and (
+            failed_card(act)
+            or min(abs(at_ns - act.asked_at_ns) for at_ns in (when_ns, tracker.now_ns)) > within_ns
+        ):
             continue
         tracker.state.loose.remove(loose)
         tracker.calm("loose", loose.authorization.frame)
@@ -104,7 +111,7 @@ def absorb(
 
     Where that was said long after ``when_ns``, because it waited in the station's queue, the attempt may have been given up since.
     """
-    known = claim_loose(tracker, session, token) or any(
+    known = claim_loose(tracker, session, token, when_ns) or any(
         each.token == token and each.status == "Accepted" for each in session.authorizations
     )
     fitting = []

@@ -15,7 +15,7 @@ from nocwatch.ocpp.events import BootAnswered, Booted, Command, CommandAnswered,
 from nocwatch.sessions import Milestone
 from nocwatch.state.changes import LinkClosed, LinkOpened
 from nocwatch.state.facts import Ending, Hole, Order
-from nocwatch.state.memory import LinkState
+from nocwatch.state.memory import LinkState, StationState
 from nocwatch.state.session import step
 from nocwatch.state.tracker import Tracker
 
@@ -27,6 +27,8 @@ RESTARTS_MAX = 8
 """Restarts of a station that its sessions' registers are held against: a session has one or two, one that boots in a loop has no sessions."""
 ORDERS_MAX = 16
 """Resets and limits that are remembered; only the latest can explain an end."""
+BOOT_WITHIN_NS = 600 * SECOND_NS
+"""A boot is the first that a station says after it was gone; a CSMS that comes up itself may leave it without an answer for minutes."""
 TRIGGERED_BOOT_NS = 60 * SECOND_NS
 """A BootNotification this soon after the CSMS asked for one is the answer to that."""
 FACT_MAX = 128
@@ -237,7 +239,7 @@ def on_booted(tracker: Tracker, event: Booted) -> None:
         return
     state.boots += 1
     state.booted_at_ns, state.unset_lag_us = event.at_ns, None
-    lost_ns = state.holes[-1].from_ns if state.holes else event.at_ns
+    lost_ns = _lost_before(state, event.at_ns)
     state.restarts = (*state.restarts[1 - RESTARTS_MAX :], (lost_ns, event.at_ns))
     # An order is done by the first boot after it: the next one is another matter.
     state.orders = [
@@ -259,6 +261,14 @@ def on_booted(tracker: Tracker, event: Booted) -> None:
                 (event.frame,),
             )
             tracker.touch(session)
+
+
+def _lost_before(state: StationState, booted_ns: int) -> int:
+    """When the link was lost that the boot ended; the boot's own moment where its station was never gone, or had long been back."""
+    hole = state.holes[-1] if state.holes else None
+    if hole is None or booted_ns - (hole.until_ns or booted_ns) > BOOT_WITHIN_NS:
+        return booted_ns
+    return hole.from_ns
 
 
 def on_boot_answered(tracker: Tracker, event: BootAnswered) -> None:

@@ -90,7 +90,7 @@ def _begin(tracker: Tracker, session: SessionState, event: TransactionBegan) -> 
     session.token_said = session.token_said or event.token is not None
     if session.token is None:
         session.token = event.token
-    joining.claim_loose(tracker, session, event.token)
+    joining.claim_loose(tracker, session, event.token, event.when_ns)
     session.meter.untimed = session.meter.untimed or event.implausible_time
     meter.begin(session.meter, event.meter_wh, event.when_ns)
     sequence(session, event.sequence_number, offline=event.offline)
