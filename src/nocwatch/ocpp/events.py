@@ -334,13 +334,15 @@ class Sample(msgspec.Struct, frozen=True):
 class Metered(Event, frozen=True, kw_only=True):
     """Samples of one moment, from MeterValues, TransactionEvent or StopTransaction.transactionData.
 
-    One event for each meterValue element, its own time stamp in ``event_at_ns``. ``transaction`` is None or 0 where not said.
+    One event for each meterValue element, its own time stamp in ``event_at_ns``. ``transaction`` is None or 0 where not said,
+    ``sequence_number`` the seqNo of a TransactionEvent.
     """
 
     evse: int | None
     connector: int | None
     transaction: int | str | None
     samples: tuple[Sample, ...]
+    sequence_number: int | None = None
 
 
 class TransactionNoted(Event, frozen=True, kw_only=True):

@@ -85,6 +85,7 @@ def metered(
     connector: int | None,
     transaction: int | str | None,
     offline: bool = False,
+    sequence_number: int | None = None,
 ) -> list[Metered]:
     """One event for each element of ``payload[field]`` (meterValue, transactionData) that has a readable sample."""
     events = []
@@ -95,7 +96,14 @@ def metered(
             if offline:
                 stamp = {**stamp, "offline": True}
             events.append(
-                Metered(evse=evse, connector=connector, transaction=transaction, samples=samples, **stamp)
+                Metered(
+                    evse=evse,
+                    connector=connector,
+                    transaction=transaction,
+                    samples=samples,
+                    sequence_number=sequence_number,
+                    **stamp,
+                )
             )
     return events
 

@@ -106,6 +106,7 @@ def _transaction(hearing: Hearing, payload: Payload) -> Events:
     evse = hearing.integer(place, "id")
     connector = hearing.integer(place, "connectorId")
     token, token_type = token_of(hearing, payload)
+    number = hearing.integer(payload, "seqNo", required=True)
     metered = metering.metered(
         hearing,
         payload,
@@ -114,13 +115,14 @@ def _transaction(hearing: Hearing, payload: Payload) -> Events:
         connector=connector,
         transaction=transaction,
         offline=offline,
+        sequence_number=number,
     )
     common: dict[str, Any] = {
         "transaction": transaction,
         "evse": evse,
         "connector": connector,
         "token": token,
-        "sequence_number": hearing.integer(payload, "seqNo", required=True),
+        "sequence_number": number,
         "trigger": hearing.text(payload, "triggerReason", required=True),
         **stamp,
     }

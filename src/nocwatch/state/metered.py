@@ -36,10 +36,13 @@ def on_metered(tracker: Tracker, event: Metered) -> None:
         session.unnumbered = session.unnumbered or (event.transaction == -1 and session.transaction is None)
         if session.start_seen and when_ns < session.started_at_ns - TOGETHER_NS:
             why = "before_start"
+        elif _sent_before(tracker, session, event):
+            why = "out_of_order" if readings.register_wh is not None else ""
         else:
             why = meter.sample(session.meter, readings, when_ns, gate)
             if why in _COUNTS and (last := meter.last_reading(session.meter)) and last[1] == when_ns:
                 session.reading_frame = event.frame
+                session.reading_number, session.reading_heard_ns = event.sequence_number, event.at_ns
             if power is None and not why and readings.register_wh is not None:
                 power = meter.power_w(session.meter)
         _doubts(session, when_ns, event.frame)
@@ -76,6 +79,17 @@ def on_metered(tracker: Tracker, event: Metered) -> None:
             implausible=why,
         )
     )
+
+
+def _sent_before(tracker: Tracker, session: SessionState, event: Metered) -> bool:
+    """2.x: whether its message was sent before the one whose reading counted last: without a usable time its seqNo tells [201 E01.FR.07].
+
+    After a boot the station may count anew.
+    """
+    number, known = event.sequence_number, session.reading_number
+    if not event.implausible_time or number is None or known is None:
+        return False
+    return number < known and (tracker.state.booted_at_ns or 0) < session.reading_heard_ns
 
 
 def _doubts(session: SessionState, when_ns: int, frame: str) -> None:

@@ -40,7 +40,7 @@ class SessionState(Facts, kw_only=True):
         sequence_high, sequence_missing: 2.x seqNo: the highest seen, and those below it that were not.
         sequence_excused: missing ones that were Updated messages of an offline time (E04.FR.07, FR.08).
         likely_evse: of an attempt that names no place: the one that was taken first after its card was accepted.
-        reading_frame: frame of the last register reading that counted.
+        reading_frame: frame of the last register reading that counted; ``reading_number`` its seqNo (2.x), ``reading_heard_ns`` when it was heard.
         resumed: it went on after a boot, or was taken up again (2.1 TxResumed).
         token_said: the transaction's own messages named its token; else it is that of the act which seemed to lead to it.
         let_go: its connector was Available again after the act: the station waits for no vehicle any more.
@@ -71,6 +71,8 @@ class SessionState(Facts, kw_only=True):
     other_transactions: list[int | str] = msgspec.field(default_factory=list)
     likely_evse: int | None = None
     reading_frame: str = ""
+    reading_number: int | None = None
+    reading_heard_ns: int = 0
     power_w: float | None = None
     power_w_max: float | None = None
     soc_percent: float | None = None

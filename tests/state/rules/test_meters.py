@@ -248,6 +248,30 @@ def test_power(samples: list[dict[str, str]], power_w: float) -> None:
     assert play.told(SessionMetered)[-1].power_w == pytest.approx(power_w, rel=0.01)
 
 
+UNSET = "at=1970-01-01T00:00:01Z"
+
+
+@table(
+    Rule(
+        "2.x, a clock never set: what was sent before the reading that counted last is known by its seqNo, and is not counted again",
+        f"Updated T1 MeterValuePeriodic evse=1 seq=3 wh=11944 {UNSET}; Started T1 Authorized evse=1 token=ONE seq=0 wh=10000 {UNSET};"
+        f"Updated T1 MeterValuePeriodic seq=1 wh=10000 {UNSET}; Updated T1 MeterValuePeriodic seq=2 wh=10100 {UNSET};"
+        f"Updated T1 MeterValuePeriodic seq=3 wh=11944 {UNSET}; Ended T1 StopAuthorized seq=4 wh=11944 {UNSET}",
+        Seen("success", wh=1944, issues=()),
+        version="2.0.1",
+    ),
+    Rule(
+        "after a boot its seqNo may begin anew",
+        f"Started T1 Authorized evse=1 token=ONE seq=7 wh=10000 {UNSET}; +5m; Updated T1 MeterValuePeriodic seq=8 wh=12000 {UNSET};"
+        f"boot; +5m; Updated T1 MeterValuePeriodic seq=1 wh=15000 {UNSET}; Ended T1 StopAuthorized seq=2 {UNSET}",
+        Seen("success", wh=5000),
+        version="2.0.1",
+    ),
+)  # fmt: skip
+def test_samples_that_overtook_each_other(rule: Rule) -> None:
+    rule.check()
+
+
 @table(
     Rule("samples after the stop belong to nobody, those before it to their transaction", f"meter 1 900; {START}; +60; meter 1 1500; stop 17 1600; +10m; meter 1 1700", Seen("success", wh=600)),
     Rule("the main meter's samples are no session", "meter 0 5000; +60; meter 0 6000", ()),
