@@ -17,7 +17,7 @@ from nocwatch.config import Configuration
 from nocwatch.journal.drops import TOLD_FOR_S
 from nocwatch.journal.settings import JournalSettings
 from nocwatch.journal.writer import Writer
-from nocwatch.moments import SECOND_NS
+from nocwatch.moments import SECOND_NS, rfc3339
 from nocwatch.records import RecordKind
 from nocwatch.watch.process import Watch
 
@@ -180,3 +180,20 @@ async def test_a_relay_that_was_shut_down_is_told_as_that_from_its_last_word_on(
         assert "no charger can connect" in reason
         assert remarks == []
         assert 20 <= watch.status.relay_silent_s() < 600
+
+
+async def test_a_watch_that_is_restarted_over_a_dead_relays_journal_says_at_once_what_became_of_it(
+    room: Room,
+) -> None:
+    """Its snapshot stands behind the last tick: of the relay nothing more is to be read."""
+    ended_ns = clock.now_ns() - 3 * 3600 * SECOND_NS
+    room.tick(ended_ns, links_open=0, draining=1, ended=1, refused_bad_path=3)
+    async with room.watching():
+        pass
+    async with room.watching() as watch:
+        (reason,), remarks = watch.status.ready()
+        assert reason.startswith(
+            f"The relay was shut down 3 h ago, at {rfc3339(ended_ns)[:19]}Z, and has not"
+        )
+        assert remarks == []
+        assert watch.status.relay_counters()["refused_bad_path"] == 3

@@ -63,7 +63,7 @@ class Follower:
     Attributes:
         counters: what passed, since the start.
         behind_s: age of the newest record that has been taken in, at the time when it was; 0 while all is read.
-        relay: the last tick of each lane.
+        relay: the last tick of each lane, of before the start too.
         reader: where in the journal it stands, and what reading met: gaps, missing records.
     """
 
@@ -127,6 +127,7 @@ class Follower:
                 self._tap.restore(kept.tap)
                 self.pipeline.restore(kept.pipeline)
                 self._points.usage.restore(kept.usage)
+                self.relay = dict(kept.relay)
                 self.reader = Reader(self._journal, kept.cursor)
             except ValueError as error:
                 # A half-restored state would be worse than none: whoever called makes fresh parts and starts anew.
@@ -277,6 +278,7 @@ class Follower:
             tap=self._tap.snapshot(),
             pipeline=self.pipeline.snapshot(),
             usage=self._points.usage.snapshot(),
+            relay=dict(self.relay),
         )
         try:
             await trio.to_thread.run_sync(self._points.flush)

@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
+from nocwatch.frames import Tick
 from nocwatch.journal.cursor import Cursor, sync_folder
 
 VERSION = 1
@@ -24,13 +25,18 @@ log = structlog.get_logger("nocwatch.watch")
 
 
 class Snapshot(msgspec.Struct, kw_only=True):
-    """All that must be remembered, at ``cursor``."""
+    """All that must be remembered, at ``cursor``.
+
+    Attributes:
+        relay: the last tick of each lane: a relay that is gone says nothing more, and what it said last is why.
+    """
 
     version: int = VERSION
     cursor: Cursor
     tap: bytes
     pipeline: bytes
     usage: bytes
+    relay: dict[int, Tick] = {}
 
 
 def save(path: Path, snapshot: Snapshot) -> None:

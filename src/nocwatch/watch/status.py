@@ -223,16 +223,18 @@ class Status:
         silent = [lane for lane in sorted(ticks.speaking(lanes)) if self._silent_s(lane) > RELAY_SILENT_S]
         if not silent:
             return []
+        heard = [follower.relay[lane].received_at_ns for lane in silent]
+        at = _second(max(heard) if _all_ended(lanes) else min(heard))
         if self._disk_full():
             text = f"The disk of the journal is full, for {_long(silent_s)} now: the relay carries on, and what passes is not seen. Make room."
             return [Trouble(text, remedies.JOURNAL_FULL)]
         if _all_ended(lanes):
-            text = f"The relay was shut down {_long(silent_s)} ago and has not been started again: no charger can connect.{back}"
+            text = f"The relay was shut down {_long(silent_s)} ago, at {at}, and has not been started again: no charger can connect.{back}"
             return [Trouble(text, remedies.RELAY_ENDED)]
         who = (
             "The relay" if len(silent) == len(lanes) else f"Worker {', '.join(map(str, silent))} of the relay"
         )
-        text = f"{who} has been silent for {_long(silent_s)}: chargers may be cut off. Look at its process and log.{back}"
+        text = f"{who} has been silent for {_long(silent_s)}, since {at}: chargers may be cut off. Look at its process and log.{back}"
         return [Trouble(text, remedies.RELAY_SILENT)]
 
     def _disk_full(self) -> bool:
