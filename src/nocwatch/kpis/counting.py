@@ -12,7 +12,7 @@ from typing import NamedTuple
 from nocwatch.sessions import Milestone, Outcome, Session
 from nocwatch.state.verdict import VALID_STOPS
 
-VERSION = 1
+VERSION = 2
 """Of the definitions below: another number makes the store count its sessions anew."""
 DELIVERED_WH = 50.0
 """Above this, power was delivered even where the station never said Charging (stated mapping for OCPP 1.6)."""
@@ -72,13 +72,15 @@ def counted(session: Session) -> Counted:
 def start_time_ns(session: Session) -> int | None:
     """From the later of authorised and plugged in, of those that are known, to the first Charging; else None.
 
-    Both are the driver's doing, and what she waits for begins with the second. Replayed data has no such times: its
-    authorisation was heard live or never.
+    Both are the driver's doing, and what she waits for begins with the second. Of a session that was replayed, in whole or from
+    some moment on, that is known where its authorisation was heard as it happened: a stop that was told late changes no start.
     """
     charging_ns = session.milestones.get(Milestone.CHARGING.value)
-    if charging_ns is None or session.late:
+    if charging_ns is None:
         return None
     marks = {step.name: step.at_ns for step in session.steps if step.at_ns <= charging_ns}
+    if session.late and AUTHORISED not in marks:
+        return None
     acts = [marks[name] for name in (*_PLUGGED, AUTHORISED) if name in marks]
     # Without an Authorize (a remote start, free charging, a local list) the order or the transaction's start stands for it.
     if AUTHORISED not in marks and Milestone.STARTING.value in marks:
