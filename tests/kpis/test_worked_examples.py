@@ -315,8 +315,18 @@ def test_of_a_charge_that_began_offline_nobody_knows_when_it_was_asked_for() -> 
     began = play.now_s
     play.wait(600)
     play.open()
-    play.transaction("Started", trigger="Authorized", evse=1, token="CARD", state="EVConnected", at=began + 10, offline=True)
-    play.transaction("Updated", trigger="ChargingStateChanged", evse=1, state="Charging", at=began + 15, offline=True)
+    play.transaction(
+        "Started",
+        trigger="Authorized",
+        evse=1,
+        token="CARD",
+        state="EVConnected",
+        at=began + 10,
+        offline=True,
+    )
+    play.transaction(
+        "Updated", trigger="ChargingStateChanged", evse=1, state="Charging", at=began + 15, offline=True
+    )
     play.transaction("Ended", trigger="StopAuthorized", reason="Local", at=began + 300, offline=True)
     (session,) = play.sessions
     assert counted(session).delivered

@@ -16,6 +16,7 @@ _LOCK = (Reason.CONNECTOR_LOCK, Blame.CHARGER)
 _SAFETY = (Reason.ELECTRICAL_SAFETY, Blame.CHARGER)
 _METER = (Reason.METER, Blame.CHARGER)
 _HOT = (Reason.THERMAL, Blame.CHARGER)
+_POWER = (Reason.POWER_LOSS, Blame.UNKNOWN)
 
 _FAMILIES: dict[str, tuple[Reason, Blame]] = {
     "EVCommunicationError": _EV,
@@ -37,8 +38,12 @@ _FAMILIES: dict[str, tuple[Reason, Blame]] = {
     "CX005": _SAFETY,
     "CX006": _SAFETY,
     "CX008": (Reason.EMERGENCY_STOP, Blame.DRIVER),
+    "CX010": _EV,
+    "CX014": _EV,
+    "CX015": _POWER,
     "CX017": _SAFETY,
     "CX019": _HOT,
+    "CX024": _SAFETY,
     "CX025": _LOCK,
     "CX026": _SAFETY,
     # Components of 2.x whose variable Problem or Tripped is set.

@@ -17,6 +17,7 @@ CHARGE = "start 1 TAG 1000 id=17; +10m; stop 17 6000"
     Rule("an accepted card that is not used is cancelled", "card TAG; +301", Seen("cancelled", "AUTH_UNUSED", "driver"), told="ended"),
     Rule("not before five minutes", "card TAG; +299", Seen("ongoing")),
     Rule("nor before the station's own patience", "config ConnectionTimeOut 600; card TAG; +599", Seen("ongoing")),
+    Rule("a card for which the station still waits leads to what begins after the five minutes", f"config ConnectionTimeOut 600; card TAG; +500; {CHARGE}", Seen("success", source="rfid", confidence=0.8)),
     Rule("a card answered after 28 seconds and given up is the CSMS's fault", "card TAG after=28; +400", Seen("failed", "AUTH_TIMEOUT", "csms", because="Authorize was answered after 28.0 s.")),
     Rule("one answered within ten seconds is not", "card TAG after=9.9; +400", Seen("cancelled", "AUTH_UNUSED", "driver")),
     Rule("a card that is never answered is the CSMS's fault", "card TAG -; +2m", Seen("failed", "AUTH_TIMEOUT", "csms", because="never answered")),

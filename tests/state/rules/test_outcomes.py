@@ -46,6 +46,35 @@ def errors(reason: str, blame: str, *codes: str) -> list[Rule]:
     ]  # fmt: skip
 
 
+def mrec(reason: str, blame: str, *codes: str) -> list[Rule]:
+    """A minimum required error code of ChargeX, in either field that stations use for a vendor's code."""
+    return [
+        rule
+        for code in codes
+        for rule in (
+            Rule(f"{code} in vendorErrorCode explains the failure", f"{BEGUN}; Faulted 1 error=OtherError vendorErrorCode={code}; stop 17 1000 Other", Seen("failed", reason, blame)),
+            Rule(f"{code} as a techCode explains it", f"{CHARGED_2}; {problem('Controller', code)}; Ended T1 AbnormalCondition reason=Other wh=6000", Seen("failed", reason, blame), version="2.0.1"),
+        )
+    ]  # fmt: skip
+
+
+def parts(reason: str, blame: str, *components: str) -> list[Rule]:
+    """2.x: a component of the device model whose Problem is set."""
+    return [
+        Rule(f"2.x: a problem of {each} explains the failure", f"{CHARGED_2}; {problem(each)}; Ended T1 AbnormalCondition reason=Other wh=6000", Seen("failed", reason, blame), version=version)
+        for each in components
+        for version in ("2.0.1", "2.1")
+    ]  # fmt: skip
+
+
+def problem(component: str, code: str = "") -> str:
+    said = f',"techCode":"{code}"' if code else ""
+    return (
+        'ask NotifyEvent {"generatedAt":"@+0","seqNo":0,"eventData":[{"eventId":1,"timestamp":"@+0","trigger":"Alerting","actualValue":"true",'
+        f'"eventNotificationType":"HardWiredNotification","component":{{"name":"{component}","evse":{{"id":1}}}},"variable":{{"name":"Problem"}}{said}}}]}} -> {{}}'
+    )
+
+
 @table(
     *stops("Local", "Remote", "EVDisconnected", "UnlockCommand", outcome="success"),
     *ends(
@@ -84,7 +113,20 @@ def errors(reason: str, blame: str, *codes: str) -> list[Rule]:
     *errors("ELECTRICAL_SAFETY", "charger", "GroundFailure", "OverCurrentFailure", "OverVoltage", "UnderVoltage"),
     *errors("METER", "charger", "PowerMeterFailure"),
     *errors("THERMAL", "charger", "HighTemperature"),
-    Rule("an MREC in the vendor's field explains it", f"{BEGUN}; Faulted 1 vendorErrorCode=CX002; stop 17 1000 Other", Seen("failed", "ELECTRICAL_SAFETY", "charger")),
+    *errors("EMERGENCY_STOP", "driver", "EmergencyStop"),
+    *mrec("EV_COMM", "unknown", "CX010", "CX014"),
+    *mrec("CONNECTOR_LOCK", "charger", "CX001", "CX025"),
+    *mrec("ELECTRICAL_SAFETY", "charger", "CX002", "CX004", "CX005", "CX006", "CX017", "CX024", "CX026"),
+    *mrec("THERMAL", "charger", "CX003", "CX019"),
+    *mrec("EMERGENCY_STOP", "driver", "CX008"),
+    *mrec("POWER_LOSS", "unknown", "CX015"),
+    *parts("CONNECTOR_LOCK", "charger", "ConnectorPlugRetentionLock", "ConnectorHolsterRelease"),
+    *parts("ELECTRICAL_SAFETY", "charger", "GroundIsolationProtection", "RCD", "ElectricalFeed", "OverCurrentProtection"),
+    *parts("METER", "charger", "FiscalMetering", "PowerMeter"),
+    *parts("THERMAL", "charger", "TemperatureSensor", "OverheatingProtection"),
+    *parts("EMERGENCY_STOP", "driver", "EmergencyStopSensor"),
+    Rule("an MREC among a vendor's words explains it", f"{BEGUN}; Faulted 1 vendorErrorCode=E7:CX002,3; stop 17 1000 Other", Seen("failed", "ELECTRICAL_SAFETY", "charger")),
+    Rule("a number that only begins like one explains nothing", f"{BEGUN}; Faulted 1 vendorErrorCode=CX0021; stop 17 1000 Other", Seen("failed", "UNKNOWN", "unknown")),
     Rule("a vendor's bit string explains nothing", f"{BEGUN}; Faulted 1 vendorErrorCode=01001000; stop 17 1000 Other", Seen("failed", "UNKNOWN", "unknown")),
     Rule("0x0000 with info null on a healthy station explains nothing", f"{BEGUN}; Charging 1 vendorErrorCode=0x0000 info=null; +10m; stop 17 6000", Seen("success", issues=(), without="error")),
     Rule("Faulted with NoError explains nothing", f"{BEGUN}; Faulted 1; stop 17 1000 Other", Seen("failed", "UNKNOWN", steps="faulted")),
@@ -131,6 +173,8 @@ def errors(reason: str, blame: str, *codes: str) -> list[Rule]:
         f"{BEGUN.removesuffix('; +20')}; +0.8; close reason=reset; +20; open; Available 1; +700",
         Seen("failed", "CONNECTIVITY", "charger", because="0.8 s after the answer to the start"),
     ),
+    Rule("nine seconds after it, too", "start 1 TAG 1000 id=17; +9; close reason=reset; +20; open; Available 1; +700", Seen("failed", "CONNECTIVITY", "charger", because="9.0 s after the answer to the start")),
+    Rule("eleven seconds after it the stop is what is missing", "start 1 TAG 1000 id=17; +11; close reason=reset; +20; open; Available 1; +700", Seen("failed", "LOST_STOP", "charger")),
     Rule("ended while the socket was gone, closed by the CSMS", f"{BEGUN}; close by=csms code=1001; +10m; open; stop 17 1000 at=@-590", Seen("failed", "CONNECTIVITY", "csms")),
     Rule("ended while the socket was gone, closed by the station", f"{BEGUN}; close code=1000 reason=fin; +10m; open; stop 17 1000 at=@-590", Seen("failed", "CONNECTIVITY", "charger")),
     Rule("ended while the socket was gone, by a time-out", f"{BEGUN}; close reason=timeout; +10m; open; stop 17 1000 at=@-590", Seen("failed", "CONNECTIVITY", "network")),
@@ -187,6 +231,9 @@ def test_milestones(rule: Rule) -> None:
         for kind, source in kinds.items()
     ),
     Rule("2.x: a remote start that names its id is the surest", "remote APP 1 id=42; Started T1 RemoteStart evse=1 remote=42 token=X type=Central", Seen("ongoing", source="remote", confidence=0.98), version="2.0.1"),
+    Rule("2.x: a transaction that says by its trigger that the CSMS began it", "Started T1 RemoteStart evse=1 token=X type=ISO14443", Seen("ongoing", source="remote", confidence=0.9), version="2.0.1"),
+    Rule("2.x: or by the number of an order that nobody saw", "Started T1 Authorized evse=1 remote=7 token=X type=ISO14443", Seen("ongoing", source="remote", confidence=0.9), version="2.0.1"),
+    Rule("2.x: a code that was typed in at the station", "Started T1 Authorized evse=1 token=1234 type=KeyCode", Seen("ongoing", source="terminal", confidence=0.6), version="2.0.1"),
     Rule("2.x: cable alone says nothing", "Started T1 CablePluggedIn evse=1", Seen("ongoing", source="unknown", confidence=0), version="2.0.1"),
 )  # fmt: skip
 def test_start_source(rule: Rule) -> None:
