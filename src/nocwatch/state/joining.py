@@ -6,17 +6,21 @@ opened again.
 
 from __future__ import annotations
 
+from nocwatch.moments import SECOND_NS
 from nocwatch.ocpp.events import TransactionBegan
 from nocwatch.state import outlook
-from nocwatch.state.causes import failed_card
+from nocwatch.state.causes import ACCEPTED, failed_card
 from nocwatch.state.facts import TOGETHER_NS, Ending
-from nocwatch.state.patience import lapsed, patience_ns, plug_in_ns, window_ns
+from nocwatch.state.patience import lapsed, patience_ns, plug_in_ns, too_late, window_ns
 from nocwatch.state.session import ACTS_MAX, SessionState, near, step
 from nocwatch.state.tracker import Tracker
 
 NAMED_WITHIN_S = 3600.0
 """A remote start that was given up is known by its number and token for so long: the transaction that names both may be far back in the
 station's queue, and some CSMSs begin anew to count."""
+
+REFUSED_FOR_NS = 30 * SECOND_NS
+"""A station that charges with a card that was refused does so at once; who shows it again later tries anew."""
 
 
 def take_over(tracker: Tracker, event: TransactionBegan) -> SessionState | None:
@@ -163,14 +167,19 @@ def _turned_away(session: SessionState) -> bool:
 
 
 def _has_left(tracker: Tracker, session: SessionState, event: TransactionBegan) -> bool:
-    """Whether a driver who was turned away has gone before the transaction began, which is another try.
+    """Whether a driver who was turned away, or for whose cable the station no longer waits, has gone before the transaction began: another try.
 
     The connector was free in between, or nobody would have waited for so long.
     """
-    if session.remote is not None or not _turned_away(session):
+    if session.remote is not None:
         return False
-    last_ns = max(max(each.asked_at_ns, each.answered_at_ns or 0) for each in session.authorizations)
-    if event.when_ns - last_ns > patience_ns(tracker):
+    if not _turned_away(session):
+        timed = event.event_at_ns is not None
+        return timed and too_late(tracker, session, tracker.true_ns(event) - TOGETHER_NS)
+    last = max(session.authorizations, key=lambda each: max(each.asked_at_ns, each.answered_at_ns or 0))
+    last_ns = max(last.asked_at_ns, last.answered_at_ns or 0)
+    waits_ns = REFUSED_FOR_NS if last.status not in ACCEPTED else patience_ns(tracker)
+    if tracker.true_ns(event) - last_ns > waits_ns:
         return True
     connector = tracker.connector(event.evse, event.connector)
     return connector is not None and max(_acts(session)) < connector.freed_at_ns <= event.when_ns
@@ -199,10 +208,11 @@ def _within(tracker: Tracker, session: SessionState, event: TransactionBegan) ->
     if tracker.late:
         # A replayed start belongs to the acts of its own time, and not to those of now.
         return any(near(act, event.when_ns, window) for act in acts)
-    # A start that waited in the station's queue, behind a message that the CSMS refused, names the time of its act.
-    return session.open or any(
-        near(act, event.at_ns, window) or near(act, event.when_ns, window) for act in acts
-    )
+    # A start that waited in the station's queue, behind a message that the CSMS refused, names the time of its act: not one of long after.
+    began_ns = tracker.true_ns(event)
+    if all(act > began_ns + window_ns(tracker) for act in acts):
+        return False
+    return session.open or any(near(act, event.at_ns, window) or near(act, began_ns, window) for act in acts)
 
 
 def _place_fits(session: SessionState, event: TransactionBegan) -> bool:

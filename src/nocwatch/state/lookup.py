@@ -12,7 +12,6 @@ from nocwatch.sessions import Milestone
 from nocwatch.state.session import ACTS_MAX, SessionState, step
 from nocwatch.state.tracker import Tracker, usable
 
-DAY_US = 86_400 * 1_000_000
 NEAR_NS = 60 * SECOND_NS
 ZONE_NS_MAX = 14 * 3600 * SECOND_NS
 """A clock is wrong by more than a minute and no more than a zone can be; any other difference is not of its making."""
@@ -102,11 +101,6 @@ def _right(said_us: int | None, known_ns: int, event: TransactionBegan | Transac
         return None
     at_ns = said_us * 1000 - event.clock_shift_s * SECOND_NS
     return at_ns if NEAR_NS < abs(at_ns - known_ns) <= ZONE_NS_MAX else None
-
-
-def stands_still(said_us: int) -> bool:
-    """Whether that is the time of a clock that does not run: of those it is midnight for ever, of year 1 or 1970."""
-    return said_us % DAY_US == 0
 
 
 def call_name(event: TransactionBegan | TransactionAnswered | TransactionEnded | EndAnswered) -> str:

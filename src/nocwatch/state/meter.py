@@ -74,7 +74,7 @@ def sample(meter: Meter, readings: Readings, at_ns: int, gate: Gate) -> str:
             return why
         _find_kilo(meter, value, at_ns)
         track = meter.tracks[readings.register_key] = _track(meter, value, at_ns, gate)
-    elif tracks.has_only(track, meter.start_wh):
+    elif tracks.has_only(track, meter.start_wh, untimed=meter.untimed):
         track = meter.tracks[readings.register_key] = _track(meter, value, at_ns, gate)
     track.kilo, value = kilo.as_read(track.register, value, at_ns, known=track.kilo)
     if track.closed:

@@ -38,8 +38,11 @@ def patience_ns(tracker: Tracker) -> int:
 
 def lapsed(tracker: Tracker, session: SessionState, at_ns: int) -> bool:
     """Whether the station has long given up waiting for the vehicle: who shows the card again then tries anew."""
+    return session.remote is None and (session.let_go or too_late(tracker, session, at_ns))
+
+
+def too_late(tracker: Tracker, session: SessionState, at_ns: int) -> bool:
+    """Whether the vehicle is plugged in too long after the card was shown, by what the station has said of its patience."""
     patience_ns = plug_in_ns(tracker)
     last_ns = max((each.asked_at_ns for each in session.authorizations), default=at_ns)
-    if session.remote is not None:
-        return False
-    return session.let_go or (patience_ns > 0 and at_ns - last_ns > patience_ns)
+    return patience_ns > 0 and at_ns - last_ns > patience_ns

@@ -13,6 +13,7 @@ from nocwatch.moments import SECOND_NS
 from nocwatch.network import ConnectorStatus
 from nocwatch.ocpp.events import BootAnswered, Booted, Command, CommandAnswered, ConfigurationSeen, Spoke
 from nocwatch.sessions import Milestone
+from nocwatch.state import unset
 from nocwatch.state.changes import LinkClosed, LinkOpened
 from nocwatch.state.facts import Ending, Hole, Order
 from nocwatch.state.memory import LinkState, StationState
@@ -238,7 +239,8 @@ def on_booted(tracker: Tracker, event: Booted) -> None:
     if again or triggered:
         return
     state.boots += 1
-    state.booted_at_ns, state.unset_lag_us = event.at_ns, None
+    state.booted_at_ns = event.at_ns
+    unset.forget(state)
     lost_ns = _lost_before(state, event.at_ns)
     state.restarts = (*state.restarts[1 - RESTARTS_MAX :], (lost_ns, event.at_ns))
     # An order is done by the first boot after it: the next one is another matter.

@@ -27,6 +27,7 @@ from nocwatch.state import (
     remote_starts,
     statuses,
     transactions,
+    unset,
     wishes,
 )
 from nocwatch.state.changes import AnyChange
@@ -38,6 +39,7 @@ def apply(tracker: Tracker, event: Event) -> list[AnyChange]:
     handler = _HANDLERS.get(type(event))
     if handler is None:
         return []
+    event = unset.timed(tracker.state, event)
     tracker.hear(event)
     handler(tracker, event)
     return tracker.flush()
@@ -69,6 +71,7 @@ def _unanswered(tracker: Tracker, event: CallUnanswered) -> None:
 
 
 def _status(tracker: Tracker, event: StatusReported) -> None:
+    unset.learn(tracker.state, event)
     statuses.on_status(tracker, event)
     remote_starts.on_status(tracker, event)
 

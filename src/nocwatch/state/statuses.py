@@ -43,9 +43,6 @@ _NO_CODE = re.compile(r"(0x)?0+")
 
 def on_status(tracker: Tracker, event: StatusReported) -> None:
     """A connector's status."""
-    if event.implausible_time and event.said_us is not None:
-        lag_us = event.at_ns // 1000 - event.said_us
-        tracker.state.unset_lag_us = min(lag_us, tracker.state.unset_lag_us or lag_us)
     connector = _connector(tracker, event)
     if connector is None:
         return
@@ -65,14 +62,14 @@ def on_status(tracker: Tracker, event: StatusReported) -> None:
     if event.status is ConnectorStatus.AVAILABLE:
         if before is not ConnectorStatus.AVAILABLE:
             connector.freed_at_ns = when_ns
-        _free(tracker, connector, when_ns, event.frame)
+        _free(tracker, connector, event)
         return
     if (
         before in (ConnectorStatus.AVAILABLE, ConnectorStatus.NO_DATA, ConnectorStatus.RESERVED)
         and event.status in PLUGGED
     ):
         connector.taken_at_ns = when_ns
-        _likely(tracker, connector)
+        _likely(tracker, connector, tracker.true_ns(event))
     for session in _concerned(tracker, connector):
         tracker.calm("free", session.id)
         _moved(tracker, session, event.status, when_ns, event.frame)
@@ -202,12 +199,13 @@ def _moved(tracker: Tracker, session: SessionState, status: ConnectorStatus, at_
         tracker.touch(session)
 
 
-def _likely(tracker: Tracker, connector: ConnectorState) -> None:
-    """A place was taken: by the driver whose card was accepted just before, if there is one."""
+def _likely(tracker: Tracker, connector: ConnectorState, taken_ns: int) -> None:
+    """A place was taken: by the driver whose card was accepted just before, if there is one. A status may have waited in the station's queue."""
     waiting = [
         each
         for each in tracker.under_way()
-        if not each.began and each.evse is None and each.connector is None and each.likely_evse is None
+        if not (each.began or each.evse or each.connector or each.likely_evse)
+        and each.created_at_ns <= taken_ns + TOGETHER_NS
     ]
     if len(waiting) == 1 and any(act.status == "Accepted" for act in waiting[0].authorizations):
         waiting[0].likely_evse = connector.evse
@@ -221,16 +219,18 @@ def in_time(tracker: Tracker, session: SessionState, at_ns: int) -> bool:
     return session.remote is None or not patience_ns or at_ns <= session.remote.asked_at_ns + patience_ns
 
 
-def _free(tracker: Tracker, connector: ConnectorState, at_ns: int, frame: str) -> None:
+def _free(tracker: Tracker, connector: ConnectorState, event: StatusReported) -> None:
+    at_ns, freed_ns = event.when_ns, tracker.true_ns(event)
     connector.charging_state = ""
     connector.taken_at_ns = None
     if connector.unreleased is not None:
         stopped = tracker.state.sessions.get(connector.unreleased)
         connector.unreleased = None
         if stopped is not None:
-            release(tracker, stopped, at_ns, frame)
+            release(tracker, stopped, at_ns, event.frame)
     for waiting in tracker.under_way():
-        if not waiting.began and waiting.evse is None and waiting.likely_evse == connector.evse is not None:
+        held = waiting.evse is None and waiting.likely_evse == connector.evse is not None
+        if held and not waiting.began and waiting.created_at_ns <= freed_ns:
             waiting.let_go = True  # what it held is free again: nobody came
     for session in tracker.on_connector(connector):
         if session.remote is not None and not session.began:

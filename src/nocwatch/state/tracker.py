@@ -78,6 +78,10 @@ class Tracker:
         if not self.late and (self.state.lag_ns is None or lag_ns < self.state.lag_ns):
             self.state.lag_ns = lag_ns
 
+    def true_ns(self, event: Event) -> int:
+        """When it was by our own clock: the station's may be off by as much as the quickest of its messages seemed to take."""
+        return event.when_ns if event.event_at_ns is None else event.when_ns + (self.state.lag_ns or 0)
+
     def gate(self, session: SessionState, event: Event | None = None) -> Gate:
         """What is believed of the session's registers; less strict where the station's clock is unusable."""
         if event is not None and event.implausible_time:

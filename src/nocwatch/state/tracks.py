@@ -52,11 +52,16 @@ def of_start(start_wh: float | None, start_at_ns: int) -> Track:
     return Track(started, shared=True)
 
 
-def has_only(track: Track, start_wh: float | None) -> bool:
-    """2.x tells the start as a sample: of which register it was, the first one after it shows."""
+def has_only(track: Track, start_wh: float | None, *, untimed: bool) -> bool:
+    """2.x tells the start as a sample: of which register it was, the first one after it shows.
+
+    A 0 shows nothing, as it may be no reading. Beside an untimed start, which may be from before a boot, it may be a register that began anew.
+    """
     register = track.register
-    alone = register.readings == 1 and register.doubtful_wh is None and not register.resets
-    return alone and not track.closed and register.last_wh == start_wh
+    if register.resets or register.doubtful_wh is not None or track.closed:
+        return False
+    zeros = track.first_wh == 0 and register.last_wh == 0 and not untimed
+    return zeros or (register.readings == 1 and register.last_wh == start_wh)
 
 
 def since_start(

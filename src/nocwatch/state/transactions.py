@@ -23,10 +23,11 @@ from nocwatch.state import (
     outlook,
     overtaken,
     remote_starts,
+    unset,
 )
 from nocwatch.state.endings import NO_START, heard_after_end, resumed, supersede
 from nocwatch.state.facts import CsmsError, Ending
-from nocwatch.state.lookup import adopt, by_transaction, call_name, keep, put_right, stands_still
+from nocwatch.state.lookup import adopt, by_transaction, call_name, keep, put_right
 from nocwatch.state.memory import Overtaken
 from nocwatch.state.patience import patience_ns
 from nocwatch.state.register import no_reading
@@ -154,7 +155,7 @@ def _known_start(tracker: Tracker, event: TransactionBegan) -> SessionState | No
         meter_wh = None if event.meter_wh is None or no_reading(event.meter_wh) else event.meter_wh
         if session.meter.start_said != meter_wh or session.began_said_us != event.said_us:
             continue
-        if event.event_at_ns is not None or call_name(event) in session.calls:
+        if (not unset.is_unset(event) and event.event_at_ns is not None) or call_name(event) in session.calls:
             return session
         unanswered, said = session.start_answered_at_ns is None, event.said_us is not None
         again = said and (unanswered or _is_past(tracker, session, event))
@@ -171,7 +172,7 @@ def _is_past(tracker: Tracker, session: SessionState, event: TransactionBegan) -
     After a boot it may begin anew and come to the same time again; what statuses have said since tells, where there are any. One that
     stands still tells nothing.
     """
-    if event.said_us is None or stands_still(event.said_us):
+    if event.said_us is None or unset.stands_still(event.said_us):
         return False
     booted = (tracker.state.booted_at_ns or 0) > session.started_at_ns
     lag_us = tracker.state.unset_lag_us if booted else None

@@ -13,10 +13,11 @@ from nocwatch.ocpp.events import TransactionEnded
 from nocwatch.sessions import Milestone
 from nocwatch.state import meter
 from nocwatch.state.facts import Ending
-from nocwatch.state.lookup import by_transaction, call_name, of_transaction, stands_still
+from nocwatch.state.lookup import by_transaction, call_name, of_transaction
 from nocwatch.state.register import Gate, no_reading
 from nocwatch.state.session import SessionState
 from nocwatch.state.tracker import Tracker, usable
+from nocwatch.state.unset import stands_still
 
 WH_NS = 3.6e12
 """Watts and nanoseconds of a watt-hour."""

@@ -77,6 +77,7 @@ def run(
     run("a register that begins anew in mid-session", 5_001_000, 5_002_000, 0, 500, 1000, start=5_000_000, stop=1500, wh=3500),
     run("a register that began anew with the transaction", 500, 1500, start=5_000_000, wh=1500),
     run("session-relative samples, lifetime at start and stop", 600, 1000, start=5_000_000, stop=5_001_200, wh=1200, issues=()),
+    run("a young register that could not be read at first", 0, 1566, start=1210, stop=1566, wh=356, issues=()),
     run("zeros before the real register", 0, 0, 5_001_000, 5_002_000, start=5_000_000, wh=2000),
     run("a wrap at 2**32", 2**32 - 100, 300, start=2**32 - 500, stop=900, wh=1400, issues=()),
     run("a wrap at 2**32 between the last sample and the stop", 2**32 - 100, start=2**32 - 500, stop=900, wh=1400, issues=()),
