@@ -20,6 +20,10 @@ def deployment(tmp_path: Path) -> Iterator[Deployment]:
     made.end()
 
 
+TRACE = REPOSITORY / "tests" / "trace" / "foreign" / "csms_log_16_raw.jsonl"
+"""Another recorder's: two charges of HH-0017, one of them a success with 21.6 kWh."""
+
+
 async def rules(deployment: Deployment) -> str:
     async with httpx2.AsyncClient(timeout=5) as client:
         return (await client.get(deployment.console("/rules"))).text
@@ -79,3 +83,56 @@ async def test_a_folder_of_rules_that_is_put_in_anothers_place_is_followed(deplo
         return "my_faulted" in await rules(deployment)
 
     await until(told_more, "the new folder is followed")
+
+
+async def test_a_registry_is_taken_over_when_it_is_saved_and_a_mistake_leaves_the_former_one(
+    tmp_path: Path,
+) -> None:
+    """Names, a price for what was charged long ago, and a driver: all of it holds at once, or the place of the mistake is told."""
+    folder = tmp_path / "registry"
+    folder.mkdir()
+    file = folder / "depot.yaml"
+    file.write_text("sites: []\n")
+    deployment = Deployment(tmp_path, f"registry={folder}")
+    made = deployment.nocwatch("trace", "import", str(TRACE), "--data", str(deployment.data))
+    assert made.returncode == 0, made.stderr
+    try:
+        await deployment.watch()
+        (session,) = await deployment.all("sessions", "&station=HH-0017&outcome=success")
+
+        async def named(name: str) -> bool:
+            station = await deployment.api("stations/HH-0017")
+            return bool((station["name"] or "") == name)
+
+        async def price() -> str | None:
+            bill = (await deployment.api(f"sessions/{session['id']}/estimate"))["price"]
+            return None if bill is None else str(bill["total"])
+
+        assert await named("")
+        assert await price() is None
+        right = (
+            "sites: [{id: harbour, name: Harbour}]\n"
+            "tariffs: [{id: day, per_kwh: 0.50}]\n"
+            "stations:\n"
+            "  - {id: HH-0017, name: Quay 17, vendor: Harbour Works, site: harbour, tariff: day}\n"
+        )
+        file.write_text(right)
+        await until(lambda: named("Quay 17"), "the station has its name")
+        assert await price() == "10.80"
+        # The boot names another vendor: the operator knows better, and is asked for by that name.
+        (its,) = await deployment.all("stations", "&vendor=Harbour%20Works")
+        assert (its["id"], its["vendor"]) == ("HH-0017", "Harbour Works")
+
+        file.write_text(right.replace("site: harbour", "site: harbor"))
+
+        async def complained() -> bool:
+            return any("depot.yaml:4:stations.0.site" in remark for remark in await remarks(deployment))
+
+        await until(complained, "the mistake is told with file, line and key")
+        assert await named("Quay 17")
+        assert await price() == "10.80"
+        file.write_text(right.replace("Quay 17", "Quay 18"))
+        await until(lambda: named("Quay 18"), "what was mended is taken over")
+        assert not await complained()
+    finally:
+        deployment.end()

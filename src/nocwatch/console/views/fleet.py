@@ -94,7 +94,7 @@ class FleetFilter(NamedTuple):
             return False
         if self.site and each.place.site != self.site:
             return False
-        if self.vendor and (each.station.vendor or each.place.vendor) != self.vendor:
+        if self.vendor and (each.place.vendor or each.station.vendor) != self.vendor:
             return False
         if self.flagged and (each.flags is None or self.flagged not in ("any", each.flags.worst.value)):
             return False
