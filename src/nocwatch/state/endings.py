@@ -11,6 +11,7 @@ from nocwatch.ocpp.events import EndAnswered, QueueReported, TransactionEnded
 from nocwatch.sessions import Milestone
 from nocwatch.state import cards, joining, meter, mistaken, whose_stop
 from nocwatch.state.facts import Ending
+from nocwatch.state.kilo import IN_KWH
 from nocwatch.state.lookup import (
     adopt,
     call_name,
@@ -95,11 +96,13 @@ def _stop(tracker: Tracker, session: SessionState, event: TransactionEnded, beca
     session.late = session.late or tracker.late
     session.evse = session.evse if session.evse is not None else event.evse
     session.connector = session.connector if session.connector is not None else event.connector
+    # Where the station's clock was set back meanwhile, receive time is the best there is.
+    when_ns = event.when_ns if event.when_ns >= session.started_at_ns else event.at_ns
+    if meter.find_kilo(session.meter, event.meter_wh, when_ns):
+        issue(session, IN_KWH, event.when_ns, event.frame)
     meter_wh = meter.in_wh(session.meter, event.meter_wh)
     if meter_wh is not None and meter_wh != -1:
         session.meter_stop_wh = meter_wh
-    # Where the station's clock was set back meanwhile, receive time is the best there is.
-    when_ns = event.when_ns if event.when_ns >= session.started_at_ns else event.at_ns
     if why := meter.end(session.meter, meter_wh, when_ns, tracker.gate(session, event)):
         issue(
             session,

@@ -5,7 +5,10 @@ Which register of a session they are of is ``meter.py``'s. What always holds: a 
 
 from __future__ import annotations
 
-from nocwatch.state.register import SLACK_WH, Gate, Register
+from nocwatch.state.register import JITTER_WH, SLACK_WH, Gate, Register
+
+IN_KWH = "The registers at start and stop are in kWh: the samples are a thousand times as high."
+SAMPLES_IN_KWH = "The samples are in kWh and say Wh: they are a thousandth of the register at the start."
 
 GATE = Gate(400_000.0, 2 * SLACK_WH)
 """Within which samples must follow a start of a thousandth before that is taken for kWh: the power of every charger but the strongest."""
@@ -20,6 +23,18 @@ def is_thousandth(start_wh: float, value: float, span_ns: int) -> bool:
     """
     near_wh = GATE.allowance_wh(span_ns)
     return start_wh > NO_CHANCE * near_wh and abs(value * 1000 - start_wh) <= near_wh
+
+
+def are_ends(start: float, stop: float, first_wh: float, last_wh: float, span_ns: int) -> bool:
+    """Start and stop in kWh beside samples in Wh, of which ``first_wh`` and ``last_wh`` are the first and last: seen by the stop.
+
+    In Wh they would say that less has flowed than between the samples alone; a thousandfold they are where the samples begin and end.
+    """
+    if not (0 <= start <= stop and stop >= 1) or last_wh - first_wh <= stop - start + JITTER_WH:
+        return False
+    below_wh = 1000 if stop == int(stop) else JITTER_WH
+    after_wh = stop * 1000 - last_wh
+    return start * 1000 <= first_wh + JITTER_WH and -below_wh < after_wh <= GATE.allowance_wh(span_ns)
 
 
 def as_read(register: Register, value: float, at_ns: int, *, known: bool) -> tuple[bool, float]:

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import msgspec
 
+from nocwatch.moments import SECOND_NS
 from nocwatch.state import kilo, tracks
 from nocwatch.state import register as registers
 from nocwatch.state.readings import Readings
 from nocwatch.state.register import Gate
 from nocwatch.state.tracks import Track
 
+WITH_START_NS = 60 * SECOND_NS
+"""A sample that is stamped so shortly before the start was read for it."""
 REGISTERS_MAX = 6
 """Registers of a session: two places, overall or phases; a station that names more is inventing them."""
 
@@ -70,7 +73,7 @@ def sample(meter: Meter, readings: Readings, at_ns: int, gate: Gate) -> str:
         begin(meter, value, at_ns)
     track = meter.tracks.get(readings.register_key)
     if track is None:
-        if why := _early_late_or_many(meter, at_ns):
+        if why := _early_late_or_many(meter, value, at_ns):
             return why
         _find_kilo(meter, value, at_ns)
         track = meter.tracks[readings.register_key] = _track(meter, value, at_ns, gate)
@@ -109,10 +112,13 @@ def _add_interval(meter: Meter, interval_wh: float | None, at_ns: int) -> None:
         meter.interval_at_ns = at_ns
 
 
-def _early_late_or_many(meter: Meter, at_ns: int) -> str:
+def _early_late_or_many(meter: Meter, value: float, at_ns: int) -> str:
     """Why a register that was not seen before does not count; empty where it does."""
-    if meter.start_wh is not None and at_ns < meter.start_at_ns:
-        return "before_start"  # the start knows better
+    early_ns = meter.start_at_ns - at_ns
+    # The start knows better, unless it said 0 and a register that has counted for long was read with it.
+    knew = meter.start_wh != 0 or value <= registers.SLACK_WH or early_ns > WITH_START_NS
+    if meter.start_wh is not None and early_ns > 0 and knew:
+        return "before_start"
     if meter.stop_wh is not None and not meter.doubt and at_ns > meter.stop_at_ns:
         return "after_stop"
     return "too_many_registers" if len(meter.tracks) >= REGISTERS_MAX else ""
@@ -226,6 +232,21 @@ def unend(meter: Meter) -> None:
         track.closed = False
 
 
+def find_kilo(meter: Meter, stop: float | None, at_ns: int) -> bool:
+    """Start and stop in kWh beside samples in Wh, as the stop shows where the meter is so young that its start could be in Wh."""
+    track = meter.best
+    if stop is None or meter.stop_wh is not None or meter.start_wh is None or track is None:
+        return False
+    register = track.register
+    if meter.kilo or track.kilo or not track.shared or register.resets or track.sampled_wh is None:
+        return False
+    first_wh, span_ns = track.sampled_wh, at_ns - register.last_at_ns
+    if kilo.are_ends(meter.start_wh, stop, first_wh, register.last_wh, span_ns):
+        meter.kilo, meter.start_wh = True, kilo.of_kwh(meter.start_wh, first_wh)
+        register.base_wh = meter.start_wh
+    return meter.kilo
+
+
 def in_wh(meter: Meter, value: float | None) -> float | None:
     """The register at the stop as it was said, in Wh."""
     if value is None or not meter.kilo or registers.no_reading(value):
@@ -259,7 +280,10 @@ def energy_wh(meter: Meter, gate: Gate) -> float | None:
         if track is None or sampled is None:
             return between
         if track.shared:
-            return sampled if track.register.resets else max(between, 0.0)
+            first_wh, last_wh = track.sampled_wh, track.register.last_wh
+            # What its samples showed from the first to the last of them has flowed, however low it is at the stop.
+            fell = first_wh is not None and last_wh - first_wh > between + registers.JITTER_WH
+            return sampled if track.register.resets or fell else max(between, 0.0)
         # What was taken for kWh may have been chance: the stop less the start knows better.
         turned_back = track.register.resets and not track.kilo and sampled > between + registers.JITTER_WH
         return sampled if turned_back or (between == 0 and sampled > 0) else between

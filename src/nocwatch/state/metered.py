@@ -12,6 +12,7 @@ from nocwatch.state import meter
 from nocwatch.state.changes import SessionMetered
 from nocwatch.state.endings import heard_after_end, resumed
 from nocwatch.state.facts import TOGETHER_NS
+from nocwatch.state.kilo import IN_KWH, SAMPLES_IN_KWH
 from nocwatch.state.lookup import adopt, sessions_on
 from nocwatch.state.readings import choose
 from nocwatch.state.session import SessionState, heard, issue
@@ -19,8 +20,6 @@ from nocwatch.state.statuses import charging
 from nocwatch.state.tracker import Tracker, usable
 
 REGISTER_FELL = "The energy register ran backwards on the way: the energy is doubtful."
-IN_KWH = "The registers at start and stop are in kWh: the samples are a thousand times as high."
-SAMPLES_IN_KWH = "The samples are in kWh and say Wh: they are a thousandth of the register at the start."
 _COUNTS = ("", "wrapped")
 BEFORE_START_NS = 60 * SECOND_NS
 """Samples of a connector that are this much older than the start are of another time: stations flood their backlog at the first connect."""

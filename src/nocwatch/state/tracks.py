@@ -18,7 +18,8 @@ STOPS = "Outlet/"
 class Track(msgspec.Struct):
     """One register of the session. ``shared``: it is the one that the start was read from; ``kilo``: it is in kWh, whatever it says.
 
-    ``first_wh``: its first reading, where it is taken to count from the start of the session.
+    ``first_wh``: its first reading, where it is taken to count from the start of the session; ``sampled_wh``: its first sample beside a start
+    that is the same register's.
     """
 
     register: Register
@@ -26,6 +27,7 @@ class Track(msgspec.Struct):
     closed: bool = False
     kilo: bool = False
     first_wh: float | None = None
+    sampled_wh: float | None = None
 
 
 def first_seen(start_wh: float | None, start_at_ns: int, value: float, at_ns: int, gate: Gate) -> Track:
@@ -36,7 +38,7 @@ def first_seen(start_wh: float | None, start_at_ns: int, value: float, at_ns: in
     if kilo.is_thousandth(start_wh, value, span_ns):
         return msgspec.structs.replace(of_start(start_wh, start_at_ns), kilo=True)
     if since_start(start_wh, start_at_ns, value, at_ns, gate) is not None:
-        return of_start(start_wh, start_at_ns)
+        return msgspec.structs.replace(of_start(start_wh, start_at_ns), sampled_wh=value)
     if value < 0 or not gate.fits(0.0, value, span_ns):
         return Track(Register())
     if value < start_wh and gate.anew(start_at_ns, at_ns):

@@ -90,6 +90,56 @@ def sample(value: float, at: str = "@+0") -> str:
     ),
     # --- registers ---
     Rule(
+        "a register that counts for life, of which the start says 0: a sample of the start's second tells where it stood",
+        f"start 1 TAG 0 id=17; {sample(5_000_000, '@-2')}; +10m; {sample(5_002_000)}; +10m; {sample(5_004_000)}; +10m; stop 17 5006000",
+        Seen("success", wh=6000),
+    ),
+    Rule(
+        "also where it is the only one",
+        f"start 1 TAG 0 id=17; {sample(5_000_000, '@-2')}; +10m; stop 17 5006000",
+        Seen("success", wh=6000),
+    ),
+    Rule(
+        "one of long before does not: something else may have flowed since",
+        f"start 1 TAG 0 id=17; {sample(5_000_000, '@-7200')}; +10m; {sample(5_002_000)}; +10m; stop 17 5006000",
+        Seen("success", wh=4000),
+    ),
+    Rule(
+        "nor one of a register that begins anew with each session",
+        f"start 1 TAG 0 id=17; {sample(300, '@-2')}; +10m; {sample(2000)}; +10m; stop 17 4000",
+        Seen("success", wh=4000),
+    ),
+    Rule(
+        "start and stop in whole kWh of a meter that is new",
+        f"start 1 TAG 0 id=17; +1m; {sample(350)}; +10m; {sample(2350)}; +10m; {sample(5350)}; stop 17 5",
+        Seen("success", wh=5000, meters=(350, 5350), issues=("in kWh",)),
+    ),
+    Rule(
+        "and of one that has counted a little",
+        f"start 1 TAG 2 id=17; +1m; {sample(2350)}; +10m; {sample(7350)}; stop 17 7",
+        Seen("success", wh=5000, meters=(2350, 7350), issues=("in kWh",)),
+    ),
+    Rule(
+        "and with all its digits",
+        f"start 1 TAG 2.3 id=17; +1m; {sample(2350)}; +10m; {sample(7350)}; +1m; stop 17 7.8",
+        Seen("success", wh=5500, meters=(2300, 7800), issues=("in kWh",)),
+    ),
+    Rule(
+        "a stop of a few Wh beside the register of a new meter is in Wh, where no more flowed",
+        f"start 1 TAG 0 id=17; +1m; {sample(5345)}; +10m; {sample(5350)}; stop 17 5",
+        Seen("failed", "ZERO_ENERGY", wh=5),
+    ),
+    Rule(
+        "a stop of 0 takes nothing back that the samples of the same register showed",
+        f"start 1 TAG 0 id=17; +1m; {sample(350)}; +10m; {sample(5350)}; stop 17 0",
+        Seen("success", wh=5350, issues=("does not count: dropped_to_zero",)),
+    ),
+    Rule(
+        "nor does one that was read before the last of them",
+        f"start 1 TAG 1000 id=17; +1m; {sample(1350)}; +10m; {sample(6350)}; stop 17 5900",
+        Seen("success", wh=5350, issues=("does not count: fell",)),
+    ),
+    Rule(
         "a link that was lost hours before a boot says nothing of when the register began anew",
         f"start 1 TAG 1000000 id=17; +10m; {sample(1_001_000)}; close; +20; open; +1h; {sample(1_003_000)}; +10m; boot; "
         "stop 17 1004000 at=@-120; stop 17 2000 at=@-60",
