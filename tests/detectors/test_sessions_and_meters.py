@@ -568,6 +568,92 @@ def test_zeros_of_a_station_that_is_known_for_them_are_no_fall_and_a_real_fall_i
         assert bool(watched.raised) is falls
 
 
+def relative(watched: Watched) -> Play:
+    """A station of 2.x that tells its meter's register at the start and at the stop, and what the session has had in between."""
+    begin: dict[str, Any] = {"register": 5_000_000, "context": "Transaction.Begin"}
+    cp1 = watched.play("CP1", "2.0.1").begin()
+    cp1.transaction("Started", "T1", "CablePluggedIn", evse=1, state="EVConnected")
+    watched.wait(5)
+    cp1.transaction("Updated", "T1", "Authorized", token="TAG", state="Charging", **begin)
+    return cp1
+
+
+def test_samples_that_count_from_the_start_of_the_session_beside_a_register_at_its_start_are_no_fall() -> (
+    None
+):
+    watched = Watched("register_rollback")
+    cp1 = relative(watched)
+    for value in (116, 239, 361, 484):
+        watched.wait(60)
+        cp1.transaction("Updated", "T1", "MeterValuePeriodic", register=value)
+    cp1.transaction("Ended", "T1", "StopAuthorized", register=5_000_500, context="Transaction.End")
+    assert not watched.raised, watched.summaries()
+
+
+def test_nor_are_they_beside_samples_of_the_meter_that_name_no_transaction() -> None:
+    watched = Watched("register_rollback")
+    cp1 = relative(watched)
+    for value in (116, 239, 361, 484):
+        watched.wait(30)
+        cp1.meter(1, 5_000_000 + value - 50)
+        watched.wait(30)
+        cp1.transaction("Updated", "T1", "MeterValuePeriodic", register=value)
+    assert not watched.raised, watched.summaries()
+
+
+def test_a_start_that_is_sent_again_is_no_sample() -> None:
+    watched = Watched("register_rollback")
+    cp1 = watched.play("CP1", "2.0.1").begin()
+    for _ in range(2):
+        cp1.transaction(
+            "Started", "T1", "Authorized", evse=1, token="TAG", register=5_000_000, number=0, at=cp1.now_s
+        )
+    for value in (116, 239, 361):
+        watched.wait(60)
+        cp1.transaction("Updated", "T1", "MeterValuePeriodic", register=value)
+    assert not watched.raised, watched.summaries()
+
+
+def test_two_transactions_of_one_number_keep_their_registers_apart() -> None:
+    """A CSMS whose answer was lost, or that gives -1 or any other number to all."""
+    watched = Watched("register_rollback")
+    cp1 = watched.play("CP1").begin(1, 2)
+    cp1.start(1, "ONE", 15000, transaction=-4711)
+    cp1.start(2, "TWO", 4000, transaction=-4711)
+    for minute in range(1, 5):
+        watched.wait(30)
+        cp1.meter(1, 15000 + minute * 100, -4711)
+        for part in (40, 80):
+            watched.wait(15)
+            cp1.meter(2, 4000 + minute * 100 + part, -4711)
+    assert not watched.raised, watched.summaries()
+
+
+def test_a_backlog_of_the_transaction_before_is_no_fall_of_this_one() -> None:
+    watched = Watched("register_rollback")
+    cp1 = watched.play("CP1").begin()
+    watched.wait(1800)
+    cp1.start(1, "TAG", 15000, transaction=17)
+    for ago in range(1200, 0, -60):
+        cp1.meter(1, 8_000_000 - ago, at=cp1.now_s - ago)
+    for value in (15100, 15200, 15300):
+        watched.wait(60)
+        cp1.meter(1, value)
+    assert not watched.raised, watched.summaries()
+
+
+def test_the_same_moment_told_twice_is_one_sample() -> None:
+    watched = Watched("register_rollback")
+    cp1 = registers(watched, 15000, 15600)
+    watched.wait(60)
+    for moment_s in [cp1.now_s - 5] * 2:
+        cp1.meter(1, 15000, 4711, at=moment_s)
+    assert not watched.raised
+    watched.wait(60)
+    cp1.meter(1, 15100, 4711)
+    assert watched.raised
+
+
 def test_samples_that_come_out_of_order_are_no_fall() -> None:
     watched = Watched("register_rollback")
     cp1 = registers(watched, 15000, 15600)

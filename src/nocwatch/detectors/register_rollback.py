@@ -12,11 +12,19 @@ from nocwatch.detectors.base import Context, Detector, Hears, Settings
 from nocwatch.flags import Blame, Category, Evidence, Severity
 from nocwatch.ocpp.events import Booted, Metered, Sample
 from nocwatch.sessions import Session
-from nocwatch.state.changes import SessionChanged
+from nocwatch.state.changes import SessionChanged, SessionMetered
 from nocwatch.state.register import WRAP_RISE_WH_MAX, WRAPS_WH
+from nocwatch.state.tracker import usable
 
 SERIES_MAX = 64
 """Registers of one transaction: measurand, phase and location. Further ones are not watched."""
+PENDING_MAX = 64
+"""Moments of one message whose session is not told yet: one charge's, a sample a minute and all at its end. The oldest go unwatched."""
+_OF_THE_ENDS = frozenset({"Transaction.Begin", "Transaction.End"})
+_OF_ANOTHER = frozenset(
+    {"before_start", "after_stop", "out_of_order", "too_many_registers", "jumped", "not_a_number"}
+)
+"""Why samples are none of the session's: of another time, or of a register that cannot be the one that its others are of."""
 
 
 class RegisterRollbackSettings(Settings):
@@ -42,16 +50,17 @@ class Series(msgspec.Struct):
 
 
 class Meters(msgspec.Struct):
-    """Of a session (key: ``session <id>``) its registers; of a station (key: ``station <id>``) which session is where.
+    """Of a session (key: ``session <id>``) its registers; of a station (key: ``station <id>``) which sessions are under way.
 
     Attributes:
-        by_transaction, by_socket: transaction, connector → id of the session under way.
+        under_way: ids of the sessions, each with the time of its start.
+        heard: moments of the message at hand of which the session is told next.
         booted_at_ns: the station's last boot.
         export_wh: highest export register of the session; ``export_rose_at_ns``: when it last rose.
     """
 
-    by_transaction: dict[str, str] = {}
-    by_socket: dict[str, str] = {}
+    under_way: dict[str, int] = {}
+    heard: list[Metered] = []
     booted_at_ns: int = 0
     evse: int | None = None
     connector: int | None = None
@@ -64,17 +73,17 @@ class RegisterRollback(Detector[RegisterRollbackSettings, Meters]):
     """Register ran backwards.
 
     Sees an energy register fall by more than `fall_wh_min` within a transaction and stay below for `samples_min` samples. Each register
-    is compared with itself only: same connector, measurand, phase, unit and location. One flag a session, an event.
+    is compared with itself only: same session, measurand, phase, unit and location, and of a transaction or of none. One flag a session, an event.
 
     No fall: a single dip; -1 and other negative values, which are no reading; a fall from just below where registers begin anew (2³² Wh, a tenth of it, five or six digits of kWh) to 0; a sample with an older time stamp than the
-    last; a reset that the registry allows (`meter_register: session` at the transaction's beginning, `boot` after a boot); readings of 0 of a station
-    with the quirk `register_drops_to_zero`; any while the export register rises. Meter start and stop of 1.6 are not compared: some stations count them from elsewhere.
+    last, or that is of another time or register than the session's; a reset that the registry allows (`meter_register: session` at the transaction's beginning, `boot` after a boot); readings of 0 of a station
+    with the quirk `register_drops_to_zero`; any while the export register rises. What is read at start and stop is not compared: some stations count it from elsewhere.
     """
 
     name = "register_rollback"
     category = Category.METERING
     severity = Severity.CRITICAL
-    hears: ClassVar[Hears] = (Metered, SessionChanged, Booted)
+    hears: ClassVar[Hears] = (Metered, SessionMetered, SessionChanged, Booted)
     Settings = RegisterRollbackSettings
     State = Meters
     title = "Register ran backwards"
@@ -91,6 +100,12 @@ class RegisterRollback(Detector[RegisterRollbackSettings, Meters]):
 
     def on(self, event: Any, context: Context[Meters]) -> None:
         if isinstance(event, Metered):
+            heard = context.state(f"station {event.station}").heard
+            if heard and heard[0].frame != event.frame:
+                heard.clear()
+            heard.append(event)
+            del heard[:-PENDING_MAX]
+        elif isinstance(event, SessionMetered):
             self._metered(event, context)
         elif isinstance(event, SessionChanged):
             self._session(event, context)
@@ -99,25 +114,12 @@ class RegisterRollback(Detector[RegisterRollbackSettings, Meters]):
 
     def _session(self, event: SessionChanged, context: Context[Meters]) -> None:
         session = event.now
-        if session.transaction is None:
-            return
-        station = context.state(f"station {session.station}")
-        transaction, socket = (
-            str(session.transaction),
-            wording.socket_key("", session.evse, session.connector),
-        )
+        under_way = context.state(f"station {session.station}").under_way
         if session.over:
-            if station.by_transaction.get(transaction) == session.id:
-                del station.by_transaction[transaction]
-            if station.by_socket.get(socket) == session.id:
-                del station.by_socket[socket]
+            under_way.pop(session.id, None)
             context.forget(f"session {session.id}")
-        else:
-            station.by_transaction[transaction] = session.id
-            if session.connector is not None or session.evse is not None:
-                station.by_socket[socket] = session.id
-                meters = context.state(f"session {session.id}")
-                meters.evse, meters.connector = session.evse, session.connector
+        elif session.transaction is not None or session.id in under_way:
+            under_way[session.id] = session.started_at_ns
 
     def begin(self, station: Any, context: Context[Meters]) -> None:
         for session in context.sessions(station.id):
@@ -128,35 +130,41 @@ class RegisterRollback(Detector[RegisterRollbackSettings, Meters]):
             SessionChanged(station=session.station, at_ns=context.now_ns, before=None, now=session), context
         )
 
-    def _metered(self, event: Metered, context: Context[Meters]) -> None:
-        session = self._session_of(event, context)
-        if session is None:
+    def _metered(self, told: SessionMetered, context: Context[Meters]) -> None:
+        """The tracker knows whose samples they are, and which are of another time or register."""
+        station = context.state(f"station {told.station}")
+        event = next(
+            (
+                each
+                for each in station.heard
+                if each.frame in told.frames and each.when_ns == told.measured_at_ns
+            ),
+            None,
+        )
+        if event is None:
             return
-        meters = context.state(f"session {session}")
-        at_ns = event.when_ns
+        station.heard.remove(event)
+        started_ns = station.under_way.get(told.session or "")
+        if told.session is None or started_ns is None or told.implausible in _OF_ANOTHER:
+            return
+        meters = context.state(f"session {told.session}")
+        meters.evse, meters.connector = told.evse, told.connector
         for sample in event.samples:
             if sample.measurand == "Energy.Active.Export.Register" and sample.value >= 0 and not sample.phase:
                 if meters.export_wh is not None and sample.value > meters.export_wh:
-                    meters.export_rose_at_ns = at_ns
+                    meters.export_rose_at_ns = event.when_ns
                 meters.export_wh = max(sample.value, meters.export_wh or 0.0)
         for sample in event.samples:
-            if sample.measurand.endswith("Import.Register") and sample.value >= 0:
-                self._sample(session, meters, sample, event, context)
-
-    def _session_of(self, event: Metered, context: Context[Meters]) -> str | None:
-        station = context.peek(f"station {event.station}")
-        if station is None:
-            return None
-        if event.transaction not in (None, 0, -1, "") and (
-            found := station.by_transaction.get(str(event.transaction))
-        ):
-            return found
-        return station.by_socket.get(wording.socket_key("", event.evse, event.connector))
+            at_start = event.when_ns <= started_ns or sample.context in _OF_THE_ENDS
+            if sample.measurand.endswith("Import.Register") and sample.value >= 0 and not at_start:
+                self._sample(told.session, meters, sample, event, context)
 
     def _sample(
         self, session: str, meters: Meters, sample: Sample, event: Metered, context: Context[Meters]
     ) -> None:
-        key = f"{sample.measurand}/{sample.phase}/{sample.unit}/{sample.location}"
+        # Samples of no transaction are the meter's own, where those of one may count from its start.
+        named = "" if usable(event.transaction) else "/none"
+        key = f"{sample.measurand}/{sample.phase}/{sample.unit}/{sample.location}{named}"
         at_ns, value_wh = event.when_ns, sample.value
         if value_wh == 0 and "register_drops_to_zero" in context.place(event.station).quirks:
             return
@@ -165,7 +173,7 @@ class RegisterRollback(Detector[RegisterRollbackSettings, Meters]):
             if len(meters.series) < SERIES_MAX:
                 meters.series[key] = Series(value_wh, at_ns, event.frame, last_at_ns=at_ns, last_wh=value_wh)
             return
-        if at_ns < series.last_at_ns:
+        if at_ns <= series.last_at_ns:
             return
         booted_since = series.last_at_ns < context.state(f"station {event.station}").booted_at_ns
         series.samples += 1
@@ -203,7 +211,7 @@ class RegisterRollback(Detector[RegisterRollbackSettings, Meters]):
     def _tell(
         self, session: str, meters: Meters, key: str, series: Series, event: Metered, context: Context[Meters]
     ) -> None:
-        measurand, phase, _, location = key.split("/")
+        measurand, phase, _, location = key.split("/")[:4]
         fall_wh = series.high_wh - series.below_wh
         which = f"{measurand}{f', phase {phase}' if phase else ''}, {location}"
         high = f"{series.high_wh:.0f} Wh at {wording.moment(series.high_at_ns)}"
