@@ -623,8 +623,8 @@ def test_two_transactions_of_one_number_keep_their_registers_apart() -> None:
     for minute in range(1, 5):
         watched.wait(30)
         cp1.meter(1, 15000 + minute * 100, -4711)
-        for part in (40, 80):
-            watched.wait(15)
+        for part in (30, 50, 70, 90):
+            watched.wait(10)
             cp1.meter(2, 4000 + minute * 100 + part, -4711)
     assert not watched.raised, watched.summaries()
 
