@@ -8,8 +8,10 @@ import httpx2
 from tests.support.console_data import Network
 
 from nocwatch.console.views.money import plain
+from nocwatch.console.views.words import kwh
 from nocwatch.registry.imported import Imported, Imports
-from nocwatch.registry.model import Factors, Links, Tariff
+from nocwatch.registry.model import Driver, Factors, Links, Tariff
+from nocwatch.registry.people import People, TokenFacts
 from nocwatch.registry.places import House, Place, Places
 from nocwatch.sessions import Outcome, Session
 from nocwatch.store.values import SessionFilter
@@ -115,3 +117,27 @@ async def test_stations_that_the_registry_lacks_are_listed_once_there_is_one(
     assert f'/stations/{known}"' not in listed
     network.places = Places()
     assert "registry lacks" not in (await client.get("/system")).text
+
+
+async def test_a_session_tells_who_the_driver_is_and_what_they_charged_in_all(
+    client: httpx2.AsyncClient, network: Network
+) -> None:
+    session = next(
+        each
+        for each in network.store.sessions(SessionFilter(outcomes=(Outcome.SUCCESS,)), None, 200).items
+        if each.token
+    )
+    assert session.token is not None
+    people = People(
+        tokens={session.token: TokenFacts(driver="jo")},
+        drivers={"jo": Driver(id="jo", name="Jo Smith", contact="jo@example.com")},
+    )
+    network.places = Places({session.station: Place(station=session.station, known=True)}, people=people)
+    own = network.store.sessions(SessionFilter(token=session.token), None, 200).items
+    page = (await client.get(f"/sessions/{session.id}")).text
+    assert "Jo Smith" in page
+    assert "jo@example.com" in page
+    assert (
+        f"{len(own)} session{'' if len(own) == 1 else 's'}, {kwh(sum(each.energy_wh or 0 for each in own))}"
+        in page
+    )

@@ -16,6 +16,7 @@ import pytest
 from tests.support.play import Play
 
 from nocwatch.kpis.counting import Counted, counted
+from nocwatch.kpis.definitions import benchmark
 from nocwatch.kpis.figures import Figure, of_start_times, of_sums, of_visits
 from nocwatch.kpis.spread import bucket_of
 from nocwatch.kpis.visits import Attempt, VisitSums, visits
@@ -387,3 +388,27 @@ def test_visits_by_hand() -> None:
     assert total == VisitSums(visits=7, first_attempt=2, troubled=3, failed=2)
     found = {figure.name: figure.value for figure in of_visits(total)}
     assert found == {"first_attempt_success": 2 / 7, "troubled_visits": 3 / 7, "failed_visits": 2 / 7}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "word"),
+    [
+        ("energy_per_connector_day", 220.1, "very busy"),
+        ("energy_per_connector_day", 220.0, "busy"),
+        ("energy_per_connector_day", 150.1, "busy"),
+        ("energy_per_connector_day", 150.0, "ordinary"),
+        ("energy_per_connector_day", 20.1, "ordinary"),
+        ("energy_per_connector_day", 20.0, "hardly used"),
+        ("energy_per_connector_day", 0.0, "hardly used"),
+        ("utilisation_occupied", 0.201, "very busy"),
+        ("utilisation_occupied", 0.20, "busy"),
+        ("utilisation_occupied", 0.151, "busy"),
+        ("utilisation_occupied", 0.15, "ordinary"),
+        ("utilisation_occupied", 0.051, "ordinary"),
+        ("utilisation_occupied", 0.05, "hardly used"),
+        ("utilisation_occupied", None, ""),
+        ("utilisation_charging", 0.5, ""),
+    ],
+)
+def test_how_busy_a_connector_is_by_the_six_marks(name: str, value: float | None, word: str) -> None:
+    assert benchmark(name, value) == word

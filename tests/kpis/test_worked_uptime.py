@@ -14,7 +14,7 @@ import pytest
 
 from nocwatch.kpis.excused import Exclusion
 from nocwatch.kpis.ports import DownBand, Port, PortFacts
-from nocwatch.kpis.regulations import CALIFORNIA, NEVI, UK, Regulation
+from nocwatch.kpis.regulations import CALIFORNIA, NEVI, UK, Regulation, cause_of
 from nocwatch.kpis.uptime import pooled, uptime
 from nocwatch.moments import DAY_NS, HOUR_NS, MINUTE_NS
 from nocwatch.network import ConnectorStatus as Status
@@ -179,3 +179,22 @@ def test_a_port_of_two_connectors_is_down_when_both_are() -> None:
 
     facts = PortFacts(Port("CP1", 1, -1), YEAR_2025, {1: band(10, 30), 2: band(20, 40)}, [], [])
     assert of_year(NEVI, facts)[1] == 600
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("utility_outage", "utility_outage"),
+        ("grid loss", "utility_outage"),
+        ("Grid-Outage", "utility_outage"),
+        ("power_outage", "utility_outage"),
+        ("vehicle", "vehicle_fault"),
+        ("planned work", "scheduled_maintenance"),
+        ("maintenance", "scheduled_maintenance"),
+        ("force majeure", "natural_disaster"),
+        ("connectivity", "connectivity"),
+    ],
+)
+def test_operators_words_for_a_cause(word: str, meant: str) -> None:
+    """What no text knows stays as it is, and takes nothing off."""
+    assert cause_of(word) == meant

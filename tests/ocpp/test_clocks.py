@@ -65,6 +65,8 @@ def test_what_is_plausible():
     assert clocks.plausible(START_NS - 400 * DAY_NS, START_NS), "a queue may be old"
     assert clocks.plausible(START_NS + 23 * HOUR_NS, START_NS), "local time labelled Z"
     assert not clocks.plausible(START_NS + 25 * HOUR_NS, START_NS)
+    assert clocks.plausible(clocks.parse("2010-01-01T00:00:00Z"), START_NS)
+    assert not clocks.plausible(clocks.parse("2009-12-31T23:59:59Z"), START_NS), "no OCPP-J station is as old"
 
 
 @given(st.text(max_size=70))

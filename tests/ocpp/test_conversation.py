@@ -173,6 +173,28 @@ def test_an_id_used_again_after_its_answer_is_told_and_paired():
     assert only(talk.hears(3, "a", STARTED), TransactionAnswered).transaction == 5
 
 
+def test_of_a_queue_that_is_flushed_each_answer_that_comes_late_is_still_known():
+    """Eight calls that nobody answered in time; then all the answers, one after the other."""
+    talk = Talk()
+    for number in range(8):
+        talk.says(2, str(number), "Heartbeat", {})
+        talk.wait(31).expire()
+    found = [
+        oddities(talk.hears(3, str(number), {"currentTime": "2026-11-21T10:00:00Z"})) for number in range(8)
+    ]
+    assert found == [[Oddity.LATE_ANSWER]] * 8
+
+
+def test_nobody_can_object_to_an_answer_that_never_came():
+    """2.1 CALLRESULTERROR: of a call that was answered with an error, or not at all, there is no result to object to."""
+    talk = Talk("ocpp2.1")
+    talk.says(2, "a", "Heartbeat", {})
+    talk.hears(4, "a", "InternalError", "", {})
+    events = talk.says(5, "a", "FormatViolation", "", {})
+    assert oddities(events) == [Oddity.UNPAIRED_ANSWER]
+    assert every(events, CallRefused) == []
+
+
 def test_a_refusal_names_the_call_and_who_refused():
     talk = Talk()
     talk.says(

@@ -34,7 +34,7 @@ stations:
      evses: [{id: 1, evse_id: "DE*ACM*E1", connectors: [{id: 1, current: dc}]},
              {id: 2, evse_id: "DE*ACM*E2", connectors: [{id: 1, current: ac}, {id: 2, current: dc}]}]}
 tokens: [{uid: "04A1", driver: jo, provider: DE*PRO}]
-drivers: [{id: jo, name: Jo Smith}]
+drivers: [{id: jo, name: Jo Smith, contact: "+49 40 17"}]
 vehicles: [{id: van7, name: Van 7, driver: jo}]
 """
 
@@ -78,6 +78,10 @@ PRICED = Amounts(
     price=Decimal("5.83"),
     cost=Decimal("2.10"),
     margin=Decimal("2.80"),
+    tariff="day",
+    lines="energy 10 kWh at 0.49 = 4.90",
+    team_share=Decimal("5.00"),
+    driver_share=Decimal("0.83"),
 )
 
 
@@ -120,8 +124,42 @@ def test_prices_are_those_of_the_estimate_and_empty_without_a_tariff_or_energy(b
         Decimal("0.93"),
         Decimal("5.83"),
     )
+    assert (found.tariff, found.lines) == ("day", "energy 10 kWh at 0.49 = 4.90")
+    assert found.team_share is found.driver_share is None, "the tariff has no cap"
     assert amounts(FAILED, book.places, lambda _: ()) == UNKNOWN
     assert amounts(replace(WHOLE, energy_wh=None), book.places, lambda _: ()).price is None
+
+
+CAPPED = """
+sites: [{id: depot, timezone: Europe/Berlin}]
+tariffs: [{id: night, per_kwh: 0.49, connection_fee: 0.5, price_cap: 3, vat_percent: 0, windows: [{from: "22:00", to: "06:00", per_kwh: 0.39}]}]
+stations: [{id: CP1, site: depot, tariff: night}]
+"""
+
+
+def test_a_price_comes_with_its_lines_and_who_pays_how_much_of_it(tmp_path: Path) -> None:
+    (tmp_path / "registry.yaml").write_text(CAPPED)
+    made = load_registry(tmp_path / "registry.yaml", lambda uid: uid).places
+    ten_pm = NOON + 9 * HOUR  # noon of the tests is 13:00 in Berlin
+    found = amounts(
+        replace(WHOLE, started_at_ns=ten_pm - HOUR, stopped_at_ns=ten_pm + HOUR), made, lambda _: ()
+    )
+    assert found.lines == (
+        "start 0.50; energy 5 kWh at 0.49 = 2.45; energy 5 kWh at 0.39 = 1.95 (22:00 to 06:00)"
+    )
+    assert (found.price, found.team_share, found.driver_share) == (
+        Decimal("4.90"),
+        Decimal("3.00"),
+        Decimal("1.90"),
+    )
+
+
+def test_average_power_is_of_the_time_from_start_to_stop(book: Book) -> None:
+    (column,) = (each for each in SETS[ColumnSet.FULL] if each.key == "power_w_mean")
+    half_an_hour = replace(WHOLE, stopped_at_ns=WHOLE.started_at_ns + HOUR // 2, energy_wh=10_000.0)
+    assert column.value(Told(half_an_hour, book, UNKNOWN)) == 20_000
+    assert column.value(Told(ONGOING, book, UNKNOWN)) is None
+    assert column.value(Told(replace(WHOLE, stopped_at_ns=WHOLE.started_at_ns), book, UNKNOWN)) is None
 
 
 @pytest.mark.parametrize("columns", list(ColumnSet))

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from nocwatch.money import estimate
+from nocwatch.money import Line, estimate
 from nocwatch.money.curve import Point
 from nocwatch.money.impact import Impact
 from nocwatch.registry.model import Factors
@@ -22,6 +22,8 @@ class Amounts(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         price: what is paid, tax included; ``net`` and ``vat`` are its parts, up to the rounding of cash.
         impact: what it saves and emits, by the driver's vehicle where it is known.
+        tariff: its id. ``lines`` of the bill, for people.
+        team_share, driver_share: who pays how much, where the tariff has a cap.
     """
 
     currency: str | None = None
@@ -32,6 +34,10 @@ class Amounts(msgspec.Struct, frozen=True, kw_only=True):
     cost: Decimal | None = None
     margin: Decimal | None = None
     impact: Impact = Impact()
+    tariff: str | None = None
+    lines: str | None = None
+    team_share: Decimal | None = None
+    driver_share: Decimal | None = None
 
 
 UNKNOWN = Amounts()
@@ -65,4 +71,18 @@ def amounts(session: Session, places: Places, points: Points) -> Amounts:
         cost=found.cost,
         margin=found.margin,
         impact=found.impact,
+        tariff=found.tariff or None,
+        lines="; ".join(map(in_words, found.lines)) or None,
+        team_share=found.split.team_share if found.split else None,
+        driver_share=found.split.driver_share if found.split else None,
+    )
+
+
+def in_words(line: Line) -> str:
+    """``energy 20 kWh at 0.49 = 9.80``, with the tariff's window where one held."""
+    of_window = f" ({line.window})" if line.window else ""
+    if not line.unit:
+        return f"{line.kind} {line.amount:f}{of_window}"
+    return (
+        f"{line.kind} {line.quantity.normalize():f} {line.unit} at {line.rate:f} = {line.amount:f}{of_window}"
     )

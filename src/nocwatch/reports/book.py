@@ -65,6 +65,10 @@ class Book:
         found = self.places.people.driver(session.token)
         return (found.name or found.id) if found else None
 
+    def contact(self, session: Session) -> str | None:
+        found = self.places.people.driver(session.token)
+        return found.contact or None if found else None
+
     def vehicle(self, session: Session) -> str | None:
         """That said who it is, or the driver's only one. Of a driver with several nobody can tell which it was."""
         found = self.places.people.vehicle(session.token)

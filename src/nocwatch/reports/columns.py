@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from nocwatch.moments import HOUR_NS
 from nocwatch.reports.amounts import Amounts
 from nocwatch.reports.book import Book
 from nocwatch.sessions import Session, StartSource
@@ -73,6 +74,17 @@ _METHODS = {
 def _duration(told: Told) -> int | None:
     session = told.session
     return None if session.stopped_at_ns is None else max(0, session.stopped_at_ns - session.started_at_ns)
+
+
+def _average_w(told: Told) -> float | int | None:
+    """From start to stop; while it goes on there is no such figure that a row could keep."""
+    length_ns, energy_wh = _duration(told), told.session.energy_wh
+    return None if not length_ns or energy_wh is None else whole(energy_wh / (length_ns / HOUR_NS), 1)
+
+
+def _confidence(told: Told) -> float | int | None:
+    known = told.session.start_source is not StartSource.UNKNOWN
+    return whole(told.session.start_confidence, 2) if known else None
 
 
 def _free(told: Told) -> bool | None:
@@ -202,6 +214,13 @@ _OWN: tuple[Column, ...] = (
     Column("Imported from", "imported_from", lambda told: told.book.billed(told.session).source),
     Column("Price basis", "price_basis", lambda told: price_basis(told.amounts)),
     Column("Team plan", "team_plan", lambda told: told.book.team_plan(told.session)),
+    Column("Average power (W)", "power_w_mean", _average_w),
+    Column("Start confidence", "start_confidence", _confidence),
+    Column("Tariff", "tariff", lambda told: told.amounts.tariff),
+    Column("Price lines", "price_lines", lambda told: told.amounts.lines),
+    Column("Team share", "team_share", lambda told: told.amounts.team_share),
+    Column("Driver share", "driver_share", lambda told: told.amounts.driver_share),
+    Column("Driver contact", "driver_contact", lambda told: told.book.contact(told.session)),
 )
 
 

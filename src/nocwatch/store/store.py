@@ -42,6 +42,7 @@ from nocwatch.store.values import (
     StationFlags,
     StoredFrame,
     StoredSample,
+    TokenTotals,
 )
 
 
@@ -124,6 +125,13 @@ class Store:
     def session(self, session_id: str) -> Session | None:
         with self.database.reading() as reader:
             return session_reads.one(reader, session_id)
+
+    def totals(self, token: str | None) -> TokenTotals | None:
+        """What a token has done so far, this store's time long; None of no token."""
+        if not token:
+            return None
+        with self.database.reading() as reader:
+            return session_reads.totals(reader, token)
 
     def starts_ns(self, session: Session) -> list[int]:
         """When the sessions of its station with its transaction began; see ``Imports.of_session``."""

@@ -209,6 +209,16 @@ class LastSession(msgspec.Struct, frozen=True, kw_only=True):
     energy_wh: float | None
 
 
+class TokenTotals(msgspec.Struct, frozen=True, kw_only=True):
+    """What one token has done so far. ``more``: there were older sessions, which are not in the sums."""
+
+    sessions: int
+    stations: int
+    energy_wh: float
+    since_ns: int
+    more: bool = False
+
+
 class StationFlags(msgspec.Struct, frozen=True, kw_only=True):
     """A station's raised flags: how many of each severity, and the sentence of the worst, newest one.
 

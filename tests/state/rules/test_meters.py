@@ -66,6 +66,12 @@ def run(
     run("the phases against neutral are phases", [value(700, phase=f"L{n}-N") for n in (1, 2, 3)], start=1000, wh=1100),
     run("a phase to a phase is none", [value(900, phase="L1-L2")], [value(2000)], wh=1000),
     run("exported energy is not imported", [value(5000, measurand="Energy.Active.Export.Register"), value(2000)], wh=1000),
+    Rule(
+        "an interval that is told again is not added again",
+        "start 1 TAG 1000 id=17; +60;" + ('ask MeterValues {"connectorId":1,"transactionId":17,"meterValue":[{"timestamp":"@90","sampledValue":'
+        '[{"value":"100","measurand":"Energy.Active.Import.Interval"}]}]} -> {};' * 2),
+        Seen("ongoing", wh=100),
+    ),
     run("no register but intervals", [value(100, measurand="Energy.Active.Import.Interval")], [value(250, measurand="Energy.Active.Import.Interval")], wh=350),
     run("a signed block is no reading", [{"value": "OCMF|{}", "format": "SignedData"}, value(2000)], wh=1000),
     run("what is no number is no reading", [value("n/a")], [value("NaN")], [value(3000)], wh=2000),  # type: ignore[arg-type]

@@ -103,6 +103,11 @@ def problem(component: str, code: str = "") -> str:
         Seen("failed", "REBOOT", "csms", because="ordered a reset"),
     ),
     Rule(
+        "a reset of six minutes ago explains nothing: nobody knows whether it was done",
+        CHARGED + '; order Reset {"type":"Soft"} -> {"status":"Accepted"}; +6m; stop 17 6000 SoftReset',
+        Seen("failed", "REBOOT", "charger"),
+    ),
+    Rule(
         "a reset that the station refused explains nothing",
         CHARGED + '; order Reset {"type":"Soft"} -> {"status":"Rejected"}; stop 17 6000 SoftReset',
         Seen("failed", "REBOOT", "charger"),
@@ -139,6 +144,8 @@ def problem(component: str, code: str = "") -> str:
     Rule("no energy because the vehicle took none", f"{BEGUN}; SuspendedEV 1; +5m; stop 17 1000", Seen("failed", "ZERO_ENERGY", "vehicle")),
     Rule("no energy because the CSMS allowed none", f"{BEGUN}; {NO_CURRENT}; SuspendedEVSE 1; +5m; stop 17 1000", Seen("failed", "ZERO_ENERGY", "csms")),
     Rule("a driver who stops within two minutes cancelled", "start 1 TAG 1000 id=17; +100; stop 17 1000", Seen("cancelled", "ENDED_BY_DRIVER", "driver")),
+    Rule("after two minutes to the second, too", "start 1 TAG 1000 id=17 at=@30; +100; stop 17 1000 at=@150", Seen("cancelled", "ENDED_BY_DRIVER", "driver")),
+    Rule("a second later it has not", "start 1 TAG 1000 id=17 at=@30; +130; stop 17 1000 at=@151", Seen("failed", "ZERO_ENERGY")),
     Rule("not after an error", "start 1 TAG 1000 id=17; Faulted 1 error=ConnectorLockFailure; +60; stop 17 1000", Seen("failed", "CONNECTOR_LOCK", "charger")),
     Rule("not where the station ended it", "start 1 TAG 1000 id=17; +60; stop 17 1000 PowerLoss", Seen("failed", "POWER_LOSS")),
     # --- refused ---

@@ -24,7 +24,7 @@ from nocwatch.registry.places import Places, Scope
 from nocwatch.sessions import Outcome, Reason, Session, StartSource
 from nocwatch.store.key_figures import place_of, sockets_of, stations_of
 from nocwatch.store.store import Store
-from nocwatch.store.values import FlagFilter, FrameFilter, SessionFilter
+from nocwatch.store.values import FlagFilter, FrameFilter, SessionFilter, TokenTotals
 
 ROWS = 100
 FRAMES_MAX = 400
@@ -146,10 +146,10 @@ class SessionPages:
         session_id = request.path_params["session"]
         store, imports = console.archive.store, console.services.places.imports
 
-        def query() -> tuple[Session | None, Any, Any, Any, Sequence[int]]:
+        def query() -> tuple[Session | None, Any, Any, Any, Sequence[int], TokenTotals | None]:
             session = store.session(session_id)
             if session is None:
-                return None, [], [], [], ()
+                return None, [], [], [], (), None
             page = store.frames(
                 FrameFilter(session=session_id, kinds=frames.TALK, order="oldest"), None, FRAMES_MAX
             )
@@ -159,9 +159,10 @@ class SessionPages:
                 store.flags(FlagFilter(session=session_id), None, 20).items,
                 store.samples(session_id),
                 store.starts_ns(session) if imports.of_number(session) else (),
+                store.totals(session.token),
             )
 
-        session, page, flags, samples, starts_ns = await console.archive.read(query)
+        session, page, flags, samples, starts_ns, totals = await console.archive.read(query)
         if session is None:
             text = "Sessions are kept for some years; an older one is gone. The list shows what is there."
             return await console.page(
@@ -195,6 +196,7 @@ class SessionPages:
             "access": places.access(session),
             "driver": places.people.driver(session.token),
             "vehicle": places.people.vehicle(session.token),
+            "totals": totals,
             "links": [
                 (label, address)
                 for label, address in (

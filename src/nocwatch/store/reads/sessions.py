@@ -18,10 +18,12 @@ from nocwatch.plans import Limited
 from nocwatch.sessions import Outcome, Reason, Session
 from nocwatch.store.batch import or_none
 from nocwatch.store.reads.paging import Where, escaped, key_of, limited, page
-from nocwatch.store.values import LastSession, Page, SessionFilter
+from nocwatch.store.values import LastSession, Page, SessionFilter, TokenTotals
 
 _DECODER = msgspec.json.Decoder(Session)
 
+TOKEN_SESSIONS_MAX = 10_000
+"""Of one token that are summed up: decades of a driver, and of a card for a whole fleet what a page may wait for."""
 TEXT_SESSIONS_MAX = 1000
 TEXT_STATIONS_MAX = 64
 """A search text that fits few stations is answered from their index; one that fits many is tested row by row, and a
@@ -166,6 +168,24 @@ def starts_ns(reader: sqlite3.Connection, session: Session) -> list[int]:
         "SELECT started_at_ns FROM sessions WHERE transaction_id = ? AND station = ? ORDER BY started_at_ns"
     )
     return [at_ns for (at_ns,) in reader.execute(asked, (str(session.transaction), session.station))]
+
+
+def totals(reader: sqlite3.Connection, token: str) -> TokenTotals | None:
+    """All sessions of a token together, the newest where they are very many; None where there is none."""
+    asked = (
+        "SELECT COUNT(*), COUNT(DISTINCT station), TOTAL(MAX(energy_wh, 0)), MIN(started_at_ns) FROM (SELECT station, energy_wh, started_at_ns "
+        "FROM sessions WHERE token = ? ORDER BY started_at_ns DESC, id DESC LIMIT ?)"
+    )
+    number, stations, energy_wh, since_ns = reader.execute(asked, (token, TOKEN_SESSIONS_MAX)).fetchone()
+    if not number:
+        return None
+    return TokenTotals(
+        sessions=number,
+        stations=stations,
+        energy_wh=energy_wh,
+        since_ns=since_ns,
+        more=number == TOKEN_SESSIONS_MAX,
+    )
 
 
 _LAST = (
