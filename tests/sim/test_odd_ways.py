@@ -104,3 +104,22 @@ async def test_a_station_that_took_another_socket_with_a_question_unanswered_say
         json.loads(each.payload) for each in seen if isinstance(each, Frame) and each.sequence > opened[1]
     ]
     assert len([each for each in later if each[0] == 2 and each[2] == "TransactionEvent"]) > 20
+
+
+async def test_of_sockets_that_take_over_from_each_other_none_is_left_behind(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    del autojump_clock
+    world = one(
+        "1.6",
+        csms={"faults": [{"station": "CP1", "refuse": 503, "share": 0.6}], "seed": 3},
+        steps=[{"at": "1m", "every": "2m", "station": "CP1", "wire": {"kind": "second_socket"}}],
+    )
+    records, _, fleet = await lived(world, 2.0)
+    links = [each for each in sightings(records) if isinstance(each, Link)]
+    opened = [each.connection for each in links if each.event is LinkEvent.OPEN]
+    closed = [each.connection for each in links if each.event is LinkEvent.CLOSED]
+    assert len(opened) > 20
+    left = set(opened) - set(closed)
+    assert len(left) <= 2, "the one in use, and one that it took over from a moment ago"
+    assert fleet.stations["CP1"].uplink.counters["connections"] == len(opened)

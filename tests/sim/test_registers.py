@@ -100,3 +100,31 @@ def test_one_that_has_nearly_risen_to_where_it_was_may_as_well_have_been_saved_b
     registers.station_boots([tx.connector], 100.0)
     assert registers.sampled(tx, meter.reading(195.0)).register_wh < shown
     assert tx.hidden_wh == shown + registers.SAME_WH
+
+
+def test_a_register_that_was_turned_back_hides_each_watt_hour_once() -> None:
+    tx = charging(dc(register_wh=5_000_000.0))
+    meter = tx.connector.meter
+    meter.offset_wh -= 3_000
+    meter.advance(60.0)
+    registers.turned_back(tx)
+    registers.sampled(tx, meter.reading(60.0))
+    until_sample_wh = tx.shown_wh - tx.real_start_wh
+    registers.sampled(tx, meter.reading(120.0))
+    shown_wh = tx.shown_wh
+    registers.ended(tx, meter.reading(150.0), {"ends_relative"})
+    assert tx.hidden_wh == pytest.approx(until_sample_wh + meter.register_wh - shown_wh)
+
+
+def test_samples_and_stop_that_count_from_the_start_show_what_flowed_after_the_register_was_turned_back() -> (
+    None
+):
+    tx = charging(dc(register_wh=5_000_000.0))
+    meter = tx.connector.meter
+    meter.offset_wh -= 3_000
+    meter.advance(60.0)
+    registers.turned_back(tx)
+    registers.sampled(tx, meter.reading(60.0))
+    until_sample_wh = tx.shown_wh - tx.real_start_wh
+    registers.ended(tx, meter.reading(150.0), {"ends_relative", "samples_relative"})
+    assert tx.hidden_wh == pytest.approx(until_sample_wh)

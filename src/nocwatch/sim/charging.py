@@ -97,7 +97,7 @@ def _reading(stay: Stay) -> Reading:
     if plan.rollback_wh and now_s - stay.started_s >= plan.rollback_after_s:
         meter.offset_wh -= plan.rollback_wh
         meter.advance(now_s)
-        stay.tx.hidden_wh += meter.register_wh - stay.tx.shown_wh
+        registers.turned_back(stay.tx)
         stay.plan = plan = dataclasses.replace(plan, rollback_wh=0.0)
     if plan.dip_after_s and now_s - stay.started_s >= plan.dip_after_s:
         meter.dip, stay.plan = True, dataclasses.replace(plan, dip_after_s=0.0)

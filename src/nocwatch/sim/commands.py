@@ -62,7 +62,11 @@ class Commands:
             self._station.spawn(self._station.no_show, self._station, connector)
         return True
 
-    def missed(self, text: str) -> None:
+    def unheard(self, text: str) -> None:
+        """As ``missed``, over a socket that the station reads no more: nobody can say since when, and whose doing that is."""
+        self.missed(text, Blame.UNKNOWN)
+
+    def missed(self, text: str, blame: Blame | None = None) -> None:
         """A message of the CSMS did not get here: who waits for a remote start sees nothing happen, and the station knows of nobody."""
         match msgspec.json.decode(text):
             case [2, str(), "RemoteStartTransaction" | "RequestStartTransaction", dict() as payload]:
@@ -74,7 +78,7 @@ class Commands:
             self._find(number) or self._station.connectors[0],
             outcome=Outcome.FAILED,
             reason=Reason.CONNECTIVITY,
-            blame=self._station.uplink.ended_by,
+            blame=blame or self._station.uplink.ended_by,
             token=token,
             start_source=StartSource.REMOTE,
             started_at_ns=self._station.clock.now_ns(),

@@ -108,7 +108,8 @@ class Transaction:
 
     Attributes:
         start: what the meter showed at its start; ``real_start_wh`` what had really flowed through it by then.
-        shown_wh: the same at the last reading that was told; ``first_sampled_wh`` at the first sample. ``hidden_wh``: see ``Truth``.
+        shown_wh: the same at the last reading that was told. ``hidden_wh``: see ``Truth``.
+        before_samples_wh: what of that flowed before the first sample, and was not hidden anyway; None before there is one.
         offset_wh: of the meter at the start.
         needs_wh: what the vehicle said that it needs; ``priority``: whether the CSMS let it go first.
         last: the last reading that was told; ``anew``: since then the register began anew.
@@ -127,7 +128,7 @@ class Transaction:
     start: Reading
     real_start_wh: float
     shown_wh: float = 0.0
-    first_sampled_wh: float | None = None
+    before_samples_wh: float | None = None
     last: Reading = field(init=False)
     offset_wh: float = field(init=False)
     anew: bool = False

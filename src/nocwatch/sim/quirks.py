@@ -207,7 +207,7 @@ def _meter_values(station: SimStation, wire: Wire, timestamp: str) -> Payload:
 
 async def _second_socket(station: SimStation, wire: Wire, rng: random.Random) -> None:
     del wire, rng
-    station.uplink.take_over(HALF_OPEN_S)
+    station.uplink.take_over(HALF_OPEN_S, station.commands.unheard)
     await trio.lowlevel.checkpoint()
 
 

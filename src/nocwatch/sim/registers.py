@@ -70,9 +70,16 @@ def as_sample(tx: Transaction, reading: Reading, quirks: AbstractSet[str]) -> Re
 def sampled(tx: Transaction, reading: Reading) -> Reading:
     """A sample of this moment is told."""
     _told(tx, reading)
+    unseen_wh = tx.connector.meter.register_wh - tx.shown_wh
+    tx.before_samples_wh = unseen_wh if tx.before_samples_wh is None else tx.before_samples_wh
     tx.shown_wh = tx.connector.meter.register_wh
-    tx.first_sampled_wh = tx.shown_wh if tx.first_sampled_wh is None else tx.first_sampled_wh
     return reading
+
+
+def turned_back(tx: Transaction) -> None:
+    """The register was turned back: what has flowed since the last reading that was told shows in no other."""
+    tx.hidden_wh += tx.connector.meter.register_wh - tx.shown_wh
+    tx.shown_wh = tx.connector.meter.register_wh
 
 
 def ended(tx: Transaction, reading: Reading | None, quirks: AbstractSet[str]) -> None:
@@ -87,21 +94,23 @@ def ended(tx: Transaction, reading: Reading | None, quirks: AbstractSet[str]) ->
         said_wh = at_ends(tx, reading, quirks).register_wh
         said_wh += BITS_32 if said_wh < -SIGN_BIT else 0.0  # across the sign it is still to be understood
         flowed_wh = tx.connector.meter.register_wh - tx.real_start_wh
-        if not 0 <= said_wh <= flowed_wh + SAME_WH:
-            reading = None  # the register was turned back, or has wrapped: nobody can make anything of this
-        else:
+        # Samples that count from the session's start too are of the same register, and it goes on from the last of them.
+        goes_on = "samples_relative" in quirks and tx.before_samples_wh is not None
+        if 0 <= said_wh <= flowed_wh + SAME_WH:
             tx.hidden_wh = max(tx.hidden_wh, flowed_wh - said_wh - SAME_WH)
+        elif not goes_on:
+            reading = None  # the register was turned back, or has wrapped: nobody can make anything of this
     if reading is not None:
-        turned_back = tx.connector.meter.offset_wh != tx.offset_wh
-        if turned_back and "samples_relative" in quirks:
+        was_turned = tx.connector.meter.offset_wh != tx.offset_wh
+        if was_turned and "samples_relative" in quirks and "ends_relative" not in quirks:
             # Only the samples show what flowed, and none came after the last one.
             tx.hidden_wh += tx.connector.meter.register_wh - tx.shown_wh
         _told(tx, reading)
         return
     tx.hidden_wh += tx.connector.meter.register_wh - tx.shown_wh
-    if "ends_relative" in quirks and tx.first_sampled_wh is not None:
+    if "ends_relative" in quirks and "samples_relative" not in quirks:
         # The samples are of another register than the start: they show what flowed from the first of them on.
-        tx.hidden_wh += tx.first_sampled_wh - tx.real_start_wh
+        tx.hidden_wh += tx.before_samples_wh or 0.0
 
 
 def _told(tx: Transaction, reading: Reading) -> None:

@@ -299,6 +299,9 @@ class SimStation:
     # The life of a connection
 
     async def _greet(self, peer: Peer) -> bool:
+        for connector in self.connectors:
+            if connector.transaction is not None:
+                connector.transaction.offline_from_start = False
         if self.wants_boot and not await self._boot(peer):
             return False
         if self.pace.now() < self.silent_until_s:

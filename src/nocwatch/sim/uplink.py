@@ -77,6 +77,7 @@ class Uplink:
         self._jitter = random.Random(f"jitter {profile.identity}")
         self._nursery: trio.Nursery | None = None
         self._scope: trio.CancelScope | None = None
+        self._takers, self._taken_over = 0, Lamp()
 
     # Calls
 
@@ -129,7 +130,9 @@ class Uplink:
             while True:
                 await self.wanted.wait()
                 failures = 0 if await self._connection() else failures + 1
-                await self.online.wait(on=False)  # on where another socket has taken over
+                await self._taken_over.wait(
+                    on=False
+                )  # one socket after the other: each that took over has its own life
                 wait_s = min(BACKOFF_S_MAX, 2.0**failures) * self._jitter.uniform(0.5, 1.0)
                 await self._pace.sleep(wait_s)
 
@@ -141,14 +144,24 @@ class Uplink:
         if self._scope:
             self._scope.cancel()
 
-    def take_over(self, hold_s: float) -> None:
-        """Opens a new socket while the old one stays open and deaf for ``hold_s`` more (unscaled): half open to its peer."""
+    def take_over(self, hold_s: float, unheard: Callable[[str], None]) -> None:
+        """Opens a new socket while the old one stays open and deaf for ``hold_s`` more (unscaled): half open to its peer.
+
+        What still comes over the old one is given to ``unheard``.
+        """
         if self.peer is None or self._nursery is None:
             return
-        self.peer.deaf = True
+        self.peer.unheard = unheard
         self._nursery.start_soon(self._hold, self._scope, hold_s)
         self._lost()
-        self._nursery.start_soon(self._connection)
+        self._takers += 1
+        self._taken_over.turn(on=True)
+        self._nursery.start_soon(self._take_over)
+
+    async def _take_over(self) -> None:
+        await self._connection()
+        self._takers -= 1
+        self._taken_over.turn(on=self._takers > 0)
 
     async def _hold(self, scope: trio.CancelScope | None, hold_s: float) -> None:
         await self._pace.sleep(hold_s)

@@ -108,7 +108,7 @@ class Peer:
 
     Attributes:
         counters: messages by what became of them: ``unmatched`` answers, ``unreadable`` texts, ``handler_errors``, ``delayed_dropped``.
-        deaf: while set, what arrives is thrown away unread by the OCPP layer (a hung station).
+        unheard: while set, what arrives is given to it, unread by the OCPP layer (a hung station).
     """
 
     def __init__(
@@ -123,7 +123,7 @@ class Peer:
         self.websocket = websocket
         self.timeout_s = timeout_s
         self.counters = {"unmatched": 0, "unreadable": 0, "handler_errors": 0, "delayed_dropped": 0}
-        self.deaf = False
+        self.unheard: Callable[[str], None] | None = None
         self._handle = handle
         self._make_id = make_id
         self._saw = saw
@@ -149,8 +149,10 @@ class Peer:
                         text = await self.websocket.get_message()
                     except ConnectionClosed:
                         break
-                    if not self.deaf:
+                    if self.unheard is None:
                         await self._receive(text)
+                    elif isinstance(text, str):
+                        self.unheard(text)
                 nursery.cancel_scope.cancel()
             if self._closing is not None:
                 await (
