@@ -13,6 +13,8 @@ from truth.lives import GATE, Life
 
 NEAR_NS = 120 * SECOND_NS
 """A session without a number of its own, by place and token, begins this near to the life that it is of."""
+LATE_NS = 3 * 3600 * SECOND_NS
+"""One with a number, or a register at its start, this near: longer than any queue of the bench is held up."""
 ROUNDING_WH = 1.0
 """Registers show whole watt-hours: start and stop are rounded, so their difference may be one off."""
 NOBODY = "nobody lived it"
@@ -68,22 +70,25 @@ def compare(life: Life) -> list[Compared]:
 
 
 def pairs(life: Life) -> Iterable[tuple[Truth, Session | None]]:
-    """By the transaction's number first, the nearest where it was given twice; what has none by token, place and time."""
+    """By the transaction's number first, the nearest where it was given twice; what has none by token, place and time.
+
+    A transaction whose start was told late, by a clock that was never set, is known by its token and the register at its start.
+    """
     left: dict[str, list[Session]] = {}
     for session in life.sessions.values():
         if not _absorbed(session):
             left.setdefault(session.station, []).append(session)
     chosen: dict[int, Session] = {}
-    for fits in (_same_transaction, _same_act, _same_place):
+    for fits in (_same_transaction, _same_act, _same_start, _same_place):
         wanted = [
-            (abs(session.started_at_ns - truth.started_at_ns), index, n, truth, session)
+            (*_apart_ns(truth, session), index, n, truth, session)
             for index, truth in enumerate(life.truths)
             if index not in chosen
             for n, session in enumerate(left.get(truth.station, ()))
             if fits(truth, session)
         ]
         taken: set[str] = set()
-        for _, index, _, _, session in sorted(wanted, key=lambda each: each[:3]):
+        for _, _, index, _, _, session in sorted(wanted, key=lambda each: each[:4]):
             if index not in chosen and session.id not in taken:
                 chosen[index] = session
                 taken.add(session.id)
@@ -102,19 +107,38 @@ def _same_transaction(truth: Truth, session: Session) -> bool:
     return (
         truth.transaction not in (None, 0, -1)
         and truth.transaction == session.transaction
-        and abs(session.started_at_ns - truth.started_at_ns) < 3 * 3600 * SECOND_NS
+        and abs(session.started_at_ns - truth.started_at_ns) < LATE_NS
     )
 
 
 def _same_act(truth: Truth, session: Session) -> bool:
-    token = GATE.token(truth.token) if truth.token else None
-    near = abs(session.started_at_ns - truth.started_at_ns) <= NEAR_NS
-    return near and token == session.token and _there(truth, session) and _alike(truth, session)
+    return _same_place(truth, session) and _token(truth) == session.token
+
+
+def _same_start(truth: Truth, session: Session) -> bool:
+    near = abs(session.started_at_ns - truth.started_at_ns) <= LATE_NS
+    start_wh = truth.meter_start_wh
+    same = start_wh is not None and session.meter_start_wh == start_wh and _token(truth) == session.token
+    return truth.began and near and same and _there(truth, session)
 
 
 def _same_place(truth: Truth, session: Session) -> bool:
-    near = abs(session.started_at_ns - truth.started_at_ns) <= NEAR_NS
+    near = _apart_ns(truth, session)[0] <= NEAR_NS
     return near and _there(truth, session) and _alike(truth, session)
+
+
+def _apart_ns(truth: Truth, session: Session) -> tuple[int, int]:
+    """How far life and session are from each other: by their nearer ends, then by both.
+
+    A card that waited before its answer, or before the question, has its end in common with what was heard of it.
+    """
+    begun_ns = abs(session.started_at_ns - truth.started_at_ns)
+    ended_ns = abs((session.stopped_at_ns or session.started_at_ns) - truth.stopped_at_ns)
+    return min(begun_ns, ended_ns), begun_ns + ended_ns
+
+
+def _token(truth: Truth) -> str | None:
+    return GATE.token(truth.token) if truth.token else None
 
 
 def _alike(truth: Truth, session: Session) -> bool:
