@@ -170,10 +170,10 @@ def _after_restart(meter: Meter, value: float, at_ns: int, gate: Gate) -> bool:
 
 def _end(meter: Meter, value: float, at_ns: int, gate: Gate) -> str:
     track = meter.best
-    if track is None and _can_end(meter, value, at_ns, gate):
-        return ""
-    if track is None and not gate.anew(meter.start_at_ns, at_ns):
-        return "fell"
+    # However little it fell, it may have begun anew with a boot: the register itself knows.
+    anew = gate.anew(meter.start_at_ns, at_ns) and value < (meter.start_wh or 0.0)
+    if track is None and not anew:
+        return "" if _can_end(meter, value, at_ns, gate) else "fell"
     if track is None:
         track = meter.tracks[tracks.STOPS] = tracks.of_start(meter.start_wh, meter.start_at_ns)
     if _apart(meter, track, value, at_ns, gate):

@@ -13,7 +13,7 @@ from nocwatch.state.changes import SessionMetered
 from nocwatch.state.endings import heard_after_end, resumed
 from nocwatch.state.facts import TOGETHER_NS
 from nocwatch.state.kilo import IN_KWH, SAMPLES_IN_KWH
-from nocwatch.state.lookup import adopt, sessions_on
+from nocwatch.state.lookup import adopt, of_transaction, sessions_on
 from nocwatch.state.readings import choose
 from nocwatch.state.session import SessionState, heard, issue
 from nocwatch.state.statuses import charging
@@ -118,13 +118,13 @@ def _session(tracker: Tracker, event: Metered) -> SessionState | None:
 def _named(tracker: Tracker, event: Metered) -> SessionState | None:
     """By the transaction's id."""
     transaction, state = event.transaction, tracker.state
+    if event.connector is None and event.evse is None and len(_of_that_time(tracker, event)) > 1:
+        return None  # a stop's own data under a number that was given to several: the stop will tell
     named = [
         state.sessions[each] for each in state.under_way if state.sessions[each].transaction == transaction
     ]
     if len(named) > 1:
-        # A CSMS that gives one id to all: the place tells them apart. Where there is none they are a stop's own data, and the stop will tell.
-        if event.connector is None and event.evse is None:
-            return None
+        # A CSMS that gives one id to all: the place tells them apart.
         named = sessions_on(named, event.evse, event.connector) or named
     if named:
         return named[0]
@@ -144,6 +144,17 @@ def _named(tracker: Tracker, event: Metered) -> SessionState | None:
     if tracker.late:
         return None  # a backlog of old samples is no transaction under way
     return adopt(tracker, transaction, event.evse, event.connector, event.at_ns, event.when_ns, event.frame)
+
+
+def _of_that_time(tracker: Tracker, event: Metered) -> list[SessionState]:
+    """Transactions of that number that were under way when the sample was taken: a stop that is sent again brings its data again."""
+    assert event.transaction is not None
+    return [
+        each
+        for each in of_transaction(tracker, event.transaction)
+        if each.started_at_ns <= event.when_ns + TOGETHER_NS
+        and (each.stopped_at_ns is None or event.when_ns <= each.stopped_at_ns)
+    ]
 
 
 def _there(tracker: Tracker, event: Metered) -> SessionState | None:

@@ -253,7 +253,8 @@ def _remote_attempt(facts: Facts, remote: RemoteStart, holes: list[Hole]) -> Ver
             )
         return Verdict(Outcome.FAILED, Reason.REMOTE_START_REJECTED, blame, tuple(evidence))
     hole = hole_between(holes, remote.asked_at_ns, facts.stopped_at_ns)
-    if hole is not None and (remote.failed_by == "link_lost" or _at_end(hole, facts)):
+    # Over an old socket that was only half open the order is lost while the station is there.
+    if remote.failed_by == "link_lost" or (hole is not None and _at_end(hole, facts)):
         blame, evidence_of_loss = loss(facts, hole)
         return Verdict(Outcome.FAILED, Reason.CONNECTIVITY, blame, evidence_of_loss)
     waited = seconds_text(facts.stopped_at_ns, remote.answered_at_ns or remote.asked_at_ns)
