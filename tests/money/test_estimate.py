@@ -260,6 +260,21 @@ def test_savings_are_reckoned_against_the_car_that_the_van_replaces() -> None:
         Decimal("28.35"),
     )
     assert estimate(session, [], tariff=None, place=HAMBURG, factors=factors).impact.fuel_litres is None
+    of_coal = factors.model_copy(update={"nox_grid_mg_per_kwh": Decimal(400)})
+    found = estimate(session, [], tariff=None, place=HAMBURG, factors=of_coal).impact
+    assert (found.nox_emitted_g, found.nox_saved_g) == (Decimal("14.4"), Decimal("-2.4")), "worse than petrol"
+
+
+def test_energy_of_which_the_cost_is_known_at_night_alone() -> None:
+    """By day it is not nothing, but unknown: a margin on it would be made up."""
+    windows = [{"from": "22:00", "to": "06:00", "cost_per_kwh": 0.15}]
+    night = charge(at("2026-05-04T22:00"), at("2026-05-04T23:00"), 30_000)
+    found = estimate(night, [], tariff=tariff(per_kwh=0.49, windows=windows), place=HAMBURG)
+    assert (found.cost, found.margin, found.missing) == (Decimal("4.50"), Decimal("10.20"), ())
+    evening = charge(at("2026-05-04T21:00"), at("2026-05-04T23:00"), 30_000)
+    found = estimate(evening, [], tariff=tariff(per_kwh=0.49, windows=windows), place=HAMBURG)
+    assert (found.cost, found.margin) == (None, None)
+    assert found.missing == ("what the energy costs: the tariff has a cost_per_kwh at some times only",)
 
 
 def test_energy_of_each_hour_says_the_same_as_readings() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from nocwatch.errors import ConfigurationError
 from nocwatch.registry.load import load_registry
+from nocwatch.registry.place import Place
 
 
 def hashed(uid: str) -> str:
@@ -122,3 +123,62 @@ def test_opening_hours_that_no_day_has_are_told_with_their_line(tmp_path: Path) 
     assert "'06:00-31:00' are no hours of a day; write 06:00-22:00, and over midnight 18:00-26:00" in str(
         problem
     )
+
+
+SPAN = "from: 2026-05-01T00:00:00Z, until: 2026-05-02T00:00:00Z"
+REFERENCES = [
+    ("teams: [{id: t, operator: X}]", "teams.0.operator", "operators"),
+    ("sites: [{id: s, operator: X}]", "sites.0.operator", "operators"),
+    ("sites: [{id: s, team: X}]", "sites.0.team", "teams"),
+    ("stations: [{id: c, site: X}]", "stations.0.site", "sites"),
+    ("stations: [{id: c, tariff: X}]", "stations.0.tariff", "tariffs"),
+    ("tokens: [{uid: u, driver: X}]", "tokens.0.driver", "drivers"),
+    ("drivers: [{id: d, group: X}]", "drivers.0.group", "groups"),
+    ("vehicles: [{id: v, driver: X}]", "vehicles.0.driver", "drivers"),
+    ("access_profiles: [{id: p, tariff: X}]", "access_profiles.0.tariff", "tariffs"),
+    ("access_profiles: [{id: p, groups: [X]}]", "access_profiles.0.groups", "groups"),
+    ("access_profiles: [{id: p, drivers: [X]}]", "access_profiles.0.drivers", "drivers"),
+    ("access_profiles: [{id: p, vehicles: [X]}]", "access_profiles.0.vehicles", "vehicles"),
+    ("access_profiles: [{id: p, tokens: [X]}]", "access_profiles.0.tokens", "tokens"),
+    ("access_profiles: [{id: p, sites: [X]}]", "access_profiles.0.sites", "sites"),
+    ("access_profiles: [{id: p, evses: [X]}]", "access_profiles.0.evses", "EVSE-IDs of stations"),
+    *(
+        (f"{kind}: [{{scope: {{{field}: X}}, {SPAN}{cause}}}]", f"{kind}.0.scope.{field}", what)
+        for kind, cause in (("exclusions", ", cause: vandalism"), ("maintenance", ""))
+        for field, what in (("site", "sites"), ("operator", "operators"), ("team", "teams"))
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "key", "what"), REFERENCES, ids=[key for _, key, _ in REFERENCES])
+def test_whatever_is_named_must_be_there(tmp_path: Path, text: str, key: str, what: str) -> None:
+    write(tmp_path, "a.yaml", f"# one line above\n{text}\n")
+    with pytest.raises(ConfigurationError) as caught:
+        load_registry(tmp_path, hashed)
+    (problem,) = caught.value.problems
+    assert (Path(problem.file).name, problem.line, problem.key) == ("a.yaml", 2, key)
+    assert problem.message.startswith(f"there is no 'X' among the {what}")
+
+
+def test_an_exclusion_of_a_station_that_the_registry_lacks_is_no_mistake(tmp_path: Path) -> None:
+    """It is watched all the same, so it can be out of service all the same."""
+    text = f"exclusions: [{{scope: {{station: CP9, vendor: ACME}}, {SPAN}, cause: vandalism}}]"
+    write(tmp_path, "a.yaml", text)
+    assert load_registry(tmp_path, hashed).places.exclusions_of(Place(station="CP9", vendor="ACME"), 0, 2**62)
+
+
+LISTS = (
+    *("operators", "teams", "sites", "stations", "tokens", "drivers"),
+    *("groups", "vehicles", "tariffs", "access_profiles"),
+)
+
+
+@pytest.mark.parametrize("kind", LISTS)
+def test_a_name_stands_once_in_its_list(tmp_path: Path, kind: str) -> None:
+    key = "uid" if kind == "tokens" else "id"
+    write(tmp_path, "a.yaml", f"{kind}:\n  - {{{key}: X}}\n")
+    write(tmp_path, "b.yaml", f"{kind}:\n  - {{{key}: X}}\n")
+    with pytest.raises(
+        ConfigurationError, match=rf"b\.yaml:2:{kind}\.0\.{key}: 'X' stands in .*a\.yaml:2 already"
+    ):
+        load_registry(tmp_path, hashed)

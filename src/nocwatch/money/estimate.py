@@ -111,7 +111,7 @@ def estimate(
         margin=bill.net - cost if bill and cost is not None else None,
         impact=impact(curve.total, factors, vehicle, currency) if known else Impact(),
         rests_on=_rests_on(curve, tariff, place) if known else (),
-        missing=_missing(session, tariff),
+        missing=_missing(session, tariff, cost),
     )
 
 
@@ -134,15 +134,16 @@ def _bill(session: Session, curve: Curve, tariff: Tariff, place: Place) -> Price
 
 
 def _cost(curve: Curve, tariff: Tariff, timezone: str) -> Decimal | None:
-    if tariff.cost_per_kwh is None and all(each.cost_per_kwh is None for each in tariff.windows):
+    """None where some of the energy flowed at a time of which the tariff does not tell what energy costs."""
+    pieces = [
+        (curve.between(begin, end), window, rate)
+        for begin, end, window, rate in rated(tariff, "cost_per_kwh", *curve.span, timezone)
+    ]
+    if tariff.cost_per_kwh is None and (
+        not curve.total or any(energy and not window for energy, window, _ in pieces)
+    ):
         return None
-    exact = sum(
-        (
-            Fraction(curve.between(begin, end), 10**9) * Fraction(rate)
-            for begin, end, _, rate in rated(tariff, "cost_per_kwh", *curve.span, timezone)
-        ),
-        Fraction(),
-    )
+    exact = sum((Fraction(energy, 10**9) * Fraction(rate) for energy, _, rate in pieces), Fraction())
     return money.rounded(exact, money.unit(tariff.currency))
 
 
@@ -176,7 +177,7 @@ def _rests_on(curve: Curve, tariff: Tariff | None, place: Place) -> tuple[str, .
     return tuple(found)
 
 
-def _missing(session: Session, tariff: Tariff | None) -> tuple[str, ...]:
+def _missing(session: Session, tariff: Tariff | None, cost: Decimal | None) -> tuple[str, ...]:
     found = []
     if session.energy_wh is None:
         found.append("the energy of the session is not known")
@@ -184,4 +185,6 @@ def _missing(session: Session, tariff: Tariff | None) -> tuple[str, ...]:
         found.append("no tariff: neither an access profile nor the station names one in the registry")
     elif tariff.cost_per_kwh is None and all(each.cost_per_kwh is None for each in tariff.windows):
         found.append("what the energy costs: the tariff has no cost_per_kwh")
+    elif cost is None and session.energy_wh:
+        found.append("what the energy costs: the tariff has a cost_per_kwh at some times only")
     return tuple(found)
