@@ -16,8 +16,8 @@ from nocwatch.state.readings import Readings
 from nocwatch.state.register import Gate
 from nocwatch.state.tracks import Track
 
-WITH_START_NS = 60 * SECOND_NS
-"""A sample that is stamped so shortly before the start was read for it."""
+BEFORE_START_NS = 60 * SECOND_NS
+"""Samples that are this much older than the start are of another time: stations flood their backlog at the first connect."""
 REGISTERS_MAX = 6
 """Registers of a session: two places, overall or phases; a station that names more is inventing them."""
 
@@ -116,7 +116,7 @@ def _early_late_or_many(meter: Meter, value: float, at_ns: int) -> str:
     """Why a register that was not seen before does not count; empty where it does."""
     early_ns = meter.start_at_ns - at_ns
     # The start knows better, unless it said 0 and a register that has counted for long was read with it.
-    knew = meter.start_wh != 0 or value <= registers.SLACK_WH or early_ns > WITH_START_NS
+    knew = meter.start_wh != 0 or value <= registers.SLACK_WH or early_ns > BEFORE_START_NS
     if meter.start_wh is not None and early_ns > 0 and knew:
         return "before_start"
     if meter.stop_wh is not None and not meter.doubt and at_ns > meter.stop_at_ns:

@@ -21,8 +21,6 @@ from nocwatch.state.tracker import Tracker, usable
 
 REGISTER_FELL = "The energy register ran backwards on the way: the energy is doubtful."
 _COUNTS = ("", "wrapped")
-BEFORE_START_NS = 60 * SECOND_NS
-"""Samples of a connector that are this much older than the start are of another time: stations flood their backlog at the first connect."""
 
 
 def on_metered(tracker: Tracker, event: Metered) -> None:
@@ -33,7 +31,7 @@ def on_metered(tracker: Tracker, event: Metered) -> None:
     if session is not None:
         settings, gate = tracker.settings, tracker.gate(session, event)
         session.unnumbered = session.unnumbered or (event.transaction == -1 and session.transaction is None)
-        if session.start_seen and when_ns < session.started_at_ns - TOGETHER_NS:
+        if session.start_seen and session.started_at_ns - when_ns > _early_ns(session, event):
             why = "before_start"
         elif _sent_before(tracker, session, event):
             why = "out_of_order" if readings.register_wh is not None else ""
@@ -89,6 +87,12 @@ def _sent_before(tracker: Tracker, session: SessionState, event: Metered) -> boo
     if not event.implausible_time or number is None or known is None:
         return False
     return number < known and (tracker.state.booted_at_ns or 0) < session.reading_heard_ns
+
+
+def _early_ns(session: SessionState, event: Metered) -> int:
+    """How much older than the start a sample of the session may be: more where it names it, and the start says nothing of the register."""
+    named = usable(event.transaction) and session.meter.start_wh == 0
+    return meter.BEFORE_START_NS if named else TOGETHER_NS
 
 
 def _doubts(session: SessionState, when_ns: int, frame: str) -> None:
@@ -161,7 +165,7 @@ def _there(tracker: Tracker, event: Metered) -> SessionState | None:
     """By the place: the transaction under way, or the one that these are the closing values of."""
     there = [each for each in sessions_on(tracker.under_way(), event.evse, event.connector) if each.began]
     if there:
-        fitting = [each for each in there if each.started_at_ns <= event.when_ns + BEFORE_START_NS]
+        fitting = [each for each in there if each.started_at_ns <= event.when_ns + meter.BEFORE_START_NS]
         return fitting[-1] if fitting else None
     for session in sessions_on(tracker.newest_first(), event.evse, event.connector):
         if session.began and session.stopped_at_ns is not None:

@@ -90,8 +90,8 @@ def sample(value: float, at: str = "@+0") -> str:
     ),
     # --- registers ---
     Rule(
-        "a register that counts for life, of which the start says 0: a sample of the start's second tells where it stood",
-        f"start 1 TAG 0 id=17; {sample(5_000_000, '@-2')}; +10m; {sample(5_002_000)}; +10m; {sample(5_004_000)}; +10m; stop 17 5006000",
+        "a register that counts for life, of which the start says 0: a sample of the minute before tells where it stood",
+        f"start 1 TAG 0 id=17; {sample(5_000_000, '@-40')}; +10m; {sample(5_002_000)}; +10m; {sample(5_004_000)}; +10m; stop 17 5006000",
         Seen("success", wh=6000),
     ),
     Rule(
