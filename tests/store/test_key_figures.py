@@ -310,6 +310,9 @@ def test_a_store_that_knew_no_refused_attempts_learns_them_from_what_it_has(tmp_
         for n in range(3)
     ]
     told = [charge("s1"), charge("s2", Outcome.REJECTED), *refused]
+    # In the same hour one that power flowed in although it was refused, and one that was not refused in which none did.
+    told += [charge("s3", Outcome.REJECTED, started=NOON + 5 * HOUR)]
+    told += [a_session("s4", outcome=Outcome.FAILED, energy_wh=None, started=NOON + 5 * HOUR)]
 
     def known(store: Store) -> tuple[float | None, list[list[tuple[Any, ...]]]]:
         with store.database.snapshot() as reader:
@@ -330,7 +333,7 @@ def test_a_store_that_knew_no_refused_attempts_learns_them_from_what_it_has(tmp_
     old.close()
     store = Store.open(url)
     assert known(store) == wanted
-    assert wanted[0] == 2
+    assert wanted[0] == 4
     store.close()
 
 

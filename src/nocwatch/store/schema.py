@@ -213,13 +213,17 @@ CREATE TABLE shared_drivers (
 """
 
 REFUSED = """
--- Attempts that were refused and in which no power flowed: what the chargers could do nothing about. Of sessions that are gone as far as
--- their sums tell.
+-- Attempts that were refused and in which no power flowed: what the chargers could do nothing about. Of hours whose sessions are gone as
+-- many as there can have been (docs/kpis.md says so).
 ALTER TABLE sessions ADD COLUMN refused INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE hours ADD COLUMN refused INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE days ADD COLUMN refused INTEGER NOT NULL DEFAULT 0;
 UPDATE sessions SET refused = 1 WHERE outcome = 'rejected' AND attempts = 1 AND delivered = 0;
 UPDATE hours SET refused = min(rejected, attempts - delivered) WHERE rejected > 0 AND station <> '';
+UPDATE hours SET refused = each.number FROM (SELECT station AS name, evse AS socket, connector AS plug,
+    started_at_ns / 3600000000000 AS at, count(*) AS kept, sum(refused) AS number FROM sessions
+    GROUP BY station, evse, connector, started_at_ns / 3600000000000) AS each
+    WHERE refused > 0 AND station = each.name AND evse = each.socket AND connector = each.plug AND hour = each.at AND started = each.kept;
 UPDATE hours SET refused = each.number FROM (SELECT hour AS at, sum(refused) AS number FROM hours WHERE station <> '' GROUP BY hour)
     AS each WHERE station = '' AND hour = each.at;
 UPDATE days SET refused = each.number FROM (SELECT station AS name, evse AS socket, connector AS plug, hour / 24 AS at,
