@@ -128,3 +128,24 @@ def test_samples_and_stop_that_count_from_the_start_show_what_flowed_after_the_r
     until_sample_wh = tx.shown_wh - tx.real_start_wh
     registers.ended(tx, meter.reading(150.0), {"ends_relative", "samples_relative"})
     assert tx.hidden_wh == pytest.approx(until_sample_wh)
+
+
+def test_a_reading_of_0_amid_others_shows_nothing_of_what_flowed() -> None:
+    meter = dc(register_wh=5_000_000.0)
+    tx = charging(meter)
+    meter.dip = True
+    assert registers.sampled(tx, meter.reading(30.0)).register_wh == 0
+    assert tx.shown_wh == tx.real_start_wh
+    registers.ended(tx, None, frozenset())
+    assert tx.hidden_wh == pytest.approx(meter.register_wh - tx.real_start_wh)
+
+
+@pytest.mark.parametrize(
+    ("shown_wh", "signed", "fell"), [(5_000.0, False, True), (300.0, False, False), (300.0, True, True)]
+)
+def test_only_a_register_with_a_sign_is_turned_back_below_0(
+    shown_wh: float, signed: bool, fell: bool
+) -> None:
+    meter = dc(register_wh=shown_wh, top_wh=2.0**32 if signed else None, signed=signed)
+    assert meter.roll_back(500.0) is fell
+    assert meter.shown_wh() == (shown_wh - 500 if fell else shown_wh)

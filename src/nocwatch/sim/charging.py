@@ -95,9 +95,9 @@ def _reading(stay: Stay) -> Reading:
     now_s, meter, plan = stay.pace.now(), stay.connector.meter, stay.plan
     assert stay.tx is not None
     if plan.rollback_wh and now_s - stay.started_s >= plan.rollback_after_s:
-        meter.offset_wh -= plan.rollback_wh
         meter.advance(now_s)
-        registers.turned_back(stay.tx)
+        if meter.roll_back(plan.rollback_wh):
+            registers.turned_back(stay.tx)
         stay.plan = plan = dataclasses.replace(plan, rollback_wh=0.0)
     if plan.dip_after_s and now_s - stay.started_s >= plan.dip_after_s:
         meter.dip, stay.plan = True, dataclasses.replace(plan, dip_after_s=0.0)

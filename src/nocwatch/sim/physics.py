@@ -163,6 +163,13 @@ class Meter:
         shown_wh = float(round(shown_wh % self._top_wh))
         return shown_wh - self._top_wh if self._signed and shown_wh >= self._top_wh / 2 else shown_wh
 
+    def roll_back(self, drop_wh: float) -> bool:
+        """What it shows falls by so much; not where it shows less, and has no sign to show below 0. Whether it fell."""
+        if not self._signed and self.shown_wh() < drop_wh:
+            return False
+        self.offset_wh -= drop_wh
+        return True
+
     def begin_anew(self) -> None:
         """What it shows counts from here."""
         self._zero_wh, self._zeros_wh, self.offset_wh = float(round(self.register_wh)), [*self.phases_wh], 0.0

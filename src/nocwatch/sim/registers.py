@@ -68,7 +68,9 @@ def as_sample(tx: Transaction, reading: Reading, quirks: AbstractSet[str]) -> Re
 
 
 def sampled(tx: Transaction, reading: Reading) -> Reading:
-    """A sample of this moment is told."""
+    """A sample of this moment is told. One of 0 amid others is no reading, and shows nothing of what flowed."""
+    if reading.register_wh == 0 and tx.connector.meter.shown_wh() != 0:
+        return reading
     _told(tx, reading)
     unseen_wh = tx.connector.meter.register_wh - tx.shown_wh
     tx.before_samples_wh = unseen_wh if tx.before_samples_wh is None else tx.before_samples_wh

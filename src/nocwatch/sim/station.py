@@ -230,7 +230,8 @@ class SimStation:
         """The CSMS has answered the start (or the token) of a transaction."""
         if status != "Accepted":
             tx.refused = True
-            tx.connector.interrupt(Interrupt("denied", status))
+            if tx.connector.transaction is tx:  # else it is over, and another's is none of its business
+                tx.connector.interrupt(Interrupt("denied", status))
         if self.on_start_answered:
             self.on_start_answered(tx)
 

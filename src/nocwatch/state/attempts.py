@@ -7,6 +7,7 @@ over. An Authorize that may belong to a transaction under way (to stop it, or to
 
 from __future__ import annotations
 
+from nocwatch.moments import SECOND_NS
 from nocwatch.ocpp.events import (
     AuthorizeAnswered,
     AuthorizeAsked,
@@ -50,7 +51,7 @@ def on_authorize_asked(tracker: Tracker, event: AuthorizeAsked) -> None:
         frame=event.frame,
     )
     waiting = [each for each in tracker.under_way() if not each.began and each.token == event.token]
-    if waiting and not lapsed(tracker, waiting[-1], event.at_ns):
+    if waiting and not (lapsed(tracker, waiting[-1], event.at_ns) or _too_slow(tracker, waiting[-1])):
         attach(tracker, waiting[-1], act)
         return
     if waiting:
@@ -195,6 +196,15 @@ def _belongs_to_nothing(tracker: Tracker, loose: Loose) -> None:
 
 
 # --- pieces ------------------------------------------------------------------------------------------------------------
+
+
+def _too_slow(tracker: Tracker, session: SessionState) -> bool:
+    """Whether the answer to the last card came so late that its driver had given up: the same one shown again is another try."""
+    if session.remote is not None or not session.authorizations:
+        return False
+    last = session.authorizations[-1]
+    slow_ns = int(tracker.settings.answer_slow * SECOND_NS)
+    return last.answered_at_ns is not None and last.answered_at_ns - last.asked_at_ns > slow_ns
 
 
 def _may_be_its(session: SessionState, act: Authorization) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from nocwatch.moments import SECOND_NS
-from nocwatch.ocpp.events import TransactionEnded
+from nocwatch.ocpp.events import TransactionEnded, TransactionUpdated
 from nocwatch.sessions import Milestone
 from nocwatch.state.causes import failed_card
 from nocwatch.state.facts import TOGETHER_NS, Authorization, CsmsError
@@ -74,14 +74,25 @@ def csms_error(tracker: Tracker, session: SessionState, error: CsmsError) -> Non
 
 def others_apart(tracker: Tracker, session: SessionState, tokens: set[str]) -> None:
     """Other cards that were shown while a transaction waited for its own are tries of their own."""
-    others = [each for each in session.authorizations if each.token not in tokens]
+    _apart(tracker, session, [each for each in session.authorizations if each.token not in tokens])
+
+
+def later_apart(tracker: Tracker, session: SessionState, event: TransactionUpdated) -> None:
+    """Cards that were shown after the transaction's own was taken, too: a question to the CSMS overtakes what waits in the station's queue."""
+    if event.event_at_ns is not None:
+        taken_ns = tracker.true_ns(event) + TOGETHER_NS
+        _apart(tracker, session, [each for each in session.authorizations if each.asked_at_ns > taken_ns])
+
+
+def _apart(tracker: Tracker, session: SessionState, others: list[Authorization]) -> None:
     if not others:
         return
-    if session.token is not None and session.token not in tokens:
+    kept = [each for each in session.authorizations if each not in others]
+    if session.token in {each.token for each in others} - {each.token for each in kept}:
         session.token, session.token_type = None, ""
     frames = {frame for each in others for frame in (each.frame, each.answer_frame) if frame}
     errors = [each for each in session.csms_errors if each.frame in frames]
-    session.authorizations = [each for each in session.authorizations if each.token in tokens]
+    session.authorizations = kept
     session.csms_errors = [each for each in session.csms_errors if each not in errors]
     session.steps = [each for each in session.steps if each.milestone or not frames.intersection(each.frames)]
     tracker.touch(session)
@@ -116,6 +127,9 @@ def left_without(tracker: Tracker, session: SessionState, event: TransactionEnde
     meanwhile = [each for each in session.authorizations if then(each)]
     its = [each for each in meanwhile if failed_card(each)][:1] or _one_more(tracker, session, then)
     others_apart(tracker, session, {each.token for each in its or meanwhile})
+    if its and not all(map(failed_card, session.authorizations)):
+        # The same card once more, accepted just before that was told: it is of what comes next.
+        _apart(tracker, session, [each for each in session.authorizations if not failed_card(each)])
 
 
 def _one_more(

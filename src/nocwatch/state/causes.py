@@ -110,8 +110,11 @@ def by_reboot(facts: Facts, orders: list[Order]) -> Verdict | None:
 
 
 def csms_hindered(facts: Facts) -> list[CsmsError]:
-    """Errors of the CSMS that the session may have ended on: not one to its stop, nor to a start that was taken at the next try."""
-    taken = facts.start_answered_at_ns is not None
+    """Errors of the CSMS that the session may have ended on: not one to its stop, nor to a start that was taken at the next try.
+
+    Nor one to a start after which the station charged all the same.
+    """
+    taken = facts.start_answered_at_ns is not None or facts.charged
     return [
         each
         for each in facts.csms_errors

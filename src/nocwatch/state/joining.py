@@ -7,7 +7,7 @@ opened again.
 from __future__ import annotations
 
 from nocwatch.moments import SECOND_NS
-from nocwatch.ocpp.events import TransactionBegan
+from nocwatch.ocpp.events import TransactionBegan, TransactionUpdated
 from nocwatch.state import outlook
 from nocwatch.state.causes import ACCEPTED, failed_card
 from nocwatch.state.facts import TOGETHER_NS, Ending
@@ -67,8 +67,8 @@ def claim_loose(
 ) -> bool:
     """Loose authorisations of that token have shown where they belong; one that nobody could charge with began nothing.
 
-    Nor did one that was shown long before ``when_ns`` and now: a token that charges here may be shown, and charge elsewhere hours later.
-    Whether there was any that began the transaction.
+    Nor did one that was shown long before ``when_ns`` and now: a token that charges here may be shown, and charge elsewhere hours later;
+    or long after, where the word of the transaction waited in the queue. Whether there was any that began the transaction.
     """
     if token is None:
         return False
@@ -77,6 +77,7 @@ def claim_loose(
         act = loose.authorization
         if not stop and (
             failed_card(act)
+            or act.asked_at_ns - when_ns > within_ns
             or min(abs(at_ns - act.asked_at_ns) for at_ns in (when_ns, tracker.now_ns)) > within_ns
         ):
             continue
@@ -108,13 +109,12 @@ def _claim_lent(tracker: Tracker, session: SessionState, token: str) -> None:
         tracker.touch(other)
 
 
-def absorb(
-    tracker: Tracker, session: SessionState, token: str | None, remote_start_id: int | None, when_ns: int
-) -> None:
+def absorb(tracker: Tracker, session: SessionState, event: TransactionUpdated, token: str | None) -> None:
     """A transaction that is under way names its token or remote start: what was an attempt of its own belongs to it.
 
-    Where that was said long after ``when_ns``, because it waited in the station's queue, the attempt may have been given up since.
+    Where that was said long after it was so, because it waited in the station's queue, the attempt may have been given up since.
     """
+    remote_start_id, when_ns = event.remote_start_id, tracker.true_ns(event)
     known = claim_loose(tracker, session, token, when_ns) or any(
         each.token == token and each.status == "Accepted" for each in session.authorizations
     )
@@ -124,9 +124,12 @@ def absorb(
             continue
         if known and not _same_remote_start(other, remote_start_id):
             continue  # its act is known: an earlier one with that token led to nothing
-        if _same_remote_start(other, remote_start_id) or (token is not None and other.token == token):
+        ordered = _same_remote_start(other, remote_start_id)
+        if (ordered or (token is not None and other.token == token)) and not _all_after(
+            tracker, other, when_ns
+        ):
             rank = _rank(tracker, other, when_ns)
-            named = _same_remote_start(other, remote_start_id) and _near_acts(other, when_ns, NAMED_WITHIN_S)
+            named = (ordered or _untimed(event)) and _near_acts(other, when_ns, NAMED_WITHIN_S)
             late = _same_token(other, token) and not _turned_away(other)
             if other.open or ((rank[0] or named) and late):
                 fitting.append((rank, other))
@@ -204,15 +207,25 @@ def _near_acts(session: SessionState, when_ns: int, within_s: float) -> bool:
 
 def _within(tracker: Tracker, session: SessionState, event: TransactionBegan) -> bool:
     acts = _acts(session)
-    window = tracker.settings.join_window
+    window = NAMED_WITHIN_S if _untimed(event) else tracker.settings.join_window
     if tracker.late:
         # A replayed start belongs to the acts of its own time, and not to those of now.
         return any(near(act, event.when_ns, window) for act in acts)
     # A start that waited in the station's queue, behind a message that the CSMS refused, names the time of its act: not one of long after.
     began_ns = tracker.true_ns(event)
-    if all(act > began_ns + window_ns(tracker) for act in acts):
+    if _all_after(tracker, session, began_ns):
         return False
     return session.open or any(near(act, event.at_ns, window) or near(act, began_ns, window) for act in acts)
+
+
+def _all_after(tracker: Tracker, session: SessionState, when_ns: int) -> bool:
+    """Whether its acts were long after that moment, and so led to something else."""
+    return all(act > when_ns + window_ns(tracker) for act in _acts(session))
+
+
+def _untimed(event: TransactionBegan | TransactionUpdated) -> bool:
+    """Whether nobody knows how long it was in the queue: the last card of its token may have been shown before that."""
+    return event.implausible_time and event.event_at_ns is None
 
 
 def _place_fits(session: SessionState, event: TransactionBegan) -> bool:

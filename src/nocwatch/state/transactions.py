@@ -91,7 +91,7 @@ def _begin(tracker: Tracker, session: SessionState, event: TransactionBegan) -> 
     session.token_said = session.token_said or event.token is not None
     if session.token is None:
         session.token = event.token
-    joining.claim_loose(tracker, session, event.token, event.when_ns)
+    joining.claim_loose(tracker, session, event.token, tracker.true_ns(event))
     session.meter.untimed = session.meter.untimed or event.implausible_time
     meter.begin(session.meter, event.meter_wh, event.when_ns)
     sequence(session, event.sequence_number, offline=event.offline)
@@ -292,7 +292,8 @@ def on_updated(tracker: Tracker, event: TransactionUpdated) -> None:
             tracker.wait("attempt", own.id, max(remote.asked_at_ns + patience_ns(tracker), tracker.now_ns))
     if event.token is not None and session.token is None:
         cards.others_apart(tracker, session, {event.token})
-        joining.absorb(tracker, session, event.token, event.remote_start_id, event.when_ns)
+        cards.later_apart(tracker, session, event)
+        joining.absorb(tracker, session, event, event.token)
         token_of(session, event.token, event.token_type)
         tracker.touch(session)
         asked_ns = [each.asked_at_ns for each in session.authorizations]
@@ -300,7 +301,7 @@ def on_updated(tracker: Tracker, event: TransactionUpdated) -> None:
     if event.remote_start_id is not None and session.remote_start_id is None:
         session.remote_start_id = event.remote_start_id
         if session.remote is None:
-            joining.absorb(tracker, session, None, event.remote_start_id, event.when_ns)
+            joining.absorb(tracker, session, event, None)
         tracker.touch(session)
     session.token_said = session.token_said or event.token is not None
     if not session.open:

@@ -49,6 +49,42 @@ OFFLINE = "Started T1 Authorized evse=1 token=TAG wh=1000 offline at=@{at}; +1; 
         version="2.0.1",
         places=(1, 2),
     ),
+    Rule(
+        "nor is it of a cable that waits for its driver's word, where that was said long before and is told only now",
+        "+35m; Started T1 CablePluggedIn evse=1 wh=1000 state=EVConnected at=@26; card TAG; +20; "
+        "Updated T1 Authorized token=TAG at=@30; +1; Ended T1 StopAuthorized wh=6000 reason=Local at=@400; +10m",
+        (Seen("success", wh=5000, without="authorised"), Seen("cancelled", "AUTH_UNUSED")),
+        version="2.0.1",
+    ),
+    Rule(
+        "nor of one that charges for it in the queue, while the same card's transaction of before is still under way",
+        "card TAG; +35m; Started T0 Authorized evse=2 token=TAG wh=1000 at=@-40; card TAG; Started T1 CablePluggedIn evse=1 wh=1000 state=EVConnected at=@26; "
+        "Updated T1 Authorized token=TAG at=@30; +1; Ended T1 StopAuthorized wh=6000 reason=Local at=@400; "
+        "+5m; Ended T0 StopAuthorized wh=6000 reason=Local; +10m",
+        (Seen("success", tx="T1", steps="authorised"), Seen("success", tx="T0")),
+        version="2.0.1",
+        places=(1, 2),
+    ),
+    Rule(
+        "a card that nobody answered and its cable pulled, and the same card accepted before that is told: two tries",
+        "Started T1 CablePluggedIn evse=1 wh=1000 state=EVConnected; +3; card TAG -; +37; card TAG; Ended T1 EVCommunicationLost wh=1000 reason=EVDisconnected; +4; "
+        "Started T2 Authorized evse=1 token=TAG wh=1000; +10m; Ended T2 StopAuthorized wh=6000 reason=Local",
+        (Seen("failed", "AUTH_TIMEOUT", "csms", tx="T1"), Seen("success", wh=5000, tx="T2", steps="authorised")),
+        version="2.0.1",
+    ),
+    Rule(
+        "a card whose answer came too late, and that is shown again: two tries",
+        "card TAG after=12; +40; card TAG; +5; Started T1 Authorized evse=1 token=TAG wh=1000; +10m; Ended T1 StopAuthorized wh=6000 reason=Local",
+        (Seen("failed", "AUTH_TIMEOUT", "csms"), Seen("success", wh=5000)),
+        version="2.0.1",
+    ),
+    Rule(
+        "a start that the CSMS never took hinders nobody where the station charges all the same",
+        "card TAG; Started T1 Authorized evse=1 token=TAG wh=1000 -; error; Updated T1 ChargingStateChanged state=Charging; +30; "
+        "Ended T1 StopAuthorized wh=1000 reason=Local",
+        Seen("cancelled", "ENDED_BY_DRIVER", "driver"),
+        version="2.0.1",
+    ),
 )  # fmt: skip
 def test_cards_and_queues(rule: Rule) -> None:
     rule.check()
@@ -67,6 +103,20 @@ def test_cards_and_queues(rule: Rule) -> None:
         "Available 1 at=1970-01-01T01:00:00Z; +60; Started T1 Authorized evse=1 token=TAG wh=1000 at=1970-01-01T01:00:00Z; +10m; "
         "Ended T1 StopAuthorized wh=6000 reason=Local at=1970-01-01T01:00:00Z",
         Seen("success", wh=5000, started=90.3, stopped=690.4),
+        version="2.0.1",
+    ),
+    Rule(
+        "whose start is of the last card of its token, however long both were in the queue",
+        "card TAG; +8m; Started T1 Authorized evse=1 token=TAG wh=1000 at=0001-01-01T00:00:00Z; +10m; "
+        "Ended T1 StopAuthorized wh=6000 reason=Local at=0001-01-01T00:00:00Z",
+        Seen("success", wh=5000, steps="authorised"),
+        version="2.0.1",
+    ),
+    Rule(
+        "as is that of a cable that names its token later",
+        "card TAG; +8m; Started T1 CablePluggedIn evse=1 wh=1000 state=EVConnected at=0001-01-01T00:00:00Z; +1; "
+        "Updated T1 Authorized token=TAG at=0001-01-01T00:00:00Z; +10m; Ended T1 StopAuthorized wh=6000 reason=Local at=0001-01-01T00:00:00Z",
+        (Seen("cancelled", steps="joined"), Seen("success", wh=5000)),
         version="2.0.1",
     ),
     Rule(
