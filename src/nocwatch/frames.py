@@ -95,6 +95,7 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
         code: of CLOSED: the close code that passed on the wire, None where the link ended without one.
         by: of CLOSED: who ended it: ``station``, ``csms``, ``relay``.
         reason: a short bounded word of the relay's, such as ``fin``, ``reset``, ``timeout``, ``upstream_refused``.
+        implied: of OPEN: nobody saw it; a message passed, so there was a connection. When it ends will not be seen either.
     """
 
     lane: int
@@ -117,6 +118,7 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
     code: int | None = None
     by: str = ""
     reason: str = ""
+    implied: bool = False
 
     @property
     def ref(self) -> str:

@@ -60,6 +60,8 @@ class Station(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         online: at least one live connection.
         since_ns: since when ``online`` holds.
+        unknown_since_ns: since when nothing is known of it, its connection included: of a recording that tells of no connections
+            the station has said nothing for long. None while something is known.
         last_seen_ns: the last byte from the station.
         connections: numbers of its live connections, the newest last.
         access: how it proved who it is on the newest of them; None where nobody saw it begin.
@@ -91,3 +93,9 @@ class Station(msgspec.Struct, frozen=True, kw_only=True):
     configuration: dict[str, str] = {}
     reservations: tuple[Booking, ...] = ()
     grid_alarm: str = ""
+    unknown_since_ns: int | None = None
+
+    @property
+    def there(self) -> bool:
+        """Online, and nothing speaks against it: what people mean by it."""
+        return self.online and self.unknown_since_ns is None

@@ -14,7 +14,7 @@ from nocwatch.frames import Kind
 from nocwatch.moments import DAY_NS, SECOND_NS
 from nocwatch.network import ConnectorStatus as S
 from nocwatch.network import Station
-from nocwatch.sessions import Outcome
+from nocwatch.sessions import Outcome, Session
 from nocwatch.store.batch import Batch
 from nocwatch.store.values import AlertFilter, FlagFilter, SessionFilter
 
@@ -143,10 +143,102 @@ async def test_timeline_window_is_in_the_address(client: httpx2.AsyncClient, net
     assert "a window of 5 minutes to 31 days is wanted" in refused.text
 
 
+def under_way(network: Network) -> tuple[Session, Station]:
+    """A session on a socket that says Charging, and its station."""
+    for session in network.store.sessions(SessionFilter(outcomes=(Outcome.ONGOING,))).items:
+        station = network.stations[session.station]
+        if any(each.session == session.id for each in station.connectors):
+            return session, station
+    raise AssertionError("nobody charges")
+
+
+def spaced(text: str) -> str:
+    """With the spaces that one types."""
+    return text.replace("\u00a0", " ").replace("\u202f", " ")
+
+
+def with_socket(network: Network, session: Session, status: S, seconds: int) -> None:
+    """Its socket has another status, since so many seconds."""
+    station = network.stations[session.station]
+    since_ns = network.now - seconds * SECOND_NS
+    network.stations[station.id] = msgspec.structs.replace(
+        station,
+        last_seen_ns=since_ns,
+        connectors=tuple(
+            msgspec.structs.replace(each, status=status, reported=status, since_ns=since_ns)
+            if each.session == session.id
+            else each
+            for each in station.connectors
+        ),
+    )
+
+
+async def test_a_session_whose_socket_is_free_says_so_at_once_and_charges_no_more(
+    client: httpx2.AsyncClient, network: Network
+) -> None:
+    """The stop waits in the station's queue, or will never come: the session's own record still says Charging."""
+    session, _ = under_way(network)
+    with_socket(network, session, S.AVAILABLE, 3)
+    page = spaced((await client.get(f"/sessions/{session.id}")).text)
+    assert ">Socket free<" in page
+    assert "for 3.0 s, and no stop was heard yet" in page
+    assert "LIVE" not in page
+    assert "Power now" not in page
+    row = (await client.get(f"/sessions?text={session.id}&range=all")).text
+    assert "socket free" in row
+    with_socket(network, session, S.FINISHING, 3)
+    page = spaced((await client.get(f"/sessions/{session.id}")).text)
+    assert ">Finishing<" in page
+    assert "Power now" not in page
+
+
+async def test_a_session_of_a_station_without_a_link_or_a_word_is_not_live(
+    client: httpx2.AsyncClient, network: Network
+) -> None:
+    session, station = under_way(network)
+    gone = msgspec.structs.replace(station, online=False, since_ns=network.now - 70 * SECOND_NS)
+    network.stations[station.id] = gone
+    page = spaced((await client.get(f"/sessions/{session.id}")).text)
+    assert ">Offline<" in page
+    assert "no link for 1 min 10 s" in page
+    assert "LIVE" not in page
+    unknown = msgspec.structs.replace(
+        station,
+        last_seen_ns=network.now - 7200 * SECOND_NS,
+        unknown_since_ns=network.now - 3600 * SECOND_NS,
+    )
+    network.stations[station.id] = unknown
+    page = spaced((await client.get(f"/sessions/{session.id}")).text)
+    assert ">No data<" in page
+    assert "last heard 2 h 00 min before now" in page
+    assert "LIVE" not in page
+    network.stations[station.id] = msgspec.structs.replace(station, last_seen_ns=unknown.last_seen_ns)
+    page = spaced((await client.get(f"/sessions/{session.id}")).text)
+    assert "LIVE" in page
+    assert "the station was last heard 2 h ago" in page
+
+
+async def test_the_energy_of_a_session_under_way_is_the_same_on_every_page(
+    client: httpx2.AsyncClient, network: Network
+) -> None:
+    session, station = under_way(network)
+    network.under_way[session.id] = msgspec.structs.replace(session, energy_wh=7_650.0)
+    for address in (
+        f"/sessions/{session.id}",
+        f"/sessions?text={session.id}&range=all",
+        f"/stations/{station.id}",
+    ):
+        assert "7.65" in (await client.get(address)).text, address
+    listed = (await client.get(f"/api/sessions?text={session.id}")).json()["items"]
+    (one,) = [each for each in listed if each["id"] == session.id]
+    assert one["energy_wh"] == 7_650.0
+    assert (await client.get(f"/api/sessions/{session.id}")).json()["energy_wh"] == 7_650.0
+
+
 async def test_session_under_way_has_a_running_clock_and_no_verdict(
     client: httpx2.AsyncClient, network: Network
 ) -> None:
-    session = network.store.sessions(SessionFilter(outcomes=(Outcome.ONGOING,))).items[-1]
+    session, _ = under_way(network)
     page = (await client.get(f"/sessions/{session.id}")).text
     assert "LIVE" in page
     assert f'data-clock="{session.started_at_ns // 1_000_000}"' in page

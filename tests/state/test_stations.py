@@ -6,7 +6,9 @@ import pytest
 from tests.support.play import Play
 
 from nocwatch.frames import Direction, LinkEvent
+from nocwatch.moments import SECOND_NS
 from nocwatch.network import ConnectorStatus
+from nocwatch.sessions import Outcome
 from nocwatch.state.changes import (
     ConnectorChanged,
     LinkClosed,
@@ -261,3 +263,86 @@ def test_charging_state_refines_occupied(state: str, shown: ConnectorStatus) -> 
     assert play.connector().status is ConnectorStatus.FINISHING
     play.status(1, "Available")
     assert play.connector().status is ConnectorStatus.AVAILABLE
+
+
+# --- recordings that have no link lines ----------------------------------------------------------------------------------
+
+
+def _unseen(heartbeat_s: int = 300) -> Play:
+    """A station of which the first that is known is a message."""
+    play = Play()
+    play.open(implied=True)
+    play.boot(interval=heartbeat_s)
+    play.status(1, "Available")
+    return play
+
+
+def test_of_a_station_whose_connection_nobody_saw_nothing_is_known_when_it_has_been_silent_for_long() -> None:
+    play = _unseen()
+    play.status(1, "Charging")
+    play.wait(3590)
+    assert play.connector().status is ConnectorStatus.CHARGING
+    heard = play.fleet.stations["CP1"].last_seen_ns
+    play.wait(4 * 3600)
+    station = play.fleet.stations["CP1"]
+    assert play.connector().status is ConnectorStatus.NO_DATA
+    assert play.connector().reported is ConnectorStatus.CHARGING
+    assert play.connector().since_ns == station.unknown_since_ns == heard + 3600 * SECOND_NS
+    assert not station.there
+    assert not play.told(LinkClosed), "nobody saw a link end, and no detector is told of one"
+
+
+def test_a_station_that_speaks_again_is_known_from_then_on_and_not_for_the_time_between() -> None:
+    play = _unseen()
+    play.wait(3 * 3600)
+    assert play.connector().status is ConnectorStatus.NO_DATA
+    play.clock[0] += 60
+    spoke = play.now_ns
+    play.status(1, "Charging", at=play.now_s - 1800)
+    station = play.fleet.stations["CP1"]
+    assert station.there
+    assert play.connector().status is ConnectorStatus.CHARGING
+    assert play.connector().since_ns == spoke, "a late word makes no known time of an unknown one"
+    play.wait(3 * 3600)
+    assert play.connector().status is ConnectorStatus.NO_DATA, "it may fall silent again"
+
+
+def test_a_heartbeat_alone_brings_back_what_was_known() -> None:
+    play = _unseen()
+    play.wait(3 * 3600)
+    play.heartbeat()
+    assert play.connector().status is ConnectorStatus.AVAILABLE
+    assert [change.now.unknown_since_ns for change in play.told(StationChanged)][-1] is None
+
+
+def test_a_station_with_long_heartbeats_may_be_silent_for_two_of_them() -> None:
+    play = _unseen(heartbeat_s=6 * 3600)
+    play.wait(11 * 3600)
+    assert play.connector().status is ConnectorStatus.AVAILABLE
+    play.wait(2 * 3600)
+    assert play.connector().status is ConnectorStatus.NO_DATA
+
+
+def test_a_station_on_a_connection_that_was_seen_to_begin_may_be_silent_for_days() -> None:
+    play = Play().begin()
+    play.wait(2 * 86_400)
+    assert play.connector().status is ConnectorStatus.AVAILABLE
+    assert play.fleet.stations["CP1"].there
+
+
+def test_a_link_that_is_seen_after_all_ends_the_not_knowing() -> None:
+    play = _unseen()
+    play.wait(3 * 3600)
+    play.close()
+    assert play.connector().status is ConnectorStatus.OFFLINE
+    play.open()
+    play.wait(3 * 3600)
+    assert play.connector().status is ConnectorStatus.AVAILABLE
+
+
+def test_a_session_of_a_silent_recording_ends_by_nothing_but_its_own_rules() -> None:
+    play = _unseen()
+    play.start(1, "TAG", 1000)
+    play.wait(5 * 3600)
+    assert play.connector().status is ConnectorStatus.NO_DATA
+    assert play.session.outcome is Outcome.ONGOING

@@ -64,6 +64,8 @@ class Network:
         """Where what was read ends, of a network that is silent since."""
         self.stations: dict[str, Station] = {}
         self.places = places or Places()
+        self.under_way: dict[str, Session] = {}
+        """Sessions as they stand, of which the store has an older word."""
         self.misfitting: dict[str, Mapping[str, int]] = {}
         self.reasons: list[str] = []
         self.remarks: list[str] = []
@@ -80,6 +82,9 @@ class Network:
 
     def fleet(self) -> Mapping[str, Station]:
         return self.stations
+
+    def lately(self, sessions: Sequence[Session]) -> list[Session]:
+        return [self.under_way.get(each.id, each) for each in sessions]
 
     def misfits(self, station: str) -> Mapping[str, int]:
         return self.misfitting.get(station, {})

@@ -92,12 +92,23 @@ class Play:
         return moved
 
     def open(
-        self, *, subprotocol: str | None = "", address: str = "203.0.113.7:50000", upstream: str = "main"
+        self,
+        *,
+        subprotocol: str | None = "",
+        address: str = "203.0.113.7:50000",
+        upstream: str = "main",
+        implied: bool = False,
     ) -> int:
         """A new connection, from now on the one that is spoken on. Returns its number."""
         self.connection = self._number() if self.connection else 1
         chosen = f"ocpp{self.version}" if subprotocol == "" else subprotocol
-        self.link(LinkEvent.OPEN, upstream=upstream, remote_address=address, subprotocol=chosen)
+        self.link(
+            LinkEvent.OPEN,
+            upstream=upstream,
+            remote_address=address,
+            subprotocol=chosen,
+            implied=implied,
+        )
         return self.connection
 
     def close(

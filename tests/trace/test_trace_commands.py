@@ -96,3 +96,33 @@ def test_a_folder_without_rules_is_not_well(tmp_path: Path) -> None:
     checked = CliRunner().invoke(app, ["rules", "check", str(tmp_path)])
     assert checked.exit_code == 2
     assert "there is no rule in it" in checked.stderr
+
+
+def test_a_recording_of_messages_alone_knows_nothing_of_a_station_long_after_its_last_word(
+    tmp_path: Path, trace: Path
+) -> None:
+    """CP1 spoke for three seconds at noon, CP2 until the evening: of CP1 nobody knows whether it was up meanwhile."""
+    said = json.loads(LINE % (0, 0))
+    status = {
+        **said,
+        "action": "StatusNotification",
+        "payload": {"connectorId": 1, "status": "Available", "errorCode": "NoError"},
+    }
+    lines = [{**status, "messageId": f"{station}-s", "chargePointId": station} for station in ("CP1", "CP2")]
+    lines += [
+        {**said, "messageId": f"h{hour}", "chargePointId": "CP2", "timestamp": f"2026-01-01T{hour}:30:00Z"}
+        for hour in range(12, 22)
+    ]
+    trace.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    data = tmp_path / "data"
+    imported = CliRunner().invoke(app, ["trace", "import", str(trace), "--data", str(data)])
+    assert imported.exit_code == 0, imported.output
+    asked = ["report", "uptime", "--data", str(data), "--month", "2026-01", "--format", "json"]
+    told = json.loads(CliRunner().invoke(app, asked, catch_exceptions=False).stdout)
+    unknown = {row["station"]: round(row["unknown_min"]) for row in told}
+    assert unknown == {"CP1": 510, "CP2": 0}, "from 13:00 to 21:30, and nothing of the station that spoke"
+    shares = {row["station"]: row["by_service_percent"] for row in told}
+    assert shares["CP2"] == 100
+    assert shares["CP1"] < 15
+    exported = CliRunner().invoke(app, ["trace", "export", "--data", str(data), "--links"])
+    assert '"link"' not in exported.stdout, "nobody saw a connection, and a copy does not say otherwise"

@@ -19,7 +19,7 @@ from nocwatch.journal.writer import Writer
 from nocwatch.moments import DAY_NS, MINUTE_NS
 from nocwatch.records import RecordKind
 from nocwatch.registry.places import Places
-from nocwatch.store import FrameFilter, retention
+from nocwatch.store import FrameFilter, SessionFilter, retention
 from nocwatch.trace.writing import import_traces
 from nocwatch.watch.once import read_through
 from nocwatch.watch.process import Watch
@@ -143,3 +143,46 @@ def test_a_note_that_cannot_be_read_is_no_note(configuration: Configuration) -> 
     assert noted(configuration.journal.path) is not None
     (configuration.journal.path / "recorded.json").write_text("{")
     assert noted(configuration.journal.path) is None
+
+
+async def test_the_energy_of_a_session_under_way_is_that_of_its_newest_reading_on_every_page(
+    configuration: Configuration, tmp_path: Path
+) -> None:
+    """Its record comes into the store once a minute; the last reading was half a minute after the last record."""
+    start = {"connectorId": 1, "idTag": "A1", "meterStart": 1000, "timestamp": "2026-01-01T12:00:00Z"}
+    lines: list[dict[str, object]] = [
+        {
+            "action": "StartTransaction",
+            "messageId": "s",
+            "payload": start,
+            "timestamp": "2026-01-01T12:00:00Z",
+        },
+        {
+            "messageType": "CALLRESULT",
+            "direction": "csms-to-cp",
+            "messageId": "s",
+            "payload": {"transactionId": 7, "idTagInfo": {"status": "Accepted"}},
+            "timestamp": "2026-01-01T12:00:00.100Z",
+        },
+    ]
+    for second, register in ((20, 1100), (40, 1200), (55, 1300)):
+        at = f"2026-01-01T12:00:{second}Z"
+        value = {"timestamp": at, "sampledValue": [{"value": str(register)}]}
+        payload = {"connectorId": 1, "transactionId": 7, "meterValue": [value]}
+        lines.append({"action": "MeterValues", "messageId": at, "payload": payload, "timestamp": at})
+    said = {"messageType": "CALL", "direction": "cp-to-csms", "chargePointId": "CP1", "transport": "json"}
+    trace = tmp_path / "charging.jsonl"
+    trace.write_bytes(b"".join(msgspec.json.encode({**said, **line}) + b"\n" for line in lines))
+    shutil.rmtree(configuration.journal.path)
+    import_traces([trace], configuration.journal.path)
+    async with trio.open_nursery() as nursery:
+        watch = await nursery.start(Watch(configuration).run)
+        await until(lambda: watch.follower.settled, "all is read")
+        (kept,) = watch.store.sessions(SessionFilter()).items
+        assert (kept.energy_wh or 0) < 300
+        async with httpx2.AsyncClient(base_url=f"http://{watch.console_address}", timeout=20) as client:
+            (told,) = (await client.get("/api/sessions")).json()["items"]
+            assert told["energy_wh"] == 300
+            for address in (f"/sessions/{kept.id}", "/sessions?range=all", "/stations/CP1"):
+                assert "0.30" in (await client.get(address)).text, address
+        nursery.cancel_scope.cancel()

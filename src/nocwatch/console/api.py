@@ -119,7 +119,7 @@ class Api:
         places = self.console.services.places
         found = fleet.rows(self.console.services.fleet().values(), places, flags, wanted)
         if online is not None:
-            found = [row for row in found if row.station.online is online]
+            found = [row for row in found if row.station.there is online]
         first = address.whole("after", 0, 0, 10_000_000)
         items = [shapes.station(row.station, row.place, row.flags) for row in found[first : first + limit]]
         return {"items": items, "next": str(first + limit) if first + limit < len(found) else None}
@@ -146,13 +146,15 @@ class Api:
         page = await self.console.archive.read(
             lambda: store.sessions(of_scope(store, places, wanted, scope), after, limit)
         )
-        return {"items": [shapes.session(each) for each in page.items], "next": page.next}
+        found = self.console.services.lately(page.items)
+        return {"items": [shapes.session(each) for each in found], "next": page.next}
 
     async def session(self, request: Request, _address: Address) -> object:
         session_id = request.path_params["id"]
         found = await self.console.archive.read(lambda: self.console.archive.store.session(session_id))
         if found is None:
             raise NotFound(f"There is no session {session_id!r}.")
+        (found,) = self.console.services.lately([found])
         steps = [
             {
                 "at": rfc3339(step.at_ns),
@@ -173,6 +175,7 @@ class Api:
         )
         if found is None:
             raise NotFound(f"There is no session {session_id!r}.")
+        (found,) = self.console.services.lately([found])
         drawn = sessions.curve(found, samples)
         if drawn is None:
             return {"at_s": [], "series": [], "approximated": False, "limits": []}
@@ -197,6 +200,7 @@ class Api:
         )
         if found is None:
             raise NotFound(f"There is no session {session_id!r}.")
+        (found,) = self.console.services.lately([found])
         return estimated(found, samples, self.console.services.places)
 
     async def flags(self, _request: Request, address: Address) -> object:

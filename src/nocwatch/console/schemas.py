@@ -59,6 +59,7 @@ SCHEMAS: Schema = {
         flags="object",
         name="string?",
         last_seen="string",
+        unknown_since="string?",
         version="string?",
         upstream="string?",
         reservations="array",

@@ -17,6 +17,7 @@ from nocwatch.console.live import Hub
 from nocwatch.flags import Flag
 from nocwatch.network import Station
 from nocwatch.registry.places import Places
+from nocwatch.sessions import Session
 from nocwatch.store.store import Store
 
 
@@ -78,6 +79,9 @@ class Services(Protocol):
 
     def fleet(self) -> Mapping[str, Station]:
         """Every station ever heard of, as it stands; not copied, so not to be kept across an await."""
+
+    def lately(self, sessions: Sequence[Session]) -> list[Session]:
+        """The same; of those that go on energy and power as they are at this moment: the store hears of them once a minute."""
 
     def misfits(self, station: str) -> Mapping[str, int]:
         """How often messages of the station, or to it, did not fit their schemas, by ``action keyword path``."""

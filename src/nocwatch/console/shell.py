@@ -25,7 +25,7 @@ from nocwatch.console.archive import Archive
 from nocwatch.console.guard import Tokens
 from nocwatch.console.services import Health, Services
 from nocwatch.console.settings import ConsoleSettings
-from nocwatch.console.views import alerts, looks, sessions, words
+from nocwatch.console.views import alerts, looks, ongoing, sessions, words
 from nocwatch.flags import Blame, Severity
 from nocwatch.moments import rfc3339
 from nocwatch.sessions import Session
@@ -114,6 +114,9 @@ class Console:
     def _names(self) -> dict[str, Any]:
         """Filters that say a rule, station or site by what people call it."""
 
+        def standing(session: Session) -> str:
+            return ongoing.in_short(session, self.services.fleet(), self.services.now_ns())
+
         def rule_name(rule: str) -> str:
             titles = {each.rule: each for each in self.services.rules()}
             return (
@@ -132,7 +135,12 @@ class Console:
         def covers(silence: Silence | Mapping[str, str]) -> str:
             return covered(silence.matchers if isinstance(silence, Silence) else silence, name)
 
-        return {"rule_name": rule_name, "covers": covers, "site_name": lambda site: name("site", site)}
+        return {
+            "rule_name": rule_name,
+            "covers": covers,
+            "site_name": lambda site: name("site", site),
+            "standing": standing,
+        }
 
     async def _shell(self, request: Request, active: str, visit: str) -> Shell:
         overview = await self.archive.overview()

@@ -146,7 +146,7 @@ class FleetCollector:
         counts: Counter[ConnectorStatus] = Counter()
         for station in list(self._figures.stations.values()):
             labels = [_clean(station.id), _clean(self._figures.place(station.id).site)]
-            online.add_metric(labels, float(station.online))
+            online.add_metric(labels, float(station.there))
             seen.add_metric(labels, station.last_seen_ns / 1e9)
             for connector in station.connectors:
                 where = [

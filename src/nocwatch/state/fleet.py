@@ -18,7 +18,7 @@ from nocwatch.ocpp.conversation import Conversation
 from nocwatch.ocpp.events import OcppEvent, Spoke
 from nocwatch.ocpp.habits import Habits
 from nocwatch.sessions import LastReading, Session
-from nocwatch.state import presence, station
+from nocwatch.state import presence, silence, station
 from nocwatch.state.changes import AnyChange, LinkRefused
 from nocwatch.state.memory import LinkState, StationState
 from nocwatch.state.records import last_reading, session_now, station_record
@@ -132,9 +132,8 @@ class Fleet:
     def sessions(self, station_id: str) -> tuple[Session, ...]:
         """The station's sessions under way."""
         tracker = self._trackers.get(station_id)
-        if tracker is None:
-            return ()
-        return tuple(session_now(each, self.settings) for each in tracker.under_way())
+        under_way = () if tracker is None else tracker.under_way()
+        return tuple(session_now(each, self.settings) for each in under_way)
 
     def session_by_id(self, session_id: str) -> Session | None:
         """A session under way, or one that is still remembered."""
@@ -217,11 +216,16 @@ class Fleet:
         conversation.heard = frame.sequence
         if frame.direction is Direction.FROM_STATION:
             tracker.state.last_seen_ns = self.now_ns
+            if tracker.state.unknown_since_ns is not None:
+                tracker.now_ns, tracker.frame, tracker.late = self.now_ns, frame.ref, False
+                silence.known_again(tracker)
         events = conversation.feed(frame, self._habits.get(frame.station))
         if events:
             moved.events.extend(events)
             self._events(tracker, events, moved)
             self._watch_calls(tracker, conversation)
+        if tracker.state.known_again_ns == self.now_ns:
+            moved.changes.extend(tracker.flush())
 
     def _events(self, tracker: Tracker, events: list[OcppEvent], moved: Moved) -> None:
         tracker.now_ns = self.now_ns
@@ -292,7 +296,9 @@ class Fleet:
 
     def _implied_link(self, tracker: Tracker, connection: int, moved: Moved) -> None:
         state = tracker.state
-        implied = LinkState(connection=connection, opened_at_ns=self.now_ns, upstream=state.upstream)
+        implied = LinkState(
+            connection=connection, opened_at_ns=self.now_ns, upstream=state.upstream, implied=True
+        )
         self._open(tracker, implied, None, moved)
 
     def _closed(self, link: Link, moved: Moved) -> None:

@@ -17,13 +17,18 @@ NUMBER_MAX = 0xFFFF
 
 
 class LinkState(msgspec.Struct, kw_only=True):
-    """A live connection."""
+    """A live connection.
+
+    Attributes:
+        implied: it is known by its messages alone, so only silence can tell that it is over.
+    """
 
     connection: int
     opened_at_ns: int
     upstream: str = ""
     remote_address: str = ""
     access: Access | None = None
+    implied: bool = False
 
 
 class ConnectorState(msgspec.Struct, kw_only=True):
@@ -91,6 +96,7 @@ class StationState(msgspec.Struct, kw_only=True):
         triggered_boot_at_ns: the CSMS asked for a BootNotification; it is no restart.
         profiles: charging profiles, those in force and the last that are not; ``bookings`` reservations alike.
         grid_alarm: what is wrong with the grid as the station says (2.1); empty while nothing is.
+        unknown_since_ns: nothing has been known of it since then; None while something is. ``known_again_ns`` ended the last such time.
         restarts: times within which its computer began anew: from the loss of its link to the boot. The last few.
         swap_frame: the last battery swap that was counted.
     """
@@ -131,6 +137,8 @@ class StationState(msgspec.Struct, kw_only=True):
     grid_alarm: str = ""
     swap_frame: str = ""
     lag_ns: int | None = None
+    unknown_since_ns: int | None = None
+    known_again_ns: int = 0
     told: Station | None = None
 
     @property

@@ -13,7 +13,7 @@ from nocwatch.moments import SECOND_NS
 from nocwatch.network import ConnectorStatus
 from nocwatch.ocpp.events import BootAnswered, Booted, Command, CommandAnswered, ConfigurationSeen, Spoke
 from nocwatch.sessions import Milestone
-from nocwatch.state import unset
+from nocwatch.state import silence, unset
 from nocwatch.state.changes import LinkClosed, LinkOpened
 from nocwatch.state.facts import Ending, Hole, Order
 from nocwatch.state.memory import LinkState, StationState
@@ -82,6 +82,7 @@ def opened(tracker: Tracker, link: Link | LinkState, subprotocol: str | None) ->
             upstream=link.upstream,
             remote_address=link.remote_address,
             access=link.access,
+            implied=link.implied,
         )
     )
     state.upstream = link.upstream or state.upstream
@@ -103,8 +104,11 @@ def opened(tracker: Tracker, link: Link | LinkState, subprotocol: str | None) ->
         )
     )
     tracker.touch_station()
+    silence.known_again(tracker)
     if first:
         _came_back(tracker)
+    if link.implied:
+        silence.listen(tracker)
 
 
 def _came_back(tracker: Tracker) -> None:
@@ -145,6 +149,7 @@ def closed(tracker: Tracker, link: Link) -> None:
         return
     state.links.remove(known[0])
     last = not state.links
+    silence.known_again(tracker)
     tracker.out.append(
         LinkClosed(
             station=state.id,

@@ -26,7 +26,9 @@ _CHARGING_STATES = {
 
 
 def shown_status(state: StationState, connector: ConnectorState) -> ConnectorStatus:
-    """The status as people see it: offline with its station, and of 2.x as fine as the charging state tells."""
+    """The status as people see it: offline or unknown with its station, and of 2.x as fine as the charging state tells."""
+    if state.unknown_since_ns is not None:
+        return ConnectorStatus.NO_DATA
     if not state.links:
         return (
             ConnectorStatus.OFFLINE
@@ -107,6 +109,7 @@ def station_record(state: StationState) -> Station:
         if state.bookings
         else (),
         grid_alarm=state.grid_alarm,
+        unknown_since_ns=state.unknown_since_ns,
     )
 
 

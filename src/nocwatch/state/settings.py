@@ -47,6 +47,10 @@ class StateSettings(BaseModel):
         default=86_400.0,
         description="A session of a station that has been offline for so long is closed; a late stop opens it again.",
     )
+    unknown_after: Duration = Field(
+        default=3600.0,
+        description="Least silence after which nothing is known of a station whose connections nobody saw; two heartbeats where they are longer.",
+    )
     progress_every: Duration = Field(
         default=60.0, description="How often the record of a session is renewed while only its meter moves."
     )

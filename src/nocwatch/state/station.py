@@ -25,6 +25,7 @@ from nocwatch.state import (
     presence,
     profiles,
     remote_starts,
+    silence,
     statuses,
     transactions,
     unset,
@@ -106,6 +107,7 @@ _MOMENTS: dict[str, Callable[[Tracker, str], None]] = {
     "attempt": attempts.on_patience_ended,
     "loose": attempts.on_loose_ended,
     "overtaken": transactions.on_overtaken_ended,
+    silence.TIMER: silence.on_silence,
     outlook.TIMER: outlook.on_horizon,
     bookings.TIMER: bookings.on_expired,
 }

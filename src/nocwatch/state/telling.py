@@ -49,7 +49,9 @@ def connector_changed(
     shown = shown_status(state, connector)
     if shown is not connector.shown:
         connector.shown = shown
-        connector.since_ns = event_at_ns if shown is not ConnectorStatus.OFFLINE else occasion.now_ns
+        # Of a time of which nothing was known a late word does not make a known one.
+        since_ns = max(event_at_ns, state.known_again_ns)
+        connector.since_ns = since_ns if shown is not ConnectorStatus.OFFLINE else occasion.now_ns
     now = connector_record(connector)
     before = connector.told
     if before is not None and msgspec.structs.replace(before, power_w=now.power_w) == now:

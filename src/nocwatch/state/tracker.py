@@ -24,7 +24,7 @@ from nocwatch.state.telling import Occasion, connector_changed, session_changed,
 from nocwatch.timers import Timers
 
 TimerKey = tuple[str, str, str]
-"""Station, kind (``free``, ``attempt``, ``loose``, ``abandoned``, ``calls``, ``limits``, ``booking``), subject."""
+"""Station, kind (``free``, ``attempt``, ``loose``, ``abandoned``, ``unknown``, ``calls``, ``limits``, ``booking``), subject."""
 
 
 class Tracker:

@@ -33,6 +33,7 @@ class LinkRecord(msgspec.Struct):
     user: str | None = None
     own_name: bool | None = None  # of imported journals: the relay leaves it to the tap
     certificate: Certificate | None = None
+    implied: bool = False  # of imported journals
 
 
 class Connection(msgspec.Struct):
@@ -97,6 +98,7 @@ def link_event(record: Record, link: LinkRecord, event: LinkEvent, code: int | N
         code=code,
         by=link.by or "",
         reason=link.reason or "",
+        implied=link.implied,
     )
 
 

@@ -150,7 +150,7 @@ class _Teller:
             lane=0, sequence=self._next(), received_at_ns=at_ns, connection=self._connection, station=key[0],
             event=LinkEvent.OPEN, upstream=line.upstream or "main", remote_address=line.remote_address,
             subprotocol=line.subprotocol, tls=line.tls, security_profile=line.security_profile,
-            **self._shown(line),
+            implied=line.link != "open", **self._shown(line),
         )  # fmt: skip
 
     def _shown(self, line: Line) -> dict[str, Any]:

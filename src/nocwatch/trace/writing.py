@@ -81,6 +81,8 @@ def _line(sighting: Sighting, namer: Namer, links: bool) -> Json | None:
     if isinstance(sighting, Link) and links:
         if not sighting.station and sighting.event not in _OF_UPSTREAMS:
             return None  # a scanner that asked for ``/``: a link line of nobody is no line of a trace
+        if sighting.implied:
+            return None  # nobody saw it: the message that it was made for says as much
         return link_line(sighting, namer.name(sighting.connection) if sighting.connection else None)
     return None
 

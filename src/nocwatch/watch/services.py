@@ -21,6 +21,7 @@ from nocwatch.flags import Flag, FlagState
 from nocwatch.moments import rfc3339
 from nocwatch.network import Station
 from nocwatch.registry.places import Places
+from nocwatch.sessions import Session
 from nocwatch.store.errors import StoreError
 from nocwatch.store.store import Store
 from nocwatch.store.values import AuditEntry
@@ -52,6 +53,14 @@ class WatchServices:
 
     def fleet(self) -> Mapping[str, Station]:
         return self._follower.pipeline.stations
+
+    def lately(self, sessions: Sequence[Session]) -> list[Session]:
+        return [each if each.over else self._lately(each) for each in sessions]
+
+    def _lately(self, session: Session) -> Session:
+        known = self._follower.pipeline.fleet.session_by_id(session.id)
+        # Of a backlog the store may be ahead for a while: after an older snapshot was put back.
+        return session if known is None or known.revision < session.revision else known
 
     def misfits(self, station: str) -> Mapping[str, int]:
         return self._follower.pipeline.fleet.misfits(station)

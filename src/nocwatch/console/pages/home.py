@@ -62,6 +62,7 @@ class HomePages:
         stations = console.services.fleet()
         connectors = fleet.connectors(stations.values())
         status = console.services.status()
+        unknown = sum(each.unknown_since_ns is not None for each in stations.values())
         context = {
             "alerts": alerts,
             "failed": failed,
@@ -71,6 +72,7 @@ class HomePages:
                 counted,
                 Health.of(status).reasons,
                 overview.upstreams_down(status),
+                unknown,
             ),
             "cards": overview.cards(
                 fleet.counts(stations.values()),
@@ -78,6 +80,7 @@ class HomePages:
                 counted,
                 days[-1] if days else None,
                 sum(ends_soon(each, now_ns) for each in stations.values()),
+                unknown,
             ),
             "changes": overview.changes(stations.values(), flags, failed, console.services.places, now_ns),
             "connectors": sorted(connectors.items(), key=lambda pair: LOOKS[pair[0]].rank),
@@ -119,7 +122,7 @@ class HomePages:
             "text": text,
             "stations": found[:FOUND_MAX],
             "station_total": len(found),
-            "sessions": sessions,
+            "sessions": console.services.lately(sessions),
         }
         return await console.page(request, "search.html", "Search", context)
 

@@ -14,7 +14,7 @@ from starlette.routing import Route
 from nocwatch.console.addresses import RANGES, Address
 from nocwatch.console.figures import SCOPES, scope_of
 from nocwatch.console.shell import Console
-from nocwatch.console.views import frames, limits, money, plans, sessions, stay
+from nocwatch.console.views import frames, limits, money, ongoing, plans, sessions, stay
 from nocwatch.kpis.counting import CountsAs
 from nocwatch.kpis.grouping import UNKNOWN
 from nocwatch.moments import SECOND_NS
@@ -133,7 +133,7 @@ class SessionPages:
             "wanted": wanted,
             "behind": sessions.BEHIND.get(wanted.counts_as, ""),
             "picked": PICKED,
-            "sessions": page.items,
+            "sessions": console.services.lately(page.items),
             "next": page.next,
             "range": "" if wanted.until_ns or address.text("from") else range_name,
             "ranges": RANGES_SHOWN,
@@ -168,18 +168,24 @@ class SessionPages:
             return await console.page(
                 request, "message.html", "Sessions", {"title": f"No session {session_id}", "text": text}, 404
             )
-        session = sessions.lately(session, samples)
+        now_ns = console.services.now_ns()
+        (session,) = console.services.lately([session])
+        station = console.services.fleet().get(session.station)
+        banner = ongoing.standing(session, station, now_ns)
+        if banner is not None:
+            session = ongoing.without_power(session)
+        elif detail := ongoing.quiet(session, station, now_ns):
+            banner = sessions.banner(session)._replace(detail=detail)
         curve = sessions.curve(session, samples)
         rows = frames.rows(page.items)
         proofs = {ref for each in (*session.blame_evidence, *session.issues) for ref in each.frames}
         places = console.services.places
         estimate = estimated(session, samples, places)
         bill = money.panel(estimate)
-        now_ns = console.services.now_ns()
         lines = limits.lines(session, samples, now_ns, places.place(session.station))
         context = {
             "session": session,
-            "banner": sessions.banner(session),
+            "banner": banner or sessions.banner(session),
             "cards": [
                 *sessions.cards(
                     session, now_ns, bill.total if bill else "", doubt=sessions.doubtful(samples)

@@ -69,6 +69,8 @@ class StationPages:
             }
 
         found = await console.archive.read(query)
+        for listed in ("sessions", "on_timeline"):
+            found[listed] = console.services.lately(found[listed])
         sockets = [timeline.key(socket.evse, socket.connector) for socket in station.connectors]
         drawn = timeline.timeline(
             found.pop("bands"), found.pop("on_timeline"), sockets, from_ns, until_ns, now_ns, console.zone
@@ -86,6 +88,7 @@ class StationPages:
             "moves": _moves(address, from_ns, until_ns, end_ns),
             "frames": frames.rows(found["frames"], newest_first=True),
             "socket_name": timeline.name,
+            "is_hearsay": fleet.is_hearsay,
             "legend": _legend(drawn),
             "week": _week(found["days"]),
             "allowed": {

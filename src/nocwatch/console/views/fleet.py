@@ -46,7 +46,9 @@ class FleetRow(NamedTuple):
 
 
 def state_of(station: Station) -> tuple[ConnectorStatus, int]:
-    """A station's worst state and since when: Offline without a link; No data where it never spoke of a connector."""
+    """A station's worst state and since when: Offline without a link; No data where it never spoke of a connector, or nothing is known any more."""
+    if station.unknown_since_ns is not None:
+        return ConnectorStatus.NO_DATA, station.unknown_since_ns
     if not station.online:
         return ConnectorStatus.OFFLINE, station.since_ns
     if not station.connectors:
@@ -138,6 +140,14 @@ def connectors(stations: Iterable[Station]) -> Counter[ConnectorStatus]:
     return Counter(connector.status for station in stations for connector in station.connectors)
 
 
+def is_hearsay(connector: Connector) -> bool:
+    """Whether what the station said last is all that there is: it is not to be had from the socket now."""
+    return (
+        connector.status in (ConnectorStatus.OFFLINE, ConnectorStatus.NO_DATA)
+        and connector.reported is not ConnectorStatus.NO_DATA
+    )
+
+
 def cells(station: Station, now_ns: int) -> list[Cell]:
     return [_cell(connector, now_ns) for connector in station.connectors]
 
@@ -154,7 +164,7 @@ def _cell(connector: Connector, now_ns: int) -> Cell:
         parts.append(connector.error_code)
     if connector.vendor_error:
         parts.append(connector.vendor_error)
-    if connector.status is ConnectorStatus.OFFLINE and connector.reported is not ConnectorStatus.NO_DATA:
+    if is_hearsay(connector):
         parts.append(f"last said {connector.reported.value}")
     number = str(connector.connector) if connector.evse is None else f"{connector.evse}·{connector.connector}"
     return Cell(shown.css, shown.icon, number, ", ".join(parts), connector.session)

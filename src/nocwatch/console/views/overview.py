@@ -77,8 +77,10 @@ def upstreams_down(status: Mapping[str, Any]) -> list[str]:
     )
 
 
-def verdict(counts: Counts, counted: Overview, reasons: Sequence[str], down: Sequence[str] = ()) -> Verdict:
-    """Worst first: ourselves blind, then a CSMS out of reach (``down``), then what fires, then what is offline."""
+def verdict(
+    counts: Counts, counted: Overview, reasons: Sequence[str], down: Sequence[str] = (), unknown: int = 0
+) -> Verdict:
+    """Worst first: ourselves blind, then a CSMS out of reach (``down``), then what fires, then what is offline or ``unknown``."""
     if reasons:
         return Verdict("nocwatch itself needs a look", "faulted", "critical")
     if down:
@@ -106,6 +108,12 @@ def verdict(counts: Counts, counted: Overview, reasons: Sequence[str], down: Seq
             "muted",
             "info",
         )
+    if unknown:
+        return Verdict(
+            f"Nothing fires; of {_plural(unknown, 'station', 'stations')} nothing is known any more",
+            "muted",
+            "nodata",
+        )
     if not by_state:
         return Verdict("No station has connected yet", "muted", "nodata")
     return Verdict("All is well", "available", "done")
@@ -117,18 +125,19 @@ def cards(
     counted: Overview,
     today: DayKpi | None,
     expiring: int = 0,
+    unknown: int = 0,
 ) -> list[Card]:
-    """``expiring``: stations whose certificate ends soon; a card only where there are any."""
+    """``expiring``: stations whose certificate ends soon; a card only where there are any. ``unknown``: of which nothing is known any more."""
     by_state = dict(counts)
     total = sum(by_state.values())
-    online = total - by_state.get(ConnectorStatus.OFFLINE, 0)
+    online = total - by_state.get(ConnectorStatus.OFFLINE, 0) - unknown
     found = [
         Card(
             "Stations online",
             words.number(online),
             f"of {words.number(total)}",
-            "with a live link",
-            "/fleet",
+            f"{words.number(unknown)} not known" if unknown else "with a live link",
+            f"/fleet?state={path(ConnectorStatus.NO_DATA.value)}" if unknown else "/fleet",
             calm=False,
         )
     ]
@@ -216,21 +225,21 @@ def _success(today: DayKpi | None) -> Card:
     return Card("Success today", figure, "%", note, "/sessions?outcome=success,failed&range=24h", css, icon)
 
 
+def _presence(station: Station, places: Places) -> ChangeLine:
+    at_ns, said, css, icon = station.since_ns, "came online", "muted", "available"
+    if station.unknown_since_ns is not None:
+        at_ns, said, icon = station.unknown_since_ns, "has said nothing for long: no data", "nodata"
+    elif not station.online:
+        said, css, icon = "went offline", "offline", "offline"
+    name = places.place(station.id).name or station.id
+    return ChangeLine(at_ns, f"{name} {said}", f"/stations/{path(station.id)}", css, icon)
+
+
 def changes(
     stations: Iterable[Station], flags: Iterable[Flag], failed: Iterable[Session], places: Places, now_ns: int
 ) -> list[ChangeLine]:
     """The latest of what happened in 24 h, newest first."""
-    found = [
-        ChangeLine(
-            station.since_ns,
-            f"{places.place(station.id).name or station.id} {'came online' if station.online else 'went offline'}",
-            f"/stations/{path(station.id)}",
-            "muted" if station.online else "offline",
-            "available" if station.online else "offline",
-        )
-        for station in stations
-        if now_ns - station.since_ns < DAY_NS
-    ]
+    found = [line for station in stations if now_ns - (line := _presence(station, places)).at_ns < DAY_NS]
     for flag in flags:
         if flag.inhibited_by:
             continue  # the flag above it says the same

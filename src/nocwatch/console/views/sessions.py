@@ -6,8 +6,6 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-import msgspec
-
 from nocwatch.console.views import words
 from nocwatch.console.views.looks import OUTCOMES
 from nocwatch.kpis.counting import CountsAs
@@ -149,19 +147,6 @@ def banner(session: Session) -> Banner:
         word = "Completed" if session.phase in (Milestone.COMPLETED, Milestone.RELEASED) else "Stopped"
         return Banner("available", icon, word, "energy was delivered and the stop is valid", live=False)
     return Banner(css, icon, session.outcome.value.capitalize(), why, live=False)
-
-
-def lately(session: Session, samples: Sequence[StoredSample]) -> Session:
-    """A session under way with the numbers of its newest reading: its record is told once a minute, and the curve shows them all."""
-    if session.over:
-        return session
-    energy = next((each.energy_wh for each in reversed(samples) if each.energy_wh is not None), None)
-    power = next((each.power_w for each in reversed(samples) if each.power_w is not None), None)
-    return msgspec.structs.replace(
-        session,
-        energy_wh=session.energy_wh if energy is None else energy,
-        power_w=session.power_w if power is None else power,
-    )
 
 
 def doubtful(samples: Iterable[StoredSample]) -> bool:

@@ -45,8 +45,9 @@ def evidence(found: tuple[Evidence, ...]) -> list[Document]:
 def station(each: Station, place: Place, flags: StationFlags | None) -> Document:
     return {
         "id": each.id,
-        "online": each.online,
-        "since": time(each.since_ns),
+        "online": each.there,
+        "since": time(each.since_ns if each.unknown_since_ns is None else each.unknown_since_ns),
+        "unknown_since": time(each.unknown_since_ns),
         "last_seen": time(each.last_seen_ns),
         "name": place.name or None,
         "site": place.site or None,
