@@ -50,7 +50,9 @@ def labels_of(flag: Flag, places: Places) -> dict[str, str]:
     """What the alert carries on: the rule's labels, and what people call the place."""
     labels = dict(flag.labels)
     if flag.station is None:
-        return labels
+        site = site_of(flag, places)
+        name = places.site_name(site)
+        return labels if name == site else {"site_name": name, **labels}
     place = places.place(flag.station)
     known = {
         "station_name": place.name,

@@ -221,7 +221,7 @@ class SuccessRateDrop(Detector[SuccessRateSettings, Rates]):
         rates.below = self._below(key, groups, rates, context)
         against = f"; {wording.percent(own)} in its {DAYS} days before" if own is not None else ""
         reasons = sorted(rates.reasons.items(), key=lambda each: (-each[1], each[0]))[:5]
-        named = context.place(name).name or name if dimension == "station" else name
+        named = _called(dimension, name, rates, context)
         evidence = [
             Evidence(
                 text=f"{failed} of {number} sessions in 24 h failed (by reason: "
@@ -318,3 +318,13 @@ def _forgive(rates: Rates, session: Session) -> None:
 
 def _sum(buckets: dict[int, list[int]]) -> tuple[int, int]:
     return sum(each[0] for each in buckets.values()), sum(each[1] for each in buckets.values())
+
+
+def _called(dimension: str, name: str, rates: Rates, context: Context[Rates]) -> str:
+    """What people call the group: station, site and operator by their names, where the registry has any."""
+    if dimension == "station":
+        return context.place(name).name or name
+    if dimension not in ("site", "operator"):
+        return name
+    names = (getattr(context.place(station), f"{dimension}_name") for station in rates.failing)
+    return next(filter(None, names), name)

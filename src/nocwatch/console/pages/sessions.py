@@ -15,6 +15,7 @@ from nocwatch.console.addresses import RANGES, Address
 from nocwatch.console.figures import SCOPES, scope_of
 from nocwatch.console.shell import Console
 from nocwatch.console.views import frames, limits, money, ongoing, plans, sessions, stay
+from nocwatch.console.views.whose import Whose, of_session
 from nocwatch.kpis.counting import CountsAs
 from nocwatch.kpis.grouping import UNKNOWN
 from nocwatch.moments import SECOND_NS
@@ -24,11 +25,13 @@ from nocwatch.registry.places import Places, Scope
 from nocwatch.sessions import Outcome, Reason, Session, StartSource
 from nocwatch.store.key_figures import place_of, sockets_of, stations_of
 from nocwatch.store.store import Store
-from nocwatch.store.values import FlagFilter, FrameFilter, SessionFilter, TokenTotals
+from nocwatch.store.values import FlagFilter, FrameFilter, SessionFilter, StoredFrame, TokenTotals
 
 ROWS = 100
 FRAMES_MAX = 400
 """Of a session's page: a charge of eight hours with a meter reading a minute has 960; what is left out is linked."""
+FRAMES_READ_MAX = 4 * FRAMES_MAX
+"""Frames of the station that are looked through for them: four busy sockets share a link."""
 PICKED = (
     "station",
     "evse",
@@ -150,19 +153,16 @@ class SessionPages:
             session = store.session(session_id)
             if session is None:
                 return None, [], [], [], (), None
-            page = store.frames(
-                FrameFilter(session=session_id, kinds=frames.TALK, order="oldest"), None, FRAMES_MAX
-            )
             return (
                 session,
-                page,
+                _frames_of(store, session),
                 store.flags(FlagFilter(session=session_id), None, 20).items,
                 store.samples(session_id),
                 store.starts_ns(session) if imports.of_number(session) else (),
                 store.totals(session.token),
             )
 
-        session, page, flags, samples, starts_ns, totals = await console.archive.read(query)
+        session, around, flags, samples, starts_ns, totals = await console.archive.read(query)
         if session is None:
             text = "Sessions are kept for some years; an older one is gone. The list shows what is there."
             return await console.page(
@@ -177,7 +177,11 @@ class SessionPages:
         elif detail := ongoing.quiet(session, station, now_ns):
             banner = sessions.banner(session)._replace(detail=detail)
         curve = sessions.curve(session, samples)
-        rows = frames.rows(page.items)
+        found, more_frames = around
+        rows = frames.rows(
+            [frame for frame, _ in found],
+            of_station={frame.ref for frame, whose in found if whose is Whose.STATION},
+        )
         proofs = {ref for each in (*session.blame_evidence, *session.issues) for ref in each.frames}
         places = console.services.places
         estimate = estimated(session, samples, places)
@@ -219,7 +223,7 @@ class SessionPages:
             "sketch_limit": limits.sketch(curve, lines) if curve and lines else "",
             "flags": flags,
             "frames": rows,
-            "more_frames": page.next is not None,
+            "more_frames": more_frames,
             "proofs": proofs,
             "page_refs": {row.ref for row in rows},
             "place": places.place(session.station),
@@ -274,6 +278,20 @@ class SessionPages:
             "place": console.services.places.place(frame.station),
         }
         return await console.page(request, "frame.html", "Fleet", context)
+
+
+def _frames_of(store: Store, session: Session) -> tuple[list[tuple[StoredFrame, Whose]], bool]:
+    """Its own frames and the station's, the oldest first, and whether there are more. Reads the store: in a thread."""
+    wanted = FrameFilter(session=session.id, kinds=frames.TALK, order="oldest")
+    read: list[StoredFrame] = []
+    after: str | None = None
+    while True:
+        page = store.frames(wanted, after, FRAMES_MAX)
+        read += page.items
+        after = page.next
+        found = of_session(read, session)
+        if after is None or len(found) >= FRAMES_MAX or len(read) >= FRAMES_READ_MAX:
+            return found[:FRAMES_MAX], after is not None or len(found) > FRAMES_MAX
 
 
 RANGES_SHOWN = [(name, label) for name, label, _ in RANGES]

@@ -222,6 +222,7 @@ class TroublePages:
             "still": alert_views.still(alert),
             "facts": alert_views.facts(alert),
             "group": alert_views.group(alert),
+            "as_of_ns": alert_views.said_at_ns(alert, flags),
             "flags": flags,
             "error": error,
             "place": console.services.places.place(alert.station) if alert.station else None,

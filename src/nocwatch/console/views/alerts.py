@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from nocwatch.alerts.alert import Alert, AlertState, Notice
 from nocwatch.alerts.settings import FILE_RECEIVER
+from nocwatch.flags import Flag, FlagState
 from nocwatch.store.values import AlertMoment
 
 _SHOWN_ELSEWHERE = frozenset({"station_name", "site_name", "timezone"})
@@ -56,6 +57,12 @@ def still(alert: Alert) -> str:
     return f"{raised} of {alert.flag_count} still raised" + (
         f", quiet: resolved by {alert.resolved_by}" if quiet else ""
     )
+
+
+def said_at_ns(alert: Alert, flags: Iterable[Flag]) -> int | None:
+    """When the sentence that it has of one of its flags was said; None where that flag is over: then nothing runs on."""
+    said = [flag.at_ns for flag in flags if flag.state is FlagState.RAISED and flag.summary == alert.summary]
+    return max(said, default=None)
 
 
 def facts(alert: Alert) -> list[tuple[str, str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -31,6 +31,7 @@ class FrameRow(NamedTuple):
         trouble: why it stands out, else empty; ``bad`` where it is an error.
         raw: the text as it passed (after the gate).
         call, reply: refs of its call, of its answer.
+        of_station: on a session's page: it is the station's as a whole, and not the session's own.
     """
 
     ref: str
@@ -49,16 +50,25 @@ class FrameRow(NamedTuple):
     message_id: str
     call: str | None
     reply: str | None
+    of_station: bool = False
 
 
 _WORDS = {2: "call", 3: "result", 4: "error", 5: "result error", 6: "send"}
 
 
-def rows(frames: Iterable[StoredFrame], newest_first: bool = False) -> list[FrameRow]:
-    """In the order of time or against it, each answer right under its call where both are shown."""
+def rows(
+    frames: Iterable[StoredFrame], newest_first: bool = False, of_station: Container[str] = ()
+) -> list[FrameRow]:
+    """In the order of time or against it, each answer right under its call where both are shown.
+
+    ``of_station``: refs of those that are marked as the station's.
+    """
     ordered = sorted(frames, key=lambda frame: (frame.at_ns, frame.ref))
     shown = {frame.ref for frame in ordered}
-    return [row(frame, under=frame.call in shown) for frame in _threaded(ordered, shown, newest_first)]
+    return [
+        row(frame, under=frame.call in shown)._replace(of_station=frame.ref in of_station)
+        for frame in _threaded(ordered, shown, newest_first)
+    ]
 
 
 def _threaded(ordered: Sequence[StoredFrame], shown: set[str], newest_first: bool) -> list[StoredFrame]:
