@@ -1,7 +1,7 @@
 """Registers in kWh that say Wh [openevse#703], and the reverse: found by holding their rise against the power that flowed.
 
-Nothing is put right by it: a factor of a thousand in a bill is a person's to decide. So it is said, once, and only when it is
-certain: after several kWh by the station's own power values, and where no other unit explains it.
+No sample is put right by it: it is said, once, and only when it is certain: after several kWh by the station's own power values, and
+where no other unit explains it. A session whose own power shows the same is told in Wh (``state/by_power.py``).
 """
 
 from __future__ import annotations

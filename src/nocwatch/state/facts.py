@@ -10,6 +10,7 @@ from nocwatch.flags import Blame, Evidence
 from nocwatch.moments import SECOND_NS
 from nocwatch.plans import Plan
 from nocwatch.sessions import Outcome, Reason
+from nocwatch.state.by_power import Flowed
 from nocwatch.state.meter import Meter
 
 TOGETHER_NS = 2 * SECOND_NS
@@ -138,6 +139,7 @@ class Facts(msgspec.Struct, kw_only=True):
     remote_start_id: int | None = None
     ending: Ending | None = None
     meter: Meter
+    flowed: Flowed = msgspec.field(default_factory=Flowed)
     meter_stop_wh: float | None = None
     energy_wh: float | None = None
     authorizations: list[Authorization] = []

@@ -148,7 +148,7 @@ class Fleet:
         return (
             None
             if station_id is None
-            else last_reading(self._trackers[station_id].state.sessions[session_id])
+            else last_reading(self._trackers[station_id].state.sessions[session_id], self.settings)
         )
 
     def misfits(self, station_id: str) -> Mapping[str, int]:

@@ -92,6 +92,7 @@ class StationState(msgspec.Struct, kw_only=True):
         lag_ns: least time from a live time stamp to its reception: the error of the station's clock.
         boot_pending: the last boot was not accepted yet: the next one is the same.
         subprotocol: as last negotiated.
+        kwh_said_wh: since its boot a session has shown that its registers are in kWh and say Wh.
         unset_lag_us: least time since the boot from a status's stamp by a clock that was never set to its reception; ``unset_said_us`` that stamp.
         triggered_boot_at_ns: the CSMS asked for a BootNotification; it is no restart.
         profiles: charging profiles, those in force and the last that are not; ``bookings`` reservations alike.
@@ -119,6 +120,7 @@ class StationState(msgspec.Struct, kw_only=True):
     boot_pending: bool = False
     booted_at_ns: int | None = None
     restarts: tuple[tuple[int, int], ...] = ()
+    kwh_said_wh: bool = False
     unset_lag_us: int | None = None
     unset_said_us: int | None = None
     triggered_boot_at_ns: int | None = None

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from nocwatch.moments import SECOND_NS
 from nocwatch.ocpp.events import Metered
-from nocwatch.state import meter
+from nocwatch.state import by_power, meter
 from nocwatch.state.changes import SessionMetered
 from nocwatch.state.endings import heard_after_end, resumed
 from nocwatch.state.facts import TOGETHER_NS
 from nocwatch.state.kilo import IN_KWH, SAMPLES_IN_KWH
 from nocwatch.state.lookup import adopt, of_transaction, sessions_on
-from nocwatch.state.readings import choose
+from nocwatch.state.readings import Readings, choose
 from nocwatch.state.session import SessionState, heard, issue
 from nocwatch.state.statuses import charging
 from nocwatch.state.tracker import Tracker, usable
@@ -43,7 +43,8 @@ def on_metered(tracker: Tracker, event: Metered) -> None:
             if power is None and not why and readings.register_wh is not None:
                 power = meter.power_w(session.meter)
         _doubts(session, when_ns, event.frame)
-        energy = meter.energy_wh(session.meter, gate)
+        _by_power(tracker, session, event, readings if why in _COUNTS else None)
+        energy = by_power.energy_wh(session.flowed, session.meter, gate)
         _goes_on(tracker, session, event, when_ns)
         if session.open:
             _numbers(tracker, session, readings.soc_percent, power)
@@ -87,6 +88,18 @@ def _sent_before(tracker: Tracker, session: SessionState, event: Metered) -> boo
     if not event.implausible_time or number is None or known is None:
         return False
     return number < known and (tracker.state.booted_at_ns or 0) < session.reading_heard_ns
+
+
+def _by_power(tracker: Tracker, session: SessionState, event: Metered, readings: Readings | None) -> None:
+    """What flows by the power values may show that the registers are in kWh."""
+    state, gate = tracker.state, tracker.gate(session, event)
+    flowed = session.flowed
+    if readings and by_power.hear(
+        flowed, session.meter, readings, event.when_ns, gate, known=state.kwh_said_wh
+    ):
+        state.kwh_said_wh = True
+        issue(session, by_power.ALL_IN_KWH, event.when_ns, event.frame)
+        tracker.touch(session)
 
 
 def _early_ns(session: SessionState, event: Metered) -> int:

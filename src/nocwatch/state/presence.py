@@ -246,6 +246,7 @@ def on_booted(tracker: Tracker, event: Booted) -> None:
     state.boots += 1
     state.booted_at_ns = event.at_ns
     unset.forget(state)
+    state.kwh_said_wh = False  # a new firmware may have mended it
     lost_ns = _lost_before(state, event.at_ns)
     state.restarts = (*state.restarts[1 - RESTARTS_MAX :], (lost_ns, event.at_ns))
     # An order is done by the first boot after it: the next one is another matter.

@@ -13,7 +13,7 @@ from nocwatch.sessions import LastReading, Outcome, Session
 from nocwatch.state import meter
 from nocwatch.state.facts import Verdict
 from nocwatch.state.memory import ConnectorState, StationState
-from nocwatch.state.session import SessionState, gate_of, record, step, unstep
+from nocwatch.state.session import SessionState, energy_wh, record, register_wh, step, unstep
 from nocwatch.state.settings import StateSettings
 
 _CHARGING_STATES = {
@@ -52,20 +52,21 @@ def session_now(session: SessionState, settings: StateSettings) -> Session:
         return told
     return msgspec.structs.replace(
         told,
-        energy_wh=meter.energy_wh(session.meter, gate_of(session.meter.untimed, settings)),
+        energy_wh=energy_wh(session, settings),
         power_w=session.power_w,
         power_w_max=session.power_w_max,
         soc_percent=session.soc_percent,
     )
 
 
-def last_reading(session: SessionState) -> LastReading | None:
+def last_reading(session: SessionState, settings: StateSettings) -> LastReading | None:
     """The last register that counts, and what said it: of a 1.6 start without a sample after it the start itself."""
     found = meter.last_reading(session.meter)
     if found is None:
         return None
     frame = session.reading_frame or next(iter(session.begin_frames), "")
-    return LastReading(register_wh=found[0], at_ns=found[1], frame=frame)
+    said_wh = register_wh(session, found[0], settings) or found[0]
+    return LastReading(register_wh=said_wh, at_ns=found[1], frame=frame)
 
 
 def connector_record(connector: ConnectorState) -> Connector:

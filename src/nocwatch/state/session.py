@@ -13,9 +13,9 @@ from nocwatch.moments import SECOND_NS
 from nocwatch.ocpp.events import TransactionEnded
 from nocwatch.plans import Booking, Costs, Plan
 from nocwatch.sessions import Milestone, Session, SessionStep
-from nocwatch.state import meter
+from nocwatch.state import by_power, meter
 from nocwatch.state.facts import TOGETHER_NS, Facts, Hole, Order, Verdict
-from nocwatch.state.register import SLACK_WH, UNTIMED_SLACK_WH, Gate
+from nocwatch.state.register import SLACK_WH, UNTIMED_SLACK_WH, Gate, no_reading
 from nocwatch.state.settings import StateSettings
 from nocwatch.state.start_source import start_source
 from nocwatch.state.verdict import judge
@@ -150,7 +150,7 @@ def rejudge(state: SessionState, holes: list[Hole], orders: list[Order], setting
     if state.ending is None:
         state.verdict = Verdict()
         return
-    state.energy_wh = meter.energy_wh(state.meter, gate_of(state.meter.untimed, settings))
+    state.energy_wh = energy_wh(state, settings)
     state.verdict = judge(state, holes, orders, settings)
 
 
@@ -169,9 +169,9 @@ def record(state: SessionState, now_ns: int, settings: StateSettings) -> Session
         started_at_ns=state.started_at_ns,
         stopped_at_ns=state.stopped_at_ns,
         changed_at_ns=now_ns,
-        energy_wh=meter.energy_wh(state.meter, gate_of(state.meter.untimed, settings)),
-        meter_start_wh=state.meter.start_wh,
-        meter_stop_wh=state.meter_stop_wh,
+        energy_wh=energy_wh(state, settings),
+        meter_start_wh=register_wh(state, state.meter.start_wh, settings),
+        meter_stop_wh=register_wh(state, state.meter_stop_wh, settings),
         power_w=state.power_w,
         power_w_max=state.power_w_max,
         soc_percent=state.soc_percent,
@@ -226,6 +226,19 @@ def token_of(state: SessionState, token: str | None, token_type: str) -> None:
 def gate_of(untimed: bool, settings: StateSettings, restarts: tuple[tuple[int, int], ...] = ()) -> Gate:
     """What is believed of a session's registers."""
     return Gate(settings.power_w_max, UNTIMED_SLACK_WH if untimed else SLACK_WH, restarts)
+
+
+def energy_wh(state: SessionState, settings: StateSettings) -> float | None:
+    """The session's energy so far."""
+    return by_power.energy_wh(state.flowed, state.meter, gate_of(state.meter.untimed, settings))
+
+
+def register_wh(state: SessionState, said_wh: float | None, settings: StateSettings) -> float | None:
+    """A register of the session in Wh, as far as frames tell that it is in kWh."""
+    if said_wh is None or not state.flowed.thousandth or no_reading(said_wh):
+        return said_wh
+    energy = meter.energy_wh(state.meter, gate_of(state.meter.untimed, settings))
+    return said_wh * by_power.factor(state.flowed, energy)
 
 
 def near(first_ns: int, second_ns: int, seconds: float) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from tests.support.play import Play
 from tests.support.script import Rule, Seen, perform, table
 
@@ -20,6 +21,36 @@ def sample(value: float, at: str = "@+0") -> str:
     return (
         f"ask MeterValues {json.dumps({'connectorId': 1, 'transactionId': 17, 'meterValue': [said]})} -> {{}}"
     )
+
+
+def charge(
+    minutes: int,
+    kw: float,
+    wh_per_kwh: float,
+    *,
+    start: float = 500,
+    tx: int = 17,
+    amps: float | None = None,
+    power_kw: float | None = None,
+) -> str:
+    """A charge with a sample every five minutes; the register counts ``wh_per_kwh`` for each kWh, and the station says ``power_kw`` for ``kw``."""
+    lines = [f"start 1 TAG {start} id={tx}"]
+    for minute in range(5, minutes + 1, 5):
+        register = round(start + kw * minute / 60 * wh_per_kwh, 3)
+        values = [
+            {"value": str(register), "unit": "Wh"},
+            {"value": str((power_kw or kw) * 1000), "unit": "W", "measurand": "Power.Active.Import"},
+        ]
+        if amps is not None:
+            values.append({"value": str(amps), "unit": "A", "measurand": "Current.Import"})
+        said = {"timestamp": "@+0", "sampledValue": values}
+        payload = {"connectorId": 1, "transactionId": tx, "meterValue": [said]}
+        lines.append(f"+5m; ask MeterValues {json.dumps(payload)} -> {{}}")
+    stop = round(start + kw * minutes / 60 * wh_per_kwh, 3)
+    return "; ".join([*lines, f"stop {tx} {stop}"])
+
+
+ALL_KWH = "rose by a thousandth"
 
 
 @table(
@@ -138,6 +169,37 @@ def sample(value: float, at: str = "@+0") -> str:
         "nor does one that was read before the last of them",
         f"start 1 TAG 1000 id=17; +1m; {sample(1350)}; +10m; {sample(6350)}; stop 17 5900",
         Seen("success", wh=5350, issues=("does not count: fell",)),
+    ),
+    # --- start, samples and stop alike in kWh that say Wh ---
+    Rule(
+        "by the power beside them, after five kWh",
+        charge(60, 11, 1),
+        Seen("success", wh=11_000, meters=(500_000, 511_000), issues=(ALL_KWH,)),
+    ),
+    Rule(
+        "in whole kWh, too",
+        charge(60, 60, 1, start=500).replace(".0", ""),
+        Seen("success", wh=60_000, issues=(ALL_KWH,)),
+    ),
+    Rule(
+        "the next charge of the station is known sooner",
+        charge(60, 11, 1) + "; +10m; " + charge(10, 11, 1, start=511, tx=18),
+        (Seen("success", wh=11_000), Seen("success", wh=pytest.approx(1833, abs=1), issues=(ALL_KWH,))),
+    ),
+    Rule(
+        "but not after a boot, which may have mended it",
+        charge(60, 11, 1) + "; +10m; boot; " + charge(10, 11, 1, start=511, tx=18),
+        (Seen("success", wh=11_000), Seen("failed", "ZERO_ENERGY", issues=())),
+    ),
+    Rule("registers that are right stay as they are", charge(60, 11, 1000), Seen("success", wh=11_000, issues=())),
+    Rule("so do those of a vehicle that takes next to nothing", charge(60, 0.011, 1000), Seen("failed", "ZERO_ENERGY", wh=11, issues=())),
+    Rule("and those beside a power in a wrong unit that no charger has", charge(60, 0.6, 1000, power_kw=600), Seen("success", wh=600, issues=())),
+    Rule("or that its current does not carry", charge(60, 0.06, 1000, power_kw=60, amps=0.3), Seen("failed", "ZERO_ENERGY", wh=60, issues=())),
+    Rule("a current that carries it speaks for the power", charge(60, 11, 1, amps=16), Seen("success", wh=11_000, issues=(ALL_KWH,))),
+    Rule(
+        "a stop in Wh after samples in kWh is right by itself",
+        charge(60, 11, 1, start=500).replace("stop 17 511", "stop 17 11500"),
+        Seen("success", wh=11_000),
     ),
     Rule(
         "a link that was lost hours before a boot says nothing of when the register began anew",
