@@ -40,6 +40,10 @@ def loss(facts: Facts, hole: Hole | None) -> tuple[Blame, tuple[Evidence, ...]]:
         return Blame.UNKNOWN, (Evidence(text="The connection was lost before an answer came."),)
     text = f"The connection was lost, {how_closed(hole.by, hole.code, hole.reason)}."
     evidence = [Evidence(text=text, at_ns=hole.from_ns, frames=refs(hole.frame))]
+    if hole.others:
+        text = f"{hole.others} other stations behind the same address lost theirs within 10 s."
+        evidence.append(Evidence(text=text, at_ns=hole.from_ns, frames=hole.others_frames))
+        return Blame.NETWORK, tuple(evidence)
     answered = facts.start_answered_at_ns
     if answered is not None and 0 <= hole.from_ns - answered <= DROP_AFTER_START_NS and hole.by != "csms":
         text = f"That was {seconds_text(hole.from_ns, answered)} after the answer to the start."

@@ -79,7 +79,10 @@ class CsmsError(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Hole(msgspec.Struct, kw_only=True):
-    """A time in which the station had no link; ``until_ns`` None while it lasts."""
+    """A time in which the station had no link; ``until_ns`` None while it lasts.
+
+    ``others``: how many stations behind the same address lost theirs with it, where they were many; ``others_frames`` those ends.
+    """
 
     from_ns: int
     until_ns: int | None = None
@@ -87,6 +90,8 @@ class Hole(msgspec.Struct, kw_only=True):
     code: int | None = None
     reason: str = ""
     frame: str = ""
+    others: int = 0
+    others_frames: tuple[str, ...] = ()
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,6 +21,7 @@ from nocwatch.sessions import LastReading, Session
 from nocwatch.state import presence, silence, station
 from nocwatch.state.changes import AnyChange, LinkRefused
 from nocwatch.state.memory import LinkState, StationState
+from nocwatch.state.neighbours import Neighbours
 from nocwatch.state.records import last_reading, session_now, station_record
 from nocwatch.state.relays import Relays
 from nocwatch.state.settings import StateSettings
@@ -75,6 +76,7 @@ class Fleet:
         self._conversations: dict[int, Conversation] = {}
         self._habits: dict[str, Habits] = {}
         self._where: dict[str, str] = {}
+        self._neighbours = Neighbours()
         self.stations: Mapping[str, Station] = _Stations(self._trackers)
 
     # --- in -------------------------------------------------------------------------------------------------------------
@@ -167,6 +169,7 @@ class Fleet:
                 counters=self.counters,
                 habits=self._habits,
                 relay=self.relays.memory,
+                losses=self._neighbours.lost,
                 form=FORM,
             )
         )
@@ -190,6 +193,7 @@ class Fleet:
             self._trackers[state.id] = Tracker(state, self.settings, self._timers, self.counters, self._where)
             self._habits[state.id] = kept.habits.get(state.id) or Habits(vendor=state.vendor)
             self._where.update(dict.fromkeys(state.sessions, state.id))
+        self._neighbours.restore(kept.losses, kept.stations)
 
     # --- frames -----------------------------------------------------------------------------------------------------------
 
@@ -287,6 +291,7 @@ class Fleet:
             )
         before = {each.connection for each in tracker.state.links}
         presence.opened(tracker, link, subprotocol)
+        self._neighbours.opened(tracker.state)
         for dropped in before - {each.connection for each in tracker.state.links}:
             self._conversations.pop(dropped, None)
         moved.changes.extend(tracker.flush())
@@ -310,6 +315,7 @@ class Fleet:
         presence.remember_end(tracker, link)
         self._timers.cancel((link.station, "calls", str(link.connection)))
         presence.closed(tracker, link)
+        moved.changes.extend(self._neighbours.closed(tracker, self._trackers))
         moved.changes.extend(tracker.flush())
         if conversation is not None:
             events = conversation.closed(self.now_ns)

@@ -12,6 +12,7 @@ from nocwatch.moments import SECOND_NS
 from nocwatch.ocpp.conversation import Conversation
 from nocwatch.ocpp.habits import Habits
 from nocwatch.state.memory import StationState
+from nocwatch.state.neighbours import Losses
 from nocwatch.state.relays import RelayMemory
 from nocwatch.state.tracker import TimerKey
 
@@ -30,6 +31,7 @@ class Snapshot(msgspec.Struct):
     counters: dict[str, int]
     habits: dict[str, Habits] = {}
     relay: RelayMemory = msgspec.field(default_factory=RelayMemory)
+    losses: Losses = {}
     form: int = 0
 
 

@@ -1,0 +1,137 @@
+"""Stations behind one address, as a site's router shows them: where many of them lose their links at once, it was the network.
+
+Not where stations stand, which the registry knows and this room does not: an address is what the link itself shows. One station's
+tracker cannot see its neighbours, so this is asked at the end of each link.
+
+What always holds: ends by the CSMS or the relay show nothing of a site; a station whose reset was ordered is away for that; what was
+judged within the last seconds is judged again when the others' losses are heard of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from ipaddress import IPv6Address, ip_address, ip_network
+
+from nocwatch.moments import SECOND_NS
+from nocwatch.state.changes import AnyChange
+from nocwatch.state.memory import StationState
+from nocwatch.state.tracker import Tracker
+
+TOGETHER_WITHIN_NS = 10 * SECOND_NS
+"""Losses so near to each other have one cause: routers come down in a moment, and a relay hears of each link on its own."""
+STATIONS_MIN = 3
+"""Two at once may be chance, or two connectors' computers behind one fuse."""
+SHARE_MIN = 0.5
+"""Of the stations there: fewer have come down by themselves. Behind a balancer that hides addresses, a site of its own is not seen."""
+ORDERED_NS = 300 * SECOND_NS
+"""Within which a reset that the CSMS ordered explains that a station is away."""
+FRAMES_MAX = 4
+"""Of the others' ends that are named."""
+BECAUSE = "other stations behind the same address lost their links with it"
+
+Losses = dict[str, dict[str, int]]
+"""Network → station → when it lost its last link; the last few seconds."""
+
+
+class Neighbours:
+    """Who is behind which address.
+
+    Attributes:
+        lost: what the snapshot keeps; who is there follows from the stations' own memory.
+    """
+
+    def __init__(self) -> None:
+        self.lost: Losses = {}
+        self._there: dict[str, set[str]] = {}
+        self._network: dict[str, str] = {}
+
+    def restore(self, lost: Losses, stations: list[StationState]) -> None:
+        self.lost, self._there, self._network = lost, {}, {}
+        for each in stations:
+            if each.online:
+                self.opened(each)
+
+    def opened(self, state: StationState) -> None:
+        """The station has a link, or another one."""
+        network = network_of(state.remote_address)
+        if self._network.get(state.id) != network:
+            self._gone(state.id)
+            self._network[state.id] = network
+            self._there.setdefault(network, set()).add(state.id)
+
+    def closed(self, tracker: Tracker, trackers: Mapping[str, Tracker]) -> list[AnyChange]:
+        """A link of the station ended: what that says of the others' losses. Its own is marked, and told with the rest of it."""
+        state = tracker.state
+        if state.online or not state.holes or state.holes[-1].from_ns != tracker.now_ns:
+            return []
+        network = self._gone(state.id)
+        hole = state.holes[-1]
+        if not network or hole.by in ("csms", "relay") or _ordered(tracker):
+            return []
+        lost = {
+            station: at_ns
+            for station, at_ns in self.lost.get(network, {}).items()
+            if tracker.now_ns - at_ns <= TOGETHER_WITHIN_NS
+        }
+        lost[state.id] = tracker.now_ns
+        for empty in [each for each in self.lost if each not in self._there]:
+            del self.lost[empty]
+        self.lost[network] = lost
+        there = len(lost.keys() | self._there.get(network, set()))
+        if len(lost) < STATIONS_MIN or len(lost) < SHARE_MIN * there:
+            return []
+        return _mark(tracker, lost, trackers)
+
+    def _gone(self, station: str) -> str:
+        network = self._network.pop(station, "")
+        there = self._there.get(network)
+        if there is not None:
+            there.discard(station)
+            if not there:
+                del self._there[network]
+        return network
+
+
+def _mark(tracker: Tracker, lost: dict[str, int], trackers: Mapping[str, Tracker]) -> list[AnyChange]:
+    """Each of these losses was one of many; what was judged by it since is judged again."""
+    found = [
+        (its, hole)
+        for station, at_ns in lost.items()
+        if (its := trackers.get(station)) is not None
+        for hole in its.state.holes
+        if hole.from_ns == at_ns
+    ]
+    changes: list[AnyChange] = []
+    for its, hole in found:
+        if hole.others:
+            continue
+        hole.others = len(found) - 1
+        hole.others_frames = tuple(each.frame for _, each in found if each is not hole)[:FRAMES_MAX]
+        if its is tracker:
+            continue
+        its.now_ns, its.frame, its.late = tracker.now_ns, tracker.frame, False
+        for session in its.newest_first():
+            if session.closed_at_ns is not None and session.closed_at_ns >= hole.from_ns:
+                its.touch(session, BECAUSE)
+        changes += its.flush()
+    return changes
+
+
+def _ordered(tracker: Tracker) -> bool:
+    return any(
+        each.name == "reset" and each.done_ns is None and tracker.now_ns - each.at_ns <= ORDERED_NS
+        for each in tracker.state.orders
+    )
+
+
+def network_of(address: str) -> str:
+    """What stations of one site have in common: the address without its port, of IPv6 the first 64 bits; empty where it is none."""
+    host = address.rpartition(":")[0].strip("[]")
+    try:
+        number = ip_address(host)
+    except ValueError:
+        return ""
+    if not isinstance(number, IPv6Address):
+        return str(number)
+    mapped = number.ipv4_mapped
+    return str(mapped) if mapped is not None else str(ip_network((int(number), 64), strict=False))
