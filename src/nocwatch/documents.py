@@ -7,7 +7,7 @@ PyYAML reads ``22:00`` as 1320, ``no`` as false, and lets a later key overwrite 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,7 +24,11 @@ __all__ = ["Document", "Location", "parse", "read"]
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
-class _Loader(yaml.SafeLoader):
+VALUES_MAX = 5_000_000
+"""Of one document, keys too: two hundred thousand stations, each with its sockets."""
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
     """SafeLoader with YAML 1.2's idea of booleans and integers."""
 
 
@@ -47,6 +51,24 @@ _Loader.add_implicit_resolver(
     re.compile(r"^[-+]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?$"),
     list("-+.0123456789"),
 )
+
+
+def _or_text(
+    construct: Callable[[yaml.SafeLoader, yaml.ScalarNode], Any],
+) -> Callable[[_Loader, yaml.ScalarNode], Any]:
+    """What looks like a day or a number and is none (February 30) stays text: whoever wants one says so, with the line."""
+
+    def constructed(loader: _Loader, node: yaml.ScalarNode) -> Any:
+        try:
+            return construct(loader, node)
+        except (ValueError, OverflowError):
+            return node.value
+
+    return constructed
+
+
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", _or_text(yaml.SafeLoader.construct_yaml_timestamp))
+_Loader.add_constructor("tag:yaml.org,2002:int", _or_text(yaml.SafeLoader.construct_yaml_int))
 
 
 @dataclass(slots=True)
@@ -111,6 +133,7 @@ def parse(text: str, file: str) -> Document:
         loader = _Loader(text)
         node = loader.get_single_node()
         if node is not None:
+            _unfold(node, {})
             _walk(node, (), document)
             document.data = loader.construct_document(node)
     except yaml.MarkedYAMLError as error:
@@ -141,6 +164,33 @@ def read(path: Path, name: str | None = None) -> Document:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "it is not UTF-8 text"
         return Document(file, problems=[Problem(file, 0, "", f"cannot be read: {reason}")])
     return parse(text, file)
+
+
+def _unfold(node: yaml.Node, sizes: dict[int, int]) -> int:
+    """How many values a node has where each alias stands for all that it names.
+
+    Raises:
+        MarkedYAMLError: there are too many, or one stands within itself: ten lines of aliases of aliases are a thousand million values.
+    """
+    found = sizes.get(id(node))
+    if found is not None:
+        if found == 0:
+            raise yaml.MarkedYAMLError(
+                problem="an alias stands within what it names", problem_mark=node.start_mark
+            )
+        return found
+    sizes[id(node)] = 0
+    below = [] if isinstance(node, yaml.ScalarNode) else node.value
+    size = 1 + sum(
+        _unfold(part, sizes) for each in below for part in (each if isinstance(each, tuple) else (each,))
+    )
+    if size > VALUES_MAX:
+        raise yaml.MarkedYAMLError(
+            problem=f"more than {VALUES_MAX} values, each alias counted with all that it names",
+            problem_mark=node.start_mark,
+        )
+    sizes[id(node)] = size
+    return size
 
 
 def _walk(node: yaml.Node, at: Location, document: Document) -> None:

@@ -7,6 +7,10 @@ from typing import Annotated
 
 from pydantic import BeforeValidator
 
+DURATION_S_MAX = 100 * 365 * 86400
+"""A hundred years: what is longer is a slip of the pen, and no moment that far off can be reckoned with."""
+SIZE_MAX = 1 << 60
+"""An exbibyte: no disk has it."""
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)")
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]i?)?B", re.IGNORECASE)
@@ -35,7 +39,10 @@ def parse_duration(value: object) -> float:
         text = value.strip()
         parts = _DURATION.findall(text)
         if parts and not _DURATION.sub("", text).strip():
-            return float(sum(float(number) * _SECONDS[unit] for number, unit in parts))
+            seconds = float(sum(float(number) * _SECONDS[unit] for number, unit in parts))
+            if seconds > DURATION_S_MAX:
+                raise ValueError(f"{value!r:.60} is longer than a hundred years")
+            return seconds
     raise ValueError(f"{value!r} is no duration; write a number with its unit: 90s, 15m, 12h, 30d")
 
 
@@ -46,7 +53,10 @@ def parse_size(value: object) -> int:
         ValueError: with what would be right.
     """
     if isinstance(value, str) and (match := _SIZE.fullmatch(value.strip())):
-        return int(float(match[1]) * _FACTORS[(match[2] or "").lower()])
+        size = float(match[1]) * _FACTORS[(match[2] or "").lower()]
+        if size > SIZE_MAX:
+            raise ValueError(f"{value!r:.60} is more than a million TiB")
+        return int(size)
     raise ValueError(f"{value!r} is no size; write a number with its unit: 64KiB, 20GiB")
 
 

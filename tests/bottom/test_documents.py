@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
+from itertools import pairwise
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict
@@ -51,6 +54,42 @@ def test_each_mistake_says_file_line_and_key() -> None:
 def test_broken_yaml_says_the_line() -> None:
     (problem,) = documents.parse("a: 1\nb: [1, 2\nc: 3\n", "x.yaml").problems
     assert (problem.file, problem.line) == ("x.yaml", 3)
+
+
+def test_aliases_of_aliases_are_no_thousand_million_values() -> None:
+    lines = ["a: &a [x,x,x,x,x,x,x,x,x]"]
+    for former, name in pairwise("abcdefghi"):
+        lines.append(f"{name}: &{name} [{','.join([f'*{former}'] * 9)}]")
+    (problem,) = documents.parse("\n".join(lines), "x.yaml").problems
+    assert str(problem).startswith("x.yaml:7: no valid YAML: more than 5000000 values"), problem
+
+
+@pytest.mark.parametrize("text", ["a: 1\nb: &b [*b]", "a: 1\nb: &b {c: *b}", "a: 1\nb:\n  <<: &b {<<: *b}"])
+def test_an_alias_within_what_it_names_is_told_with_its_line(text: str) -> None:
+    (problem,) = documents.parse(text, "x.yaml").problems
+    assert "an alias stands within what it names" in problem.message
+    assert problem.line >= 2
+
+
+def test_a_few_aliases_are_what_they_name() -> None:
+    document = documents.parse("a: &a {size: 1}\nb: [*a, *a, {<<: *a, more: 2}]", "x.yaml")
+    assert document.data["b"] == [{"size": 1}, {"size": 1}, {"size": 1, "more": 2}]
+
+
+class Dated(BaseModel):
+    day: date | None = None
+    moment: datetime | None = None
+    size: int = 0
+
+
+@pytest.mark.parametrize(
+    ("line", "key"),
+    [("day: 2026-02-30", "day"), ("moment: 2026-01-01T25:00:00Z", "moment"), (f"size: {'9' * 5000}", "size")],
+)
+def test_a_day_that_no_calendar_has_is_told_with_its_line_and_key(line: str, key: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        documents.parse(f"# of the depot\n\n{line}\n", "x.yaml").validated(Dated)
+    assert [(each.line, each.key) for each in caught.value.problems] == [(3, key)]
 
 
 def test_a_missing_file_is_a_problem_and_no_exception(tmp_path: Path) -> None:

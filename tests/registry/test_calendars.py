@@ -87,6 +87,7 @@ def test_folded_lines_alarms_and_quoted_zones_are_read() -> None:
         (["DTSTART:20260601T060000Z", "RDATE:20260602T060000Z"], 4, "RDATE is not understood"),
         (["DTSTART;VALUE=DATE:99991231"], 2, "beyond the year 9999"),
         (["DTSTART:20260601T060000Z", "DURATION:PT1H", "RRULE:FREQ=WEEKLY;INTERVAL=99999999999"], 2, "beyond the year"),
+        (["DTSTART:20260601T060000Z", f"DURATION:PT{'9' * 5000}S"], 4, "no duration"),
         (["nonsense"], 3, "without a colon"),
         (["END:VALARM"], 3, "ends nothing"),
     ],
@@ -137,6 +138,7 @@ def test_a_calendar_beside_the_registry_quiets_its_scope(tmp_path: Path) -> None
     ("text", "words"),
     [
         ("maintenance: [{calendar: none.ics}]\n", r"a\.yaml:1:maintenance\.0\.calendar: .*none\.ics cannot be read"),
+        ('maintenance: [{calendar: "a\\0b"}]\n', r"a\.yaml:1:maintenance\.0\.calendar: .* cannot be read"),
         ("maintenance: [{calendar: bad.ics}]\n", r"bad\.ics:1: this is no whole iCalendar file"),
         ("maintenance: [{note: x}]\n", r"maintenance\.0: this needs 'from' and 'until', or a calendar"),
         ("maintenance: [{calendar: bad.ics, until: 2026-05-02T00:00:00Z}]\n", r"either a calendar, or"),

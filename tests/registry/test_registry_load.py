@@ -182,3 +182,19 @@ def test_a_name_stands_once_in_its_list(tmp_path: Path, kind: str) -> None:
         ConfigurationError, match=rf"b\.yaml:2:{kind}\.0\.{key}: 'X' stands in .*a\.yaml:2 already"
     ):
         load_registry(tmp_path, hashed)
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("factors: {co2_grid_g_per_kwh: '1E+999999'}", "factors.co2_grid_g_per_kwh"),
+        ("factors: {kwh_per_100km: '1E-999999'}", "factors.kwh_per_100km"),
+        ("tariffs: [{id: t, round_to: '1E+999999'}]", "tariffs.0.round_to"),
+        (f"tariffs: [{{id: t, idle_free: {'9' * 400}s}}]", "tariffs.0.idle_free"),
+        ("stations: [{id: a, evses: [{id: 1, connectors: [{id: 1, power_kw_max: 1e400}]}]}]", "stations.0.evses.0.connectors.0.power_kw_max"),
+    ],
+)  # fmt: skip
+def test_numbers_that_nothing_can_be_reckoned_with_are_mistakes(tmp_path: Path, text: str, key: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        load_registry(write(tmp_path, "a.yaml", text), hashed)
+    assert [each.key for each in caught.value.problems] == [key]

@@ -266,3 +266,23 @@ def test_a_flood_of_cards_is_bounded() -> None:
         play.authorize(f"TAG{number}")
     assert len(play.fleet.sessions("CP1")) == 4
     assert play.fleet.counters["state_attempts_closed_early"] == 16
+
+
+def test_an_answer_after_a_restart_is_heard_by_who_would_have_heard_it_without() -> None:
+    """A card led to a cable's transaction before it was answered: the act is that one's, and nobody else's."""
+    play = Play(version="2.0.1").begin(1, 2)
+    for token in ("ONE", "TWO"):
+        play.authorize(token, None)
+    card = play.last_call
+    play.transaction("Started", "T1", "CablePluggedIn", evse=1, register=0)
+    play.transaction("Updated", "T1", "Authorized", token="TWO")
+    restarted = Fleet()
+    restarted.restore(play.fleet.snapshot())
+    begun = len(play.sightings)
+    play.answer(card, {"idTokenInfo": {"status": "Accepted"}})
+    play.wait(60)
+    for sighting in play.sightings[begun:]:
+        restarted.feed(sighting)
+    assert restarted.snapshot() == play.fleet.snapshot()
+    charging = next(each for each in play.sessions if each.transaction == "T1")
+    assert "authorised" in [each.name for each in charging.steps]

@@ -62,7 +62,9 @@ Moment = Annotated[datetime, BeforeValidator(_moment)]
 Identity = Annotated[str, Field(min_length=1, max_length=255)]
 Amount = Annotated[Decimal, Field(ge=0, le=10**9, decimal_places=9)]
 """Money is decimal: what is written is what is reckoned with."""
-Factor = Annotated[Decimal, Field(ge=0)]
+Factor = Annotated[Decimal, Field(ge=0, le=10**9, decimal_places=9)]
+Divisor = Annotated[Decimal, Field(gt=0, le=10**9, decimal_places=9)]
+"""What something is divided by, or rounded to."""
 
 
 class Record(BaseModel):

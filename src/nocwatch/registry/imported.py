@@ -21,6 +21,10 @@ CLOCKS_APART_NS = 5 * MINUTE_NS
 """By so much the clock of another system may be slow; no station is given a number again within it."""
 
 
+Billed = Annotated[Decimal, Field(ge=-(10**9), le=10**9, decimal_places=9)]
+"""Money of another system: what was paid back stands below zero."""
+
+
 class Imported(msgspec.Struct, frozen=True, kw_only=True):
     """One record.
 
@@ -77,10 +81,10 @@ class _Invoice(Row):
     """What was charged for; ``cpo_share``: what of it goes to the charge point's operator."""
 
     number: str
-    amount: Annotated[Decimal, Field(decimal_places=9)]
+    amount: Billed
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
     state: Literal["paid", "settled", "unpaid"]
-    cpo_share: Annotated[Decimal, Field(decimal_places=9)] | None = None
+    cpo_share: Billed | None = None
     billing_type: str = ""
 
 
@@ -88,9 +92,9 @@ class _Receipt(Row):
     """What was paid; ``amount`` may be negative: a refund."""
 
     number: str = ""
-    amount: Annotated[Decimal, Field(decimal_places=9)]
+    amount: Billed
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
-    cpo_share: Annotated[Decimal, Field(decimal_places=9)] | None = None
+    cpo_share: Billed | None = None
     billing_type: str = ""
 
 

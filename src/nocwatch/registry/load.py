@@ -83,8 +83,10 @@ def _calendars(parsed: list[tuple[Document, RegistryFile]]) -> tuple[list[Window
             path = Path(document.file).parent / work.calendar
             try:
                 found = events(path.read_text(encoding="utf-8-sig"), work.timezone)
-            except (OSError, UnicodeDecodeError) as error:
-                reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+            except (OSError, ValueError) as error:
+                reason = (
+                    error.strerror if isinstance(error, OSError) else "no such name, or it is not UTF-8 text"
+                )
                 at = ("maintenance", index, "calendar")
                 problems.append(document.problem(at, f"{path} cannot be read: {reason}"))
             except CalendarError as error:

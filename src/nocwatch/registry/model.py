@@ -17,6 +17,7 @@ from nocwatch.registry.addresses import template_mistake
 from nocwatch.registry.fields import (
     Amount,
     Day,
+    Divisor,
     Factor,
     Identity,
     Moment,
@@ -99,7 +100,7 @@ class ConnectorRecord(Record):
     id: Annotated[int, Field(ge=1)]
     kind: str = ""
     current: Literal["ac", "dc"] | None = None
-    power_kw_max: Annotated[float, Field(gt=0)] | None = None
+    power_kw_max: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
 
 
 class EvseRecord(Record):
@@ -163,10 +164,10 @@ class Vehicle(Record):
     driver: str | None = None
     make: str = ""
     model: str = ""
-    battery_kwh: Annotated[float, Field(gt=0)] | None = None
+    battery_kwh: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     evccid: str = ""
     vin: str = ""
-    fuel_litres_per_100km: Annotated[Decimal, Field(gt=0)] | None = None
+    fuel_litres_per_100km: Divisor | None = None
 
 
 class TariffWindow(Record):
@@ -184,7 +185,7 @@ class TariffWindow(Record):
 class Tariff(Record):
     id: Identity
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "EUR"
-    vat_percent: Annotated[Decimal, Field(ge=0, le=100)] = Decimal(0)
+    vat_percent: Annotated[Decimal, Field(ge=0, le=100, decimal_places=9)] = Decimal(0)
     vat_included: bool = False
     connection_fee: Amount = Decimal(0)
     per_kwh: Amount = Decimal(0)
@@ -194,7 +195,7 @@ class Tariff(Record):
     per_parking_hour: Amount = Decimal(0)
     parking_free: Duration = 0.0
     minimum: Amount = Decimal(0)
-    round_to: Annotated[Decimal, Field(gt=0)] | None = None
+    round_to: Divisor | None = None
     windows: tuple[TariffWindow, ...] = ()
     price_cap: Amount | None = None
     cost_per_kwh: Amount | None = None
@@ -262,7 +263,7 @@ class Factors(Record):
     nox_grid_mg_per_kwh: Factor | None = None
     co2_petrol_g_per_km: Factor | None = None
     nox_petrol_mg_per_km: Factor | None = None
-    kwh_per_100km: Annotated[Decimal, Field(gt=0)] | None = None
+    kwh_per_100km: Divisor | None = None
     fuel_litres_per_100km: Factor | None = None
     fuel_price_per_litre: Amount | None = None
 

@@ -240,6 +240,6 @@ def _authorizations(tracker: Tracker) -> list[tuple[Authorization, SessionState 
     found: list[tuple[Authorization, SessionState | None]] = [
         (each.authorization, None) for each in tracker.state.loose
     ]
-    for session in tracker.newest_first():
+    for session in tracker.acting():
         found += [(act, session) for act in session.authorizations]
     return found

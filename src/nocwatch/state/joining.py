@@ -6,6 +6,8 @@ opened again.
 
 from __future__ import annotations
 
+from msgspec import structs
+
 from nocwatch.moments import SECOND_NS
 from nocwatch.ocpp.events import TransactionBegan, TransactionUpdated
 from nocwatch.state import outlook
@@ -143,8 +145,12 @@ def join(tracker: Tracker, session: SessionState, other: SessionState) -> None:
     because = "" if other.open else "the transaction came after all"
     if because:
         tracker.reopen(other, because)
-    session.authorizations.extend(other.authorizations[: ACTS_MAX - len(session.authorizations)])
-    session.remote = session.remote or other.remote
+    # Each keeps its own: what is still answered is the session's alone (``acting``), before a restart and after it.
+    session.authorizations.extend(
+        map(structs.replace, other.authorizations[: ACTS_MAX - len(session.authorizations)])
+    )
+    if session.remote is None and other.remote is not None:
+        session.remote = structs.replace(other.remote)
     outlook.follow(tracker, other, session)
     other.led_to = session.id
     step(other, tracker.settings, tracker.now_ns, "joined", f"Led to session {session.id}")

@@ -75,7 +75,7 @@ def on_command_answered(tracker: Tracker, event: CommandAnswered) -> None:
     if event.command is not Command.REMOTE_START:
         on_ordered(tracker, event)
         return
-    for session in tracker.newest_first():
+    for session in tracker.acting():
         remote = session.remote
         if (
             remote is not None
@@ -118,7 +118,7 @@ def on_command_answered(tracker: Tracker, event: CommandAnswered) -> None:
 
 def on_unanswered(tracker: Tracker, event: CallUnanswered) -> None:
     """No answer came; the transaction still has its time."""
-    for session in tracker.newest_first():
+    for session in tracker.acting():
         if (
             session.remote is not None
             and session.remote.frame == event.frame
@@ -129,7 +129,7 @@ def on_unanswered(tracker: Tracker, event: CallUnanswered) -> None:
 
 def on_refused(tracker: Tracker, event: CallRefused) -> None:
     """The station answered with a CALLERROR."""
-    for session in tracker.newest_first():
+    for session in tracker.acting():
         if session.remote is not None and session.remote.frame == event.call_frame:
             session.remote.failed_by = event.error_code
             session.remote.answered_at_ns, session.remote.answer_frame = event.at_ns, event.frame
@@ -148,7 +148,7 @@ def apart(tracker: Tracker, session: SessionState, remote: RemoteStart) -> Sessi
     session.remote = None
     session.steps = [each for each in session.steps if remote.frame not in each.frames]
     tracker.touch(session)
-    own.remote, own.token = remote, remote.token
+    own.remote, own.token, own.led_to = remote, remote.token, ""
     own.evse, own.connector = session.evse, session.connector
     _status_at_remote(tracker, own)
     step(

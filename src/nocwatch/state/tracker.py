@@ -112,6 +112,10 @@ class Tracker:
         """All sessions known, those under way and those remembered."""
         return reversed(self.state.sessions.values())
 
+    def acting(self) -> Iterator[SessionState]:
+        """The same without attempts that led to another session: their acts are that one's now."""
+        return (each for each in self.newest_first() if not each.led_to)
+
     def connector(self, evse: int | None, connector: int | None) -> ConnectorState | None:
         """The connector, made where it is new; of an EVSE without a connector's number, the one in use or the first.
 
