@@ -8,7 +8,7 @@ sightings, restored into a new ``Fleet`` of the same settings, goes on to the le
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import msgspec
 
@@ -22,11 +22,12 @@ from nocwatch.state import presence, silence, station
 from nocwatch.state.changes import AnyChange, LinkRefused
 from nocwatch.state.memory import LinkState, StationState
 from nocwatch.state.neighbours import Neighbours
-from nocwatch.state.records import last_reading, session_now, station_record
+from nocwatch.state.records import last_reading, session_now
 from nocwatch.state.relays import Relays
 from nocwatch.state.settings import StateSettings
 from nocwatch.state.snapshot import FORM, Snapshot, decode, encode
 from nocwatch.state.tracker import TimerKey, Tracker
+from nocwatch.state.vehicles import Failures
 from nocwatch.timers import Timers
 
 
@@ -35,25 +36,6 @@ class Moved(msgspec.Struct, frozen=True):
 
     events: list[OcppEvent]
     changes: list[AnyChange]
-
-
-class _Stations(Mapping[str, Station]):
-    """The stations' records as they stand; each is made when it is asked for."""
-
-    def __init__(self, trackers: dict[str, Tracker]) -> None:
-        self._trackers = trackers
-
-    def __getitem__(self, key: str) -> Station:
-        return station_record(self._trackers[key].state)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._trackers)
-
-    def __len__(self) -> int:
-        return len(self._trackers)
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._trackers
 
 
 class Fleet:
@@ -77,7 +59,8 @@ class Fleet:
         self._habits: dict[str, Habits] = {}
         self._where: dict[str, str] = {}
         self._neighbours = Neighbours()
-        self.stations: Mapping[str, Station] = _Stations(self._trackers)
+        self._failures: Failures = {}
+        self.stations: Mapping[str, Station] = station.Stations(self._trackers)
 
     # --- in -------------------------------------------------------------------------------------------------------------
 
@@ -170,6 +153,7 @@ class Fleet:
                 habits=self._habits,
                 relay=self.relays.memory,
                 losses=self._neighbours.lost,
+                failures=self._failures,
                 form=FORM,
             )
         )
@@ -190,10 +174,12 @@ class Fleet:
         self._trackers.clear()
         self._habits.clear()
         for state in kept.stations:
-            self._trackers[state.id] = Tracker(state, self.settings, self._timers, self.counters, self._where)
+            self._trackers[state.id] = self._desk(state)
             self._habits[state.id] = kept.habits.get(state.id) or Habits(vendor=state.vendor)
             self._where.update(dict.fromkeys(state.sessions, state.id))
         self._neighbours.restore(kept.losses, kept.stations)
+        self._failures.clear()
+        self._failures.update(kept.failures)
 
     # --- frames -----------------------------------------------------------------------------------------------------------
 
@@ -333,11 +319,14 @@ class Fleet:
             self.counters["state_stations_dropped"] = self.counters.get("state_stations_dropped", 0) + 1
             return None
         state = StationState(id=station_id, since_ns=self.now_ns)
-        tracker = Tracker(state, self.settings, self._timers, self.counters, self._where)
+        tracker = self._desk(state)
         tracker.now_ns = self.now_ns
         self._trackers[station_id] = tracker
         self._habits[station_id] = Habits()
         return tracker
+
+    def _desk(self, state: StationState) -> Tracker:
+        return Tracker(state, self.settings, self._timers, self.counters, self._where, self._failures)
 
     def _make_room(self) -> bool:
         """Forgets the station that has been offline longest; its open sessions would be lost, so one with any stays."""

@@ -45,6 +45,7 @@ class SessionState(Facts, kw_only=True):
         token_said: the transaction's own messages named its token; else it is that of the act which seemed to lead to it.
         let_go: its connector was Available again after the act: the station waits for no vehicle any more.
         unnumbered: 1.6: samples of it said -1 since the start was last sent: the station does not know its number.
+        elsewhere: the same card's failures on other connectors, where they show that it was the vehicle.
         guessed_stop: a stop of a number that nobody had heard of, taken for this one's because it was the likeliest.
         verdict: as last judged; ``told`` is the record as last given off, ``told_verdict`` its verdict at its first end.
     """
@@ -88,6 +89,7 @@ class SessionState(Facts, kw_only=True):
     token_said: bool = False
     let_go: bool = False
     unnumbered: bool = False
+    elsewhere: tuple[Evidence, ...] = ()
     guessed_stop: TransactionEnded | None = None
     verdict: Verdict = Verdict()
     told: Session | None = None

@@ -15,6 +15,7 @@ from nocwatch.state.memory import StationState
 from nocwatch.state.neighbours import Losses
 from nocwatch.state.relays import RelayMemory
 from nocwatch.state.tracker import TimerKey
+from nocwatch.state.vehicles import Failures
 
 FORM = 1
 """1: a start or stop is known again by its time stamp as it stood, and by the register as it was written."""
@@ -32,6 +33,7 @@ class Snapshot(msgspec.Struct):
     habits: dict[str, Habits] = {}
     relay: RelayMemory = msgspec.field(default_factory=RelayMemory)
     losses: Losses = {}
+    failures: Failures = {}
     form: int = 0
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from nocwatch.network import Station
 from nocwatch.ocpp import events
 from nocwatch.ocpp.events import (
     CallRefused,
@@ -32,7 +33,27 @@ from nocwatch.state import (
     wishes,
 )
 from nocwatch.state.changes import AnyChange
+from nocwatch.state.records import station_record
 from nocwatch.state.tracker import Tracker
+
+
+class Stations(Mapping[str, Station]):
+    """The stations' records as they stand; each is made when it is asked for."""
+
+    def __init__(self, trackers: dict[str, Tracker]) -> None:
+        self._trackers = trackers
+
+    def __getitem__(self, key: str) -> Station:
+        return station_record(self._trackers[key].state)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._trackers)
+
+    def __len__(self) -> int:
+        return len(self._trackers)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._trackers
 
 
 def apply(tracker: Tracker, event: Event) -> list[AnyChange]:

@@ -25,6 +25,7 @@ from nocwatch.state.records import (
 )
 from nocwatch.state.session import SessionState, record, rejudge
 from nocwatch.state.settings import StateSettings
+from nocwatch.state.vehicles import Failures, weigh
 
 
 class Occasion(NamedTuple):
@@ -69,10 +70,16 @@ def connector_changed(
 
 
 def session_changed(
-    state: StationState, session: SessionState, because: str, occasion: Occasion, settings: StateSettings
+    state: StationState,
+    session: SessionState,
+    because: str,
+    occasion: Occasion,
+    settings: StateSettings,
+    failures: Failures,
 ) -> SessionChanged | None:
     """The session with its verdict as it stands now; None where nothing of it is new."""
     rejudge(session, state.holes, state.orders, settings)
+    weigh(failures, state, session)
     add_last_steps(session, settings)
     over = session.ending is not None
     revised = over and session.told_verdict is not None and differs(session)

@@ -21,6 +21,7 @@ from nocwatch.state.register import Gate
 from nocwatch.state.session import SessionState, gate_of, session_id, unstep
 from nocwatch.state.settings import StateSettings
 from nocwatch.state.telling import Occasion, connector_changed, session_changed, station_changed
+from nocwatch.state.vehicles import Failures
 from nocwatch.timers import Timers
 
 TimerKey = tuple[str, str, str]
@@ -36,7 +37,7 @@ class Tracker:
     """
 
     __slots__ = (
-        "_connectors", "_sessions", "_station", "counters", "frame", "late", "now_ns", "out", "settings", "state", "timers", "where",
+        "_connectors", "_sessions", "_station", "counters", "failures", "frame", "late", "now_ns", "out", "settings", "state", "timers", "where",
     )  # fmt: skip
 
     def __init__(
@@ -46,12 +47,14 @@ class Tracker:
         timers: Timers[TimerKey],
         counters: dict[str, int],
         where: dict[str, str],
+        failures: Failures,
     ) -> None:
         self.state = state
         self.settings = settings
         self.timers = timers
         self.counters = counters
         self.where = where
+        self.failures = failures
         self.now_ns = 0
         self.frame = ""
         self.late = False
@@ -261,7 +264,7 @@ class Tracker:
         closed = False
         for session_key, because in self._sessions.items():
             session = state.sessions[session_key]
-            change = session_changed(state, session, because, occasion, self.settings)
+            change = session_changed(state, session, because, occasion, self.settings, self.failures)
             self._say(change)
             closed |= change is not None and session.ending is not None
         self._sessions.clear()
