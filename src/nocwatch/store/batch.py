@@ -191,6 +191,7 @@ def _link_row(link: Link) -> Row:
         for name, value in msgspec.structs.asdict(link).items()
         if name not in ("lane", "sequence", "received_at_ns", "connection", "station", "event")
         and value not in (None, "")
+        and (value or name != "implied")  # said only where it is so
     }
     # A link event is drawn on the side of who caused it.
     direction = Direction.FROM_CSMS if link.by == "csms" else Direction.FROM_STATION
