@@ -16,6 +16,7 @@ import typer
 from nocwatch.errors import NocwatchError
 from nocwatch.journal.segments import lane_folder, lane_is_held, list_lanes
 from nocwatch.options import configuration
+from nocwatch.proxy.listener import expect_free
 from nocwatch.supervisor import Part, supervise
 
 MARK = "of-a-demo"
@@ -43,6 +44,14 @@ async def serve(
         *assignments,
     ]
     chosen = configuration(None, data, settings)
+    listening = [("relay.listen", each.address) for each in chosen.relay.listen]
+    others = (
+        ("relay.status", chosen.relay.status),
+        ("console.listen", chosen.console.listen),
+        ("metrics.listen", chosen.metrics.listen),
+    )
+    # The former run's data stay where they are if this one cannot begin.
+    expect_free([*listening, *((key, address) for key, address in others if address)])
     former = begin_anew(data)
     relay = chosen.relay.listen[0].address
     shared = ("--data", str(data), *(part for setting in settings for part in ("--set", setting)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -55,6 +56,20 @@ UpstreamOption = Annotated[
         help="The CSMS: ws://host:port or wss://…; the path goes to it unchanged.",
     ),
 ]
+
+
+def _above_zero(value: float) -> float:
+    if not value > 0:
+        raise typer.BadParameter(f"{value:g} is not more than 0")
+    return value
+
+
+SpeedOption = Annotated[
+    float,
+    typer.Option(
+        "--speed", metavar="X", help="How much quicker than life they behave.", callback=_above_zero
+    ),
+]
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", metavar="", help="Log more.")]
 
 
@@ -83,6 +98,12 @@ def configuration(
     if problems or made is None:
         raise ConfigurationError(problems)
     return made
+
+
+def as_typed(file: Path | None, data: Path | None, assignments: list[str] | None) -> str:
+    """The same options for a command that is printed: pasted in this folder, it finds what this one found."""
+    given = [("--config", file), ("--data", data), *(("--set", each) for each in assignments or ())]
+    return shlex.join(word for name, value in given if value is not None for word in (name, str(value)))
 
 
 def reading(

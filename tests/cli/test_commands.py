@@ -78,6 +78,15 @@ def test_an_environment_variable_that_is_wrong_is_named(tmp_path: Path) -> None:
     assert "NOCWATCH_JOURNAL__KEEP_FOR" in done.stderr
 
 
+@pytest.mark.parametrize(
+    "command", [("demo",), ("sim", "csms"), ("sim", "stations", "--url", "ws://127.0.0.1:1")]
+)
+def test_a_speed_that_stands_still_is_refused_in_words(tmp_path: Path, command: tuple[str, ...]) -> None:
+    done = nocwatch(tmp_path, *command, "--speed", "0")
+    assert (done.returncode, "0 is not more than 0" in done.stderr, list(tmp_path.iterdir())) == (2, True, [])
+    assert "Traceback" not in done.stderr
+
+
 def test_a_port_in_use_is_one_line_and_no_traceback(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
@@ -98,6 +107,30 @@ def test_run_ends_where_its_relay_has_no_port_and_does_not_go_on_trying(tmp_path
     assert done.returncode == 1
     assert "another program listens there" in done.stderr
     assert "relay could not start" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "key"),
+    [
+        ("run", "relay.listen"),
+        ("relay", "relay.status"),
+        ("watch", "console.listen"),
+        ("watch", "metrics.listen"),
+        ("demo", "relay.listen"),
+        ("demo", "console.listen"),
+    ],
+)
+def test_a_port_in_use_leaves_no_data_folder_behind(tmp_path: Path, command: str, key: str) -> None:
+    """Who tries once more, with another folder or port, finds everything as it was."""
+    free = dict.fromkeys(("relay.listen", "relay.status", "console.listen", "metrics.listen"), "127.0.0.1:0")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        free[key] = f"127.0.0.1:{taken.getsockname()[1]}"
+        listen = f'relay.listen=[{{address: "{free.pop("relay.listen")}"}}]'
+        others = [part for name, address in free.items() for part in ("--set", f"{name}={address}")]
+        upstream = () if command == "demo" else ("--upstream", "ws://127.0.0.1:1")
+        done = nocwatch(tmp_path, command, *upstream, "--data", "data", "--set", listen, *others)
+    assert (done.returncode, key in done.stderr) == (1, True), done.stderr
+    assert not (tmp_path / "data").exists()
 
 
 @pytest.mark.parametrize("command", ["relay", "watch"])

@@ -127,14 +127,31 @@ def test_a_regulation_that_is_named_is_for_every_port_and_a_pooled_one_has_its_n
         (["uptime", "--month", "October"], "write it as 2026-10"),
         (["uptime", "--month", "2025-10", "--from", "2025-10-01"], "leave --from and --to away"),
         (["kpis", "--from", "2025-10-02", "--to", "2025-10-01"], "nothing between them"),
+        (
+            ["kpis", "--site", "depto"],
+            "--site depto: no station that was seen or is in the registry has such a site; did you mean depot?",
+        ),
+        (["uptime", "--site", "nowhere"], "has such a site; there is depot"),
+        (["uptime", "--station", "CP3"], "did you mean CP"),
+        (["kpis", "--team", "blue"], "no station has any team; that is told by the registry"),
+        (["kpis", "--current", "ac"], "--current ac: no connector is known to be that"),
+        (["kpis", "--upstream", "mian"], "--upstream mian: no session went to such a CSMS"),
     ],
 )
 def test_wrong_use_is_told_in_words(folder: Path, arguments: list[str], words: str) -> None:
     done = report(folder, *arguments)
-    assert (done.returncode, words in done.stderr) == (2, True), done.stderr
+    assert (done.returncode, done.stdout, words in done.stderr) == (2, "", True), done.stderr
 
 
 def test_uptime_of_a_month_without_ports_names_the_month_that_was_looked_at(folder: Path) -> None:
     ran = report(folder, "uptime", "--month", "1999-12")
     assert ran.returncode == 0
     assert "no port of that scope was known in 1999-12" in ran.stderr
+
+
+def test_a_table_of_uptime_fits_a_terminal_and_files_have_every_column(folder: Path) -> None:
+    asked = ("uptime", "--month", "2025-10", "--regulation", "nevi")
+    table = report(folder, *asked).stdout.splitlines()
+    assert max(map(len, table)) <= 160
+    assert "uptime_percent" in table[0]
+    assert {"year_by_service_percent", "evse_id"} <= rows(folder, *asked)[0].keys()

@@ -125,3 +125,26 @@ def test_a_reader_that_leaves_ends_it_quietly(folder: Path) -> None:
         assert running.stderr is not None
         running.stdout.close()
         assert (running.stderr.read(), running.wait(60)) == (b"", 141)
+
+
+def test_a_table_has_what_a_terminal_has_room_for_and_files_have_every_column(folder: Path) -> None:
+    table = report(folder).stdout.splitlines()
+    assert table[0].split() == [
+        "Start",
+        "time",
+        "Station",
+        "Socket",
+        "Outcome",
+        "Reason",
+        "kWh",
+        "Duration",
+        "Session",
+    ]
+    assert max(map(len, table)) <= 120
+    assert len(report(folder, "--format", "csv").stdout.splitlines()[0].split(",")) == 27
+    assert "EVSE-ID" in report(folder, "--columns", "virta").stdout.splitlines()[0]
+
+
+def test_a_short_table_is_searched_in_what_it_has_no_room_for_too(folder: Path) -> None:
+    found = report(folder, "--search", "DE*ACM*E1", "--order", "oldest").stdout.splitlines()[1:]
+    assert [line.split()[-1] for line in found] == ["s00", "s01", "s02", "s03", "s04"]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
 from tests.cli.test_commands import nocwatch
 from tests.support.console_data import NOW_NS, forty_stations
+from tests.support.deployment import REPOSITORY
 
 from nocwatch.moments import DAY_NS, rfc3339
 
@@ -67,3 +69,23 @@ def test_wrong_usage_is_one_clear_line(folder: Path, arguments: tuple[str, ...],
     done = nocwatch(folder, "report", "station", *arguments)
     assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1), done.stderr
     assert said in done.stderr
+
+
+def test_the_commands_that_it_prints_work_as_they_are_pasted(tmp_path: Path) -> None:
+    """From the same folder: they name the data and the configuration that the report was told."""
+    data = tmp_path / "on site"
+    trace = REPOSITORY / "rules" / "tests" / "zero_energy_session_fires.jsonl"
+    assert nocwatch(tmp_path, "trace", "import", str(trace), "--data", str(data)).returncode == 0
+    station = json.loads(trace.read_text().splitlines()[0])["chargePointId"]
+    given = ("--data", "on site", "--set", "journal.keep_for=30d")
+    page = nocwatch(tmp_path, "report", "station", station, *given).stdout
+    printed = [line for line in page.splitlines() if line.startswith("nocwatch trace export ")]
+    assert printed
+    for line in printed:
+        command, _, target = line.partition(" > ")
+        done = nocwatch(tmp_path, *shlex.split(command)[1:])
+        assert (done.returncode, done.stderr) == (0, ""), line
+        assert target.endswith(".jsonl")
+        assert station in done.stdout
+    hidden = nocwatch(tmp_path, "report", "station", station, *given, "--anonymised").stdout
+    assert "on site" not in hidden

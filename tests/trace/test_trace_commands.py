@@ -29,7 +29,7 @@ def test_a_bad_trace_is_corrected_and_imported_again(tmp_path: Path, trace: Path
         import_traces([trace], tmp_path / "journal")
     assert not (tmp_path / "journal").exists()
     trace.write_text(good)
-    assert import_traces([trace], tmp_path / "journal") > 0
+    assert import_traces([trace], tmp_path / "journal") == (1, 3, 0)
 
 
 def test_a_folder_with_something_in_it_is_not_imported_into_nor_deleted(tmp_path: Path, trace: Path) -> None:

@@ -11,13 +11,14 @@ from typing import Annotated
 import typer
 
 from nocwatch.cli.checking import relay_problems
-from nocwatch.errors import ConfigurationError, NocwatchError
+from nocwatch.errors import ConfigurationError, NocwatchError, NotNowError
 from nocwatch.journal.settings import JournalSettings
 from nocwatch.options import (
     ConfigOption,
     DataOption,
     ListenOption,
     SetOption,
+    SpeedOption,
     UpstreamOption,
     VerboseOption,
     addresses,
@@ -53,6 +54,10 @@ def run(
     settings = configuration(config, data, assignments, addresses(listen, upstream))
     if problems := relay_problems(settings):
         raise ConfigurationError(problems)
+    try:
+        _expect_free(settings.relay)
+    except NotNowError as error:
+        raise NotNowError(f"relay could not start: {error}") from None
     load_operators_files(settings, Gate(bytes(32)))  # a mistake in a rule is told before anything is started
 
     def started() -> None:
@@ -88,9 +93,20 @@ def relay(
             raise ConfigurationError(problems)
         return settings.relay, settings.journal
 
+    made = read()
+    if "LISTEN_FDS" not in os.environ:  # systemd has bound them for us
+        _expect_free(made[0])
     trio.run(
-        partial(process.serve, *read(), reread=read, verbose=verbose, privacy_key=_key_for_users(key_file))
+        partial(process.serve, *made, reread=read, verbose=verbose, privacy_key=_key_for_users(key_file))
     )
+
+
+def _expect_free(settings: RelaySettings) -> None:
+    """A port that is taken is told before a key or a folder is made."""
+    from nocwatch.proxy.listener import expect_free
+
+    expect_free(("relay.listen", each.address) for each in settings.listen)
+    expect_free([("relay.status", settings.status)] if settings.status else [])
 
 
 def _key_for_users(file: str) -> bytes:
@@ -124,8 +140,8 @@ def watch(
 
 
 def demo(
-    stations: Annotated[int, typer.Option(help="How many simulated stations.")] = 24,
-    speed: Annotated[float, typer.Option(help="How much quicker than life they behave.")] = 1.0,
+    stations: Annotated[int, typer.Option(min=1, help="How many simulated stations.")] = 24,
+    speed: SpeedOption = 1.0,
     seed: Annotated[int, typer.Option(help="The same seed gives the same fleet and the same troubles.")] = 1,
     data: Annotated[
         Path,

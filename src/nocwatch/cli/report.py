@@ -153,9 +153,11 @@ def sessions(
     ] = None,
     order: Annotated[Order, typer.Option(help="Which start comes first.")] = Order.NEWEST,
     columns: Annotated[
-        ColumnSet,
-        typer.Option(help="virta: its CPO report. log: a charging log. full: the first, and all we know."),
-    ] = ColumnSet.VIRTA,
+        ColumnSet | None,
+        typer.Option(
+            help="short: what a terminal has room for. virta: its CPO report. log: a charging log. full: virta, and all we know. Without it: short as a table, else virta."
+        ),
+    ] = None,
     times: Annotated[
         Times, typer.Option(help="iso, or local: as spreadsheets take it, by the clock of each site.")
     ] = Times.ISO,
@@ -191,9 +193,12 @@ def sessions(
             for told in _told(reader, book, every_session(reader, wanted))
             if evse is None or fnmatchcase(book.evse_id(told.session) or "", evse)
         )
-        chosen = SETS[columns]
+        # A table that is short for want of room is searched as if it had the room.
+        chosen = searched = SETS[columns or ColumnSet.VIRTA]
+        if columns is None and output is RowsFormat.TABLE:
+            chosen, searched = SETS[ColumnSet.SHORT], (*SETS[ColumnSet.SHORT], *searched)
         if search:
-            found = matching(found, chosen, style, search)
+            found = matching(found, searched, style, search)
         first = next(found, None)
         if first is None:
             typer.echo(f"nocwatch: nothing to tell: {nothing_found(reader)}", err=True)

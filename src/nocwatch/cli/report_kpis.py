@@ -65,6 +65,7 @@ def kpis(
 ) -> None:
     """Key figures with sample size and Wilson interval: of the last 30 days, or of a window up to as long as sums are kept."""
     from nocwatch import clock
+    from nocwatch.cli.report_scope import heed
     from nocwatch.kpis.grouping import Query
     from nocwatch.kpis.telling import FIGURE_COLUMNS, figure_document, figure_rows
     from nocwatch.moments import DAY_NS, rfc3339
@@ -96,6 +97,7 @@ def kpis(
     )
     book = registry(settings)
     with reading(settings.store) as reader:
+        heed(reader, book.places, query.scope, upstream)
         report = key_figures(reader, book.places, query, now_ns)
     if output is RowsFormat.JSON:
         groups = [
@@ -147,7 +149,14 @@ def uptime(
 ) -> None:
     """Uptime of each port month by month, fault-free and by evidence of service, with what is excluded: what a grantee files."""
     from nocwatch import clock
-    from nocwatch.kpis.telling import OUTAGE_COLUMNS, UPTIME_COLUMNS, outage_document, uptime_document
+    from nocwatch.cli.report_scope import heed
+    from nocwatch.kpis.telling import (
+        OUTAGE_COLUMNS,
+        UPTIME_COLUMNS,
+        UPTIME_SHORT,
+        outage_document,
+        uptime_document,
+    )
     from nocwatch.registry.places import Scope
     from nocwatch.store.reading import read_until_ns, reading
     from nocwatch.store.uptime import uptime_months
@@ -168,6 +177,7 @@ def uptime(
     )
     book = registry(settings)
     with reading(settings.store) as reader:
+        heed(reader, book.places, scope)
         texts = [each.value for each in regulation or ()]
         found = uptime_months(reader, book.places, scope, wanted, now_ns, texts)
     if output is RowsFormat.JSON:
@@ -190,7 +200,9 @@ def uptime(
         lines = [outage_document(row.regulation, line) for row in found for line in row.outages]
         _write(OUTAGE_COLUMNS, [list(line.values()) for line in lines], output)
         return
-    _write(UPTIME_COLUMNS, [list(uptime_document(row).values()) for row in found], output)
+    columns = UPTIME_SHORT if output is RowsFormat.TABLE else UPTIME_COLUMNS
+    documents = map(uptime_document, found)
+    _write(columns, [[document[name] for name in columns] for document in documents], output)
 
 
 def _months(

@@ -6,14 +6,22 @@ What always holds: whoever asked for what is not there is told which of their wo
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
+from fnmatch import fnmatchcase
 
 from nocwatch.errors import NocwatchError
+from nocwatch.kpis.grouping import UNKNOWN
 from nocwatch.moments import rfc3339
+from nocwatch.registry.places import Place, Places, Scope
 from nocwatch.reports.book import Book
 from nocwatch.sentences import likely
+from nocwatch.store.key_figures import place_of, sockets_of
+from nocwatch.store.key_figures import stations_of as stations_in
 from nocwatch.store.reading import every_session
 from nocwatch.store.values import SessionFilter
+
+NAMED_MAX = 12
+"""Of so few things all are named to whoever named none of them."""
 
 
 def stations_of(book: Book, seen: Collection[str], asked: dict[str, str | None]) -> tuple[str, ...] | None:
@@ -31,6 +39,45 @@ def stations_of(book: Book, seen: Collection[str], asked: dict[str, str | None])
     return tuple(found)
 
 
+def heed(reader: sqlite3.Connection, places: Places, scope: Scope, upstream: str | None = None) -> None:
+    """Nothing where a station is in the scope.
+
+    Raises:
+        NocwatchError: none is, with the word that none is known by, and what was likely meant.
+    """
+    place = place_of(reader, places)
+    asked = scope.model_dump(exclude_none=True)
+    if stations_in(reader, place, scope) == []:
+        seen = stations_in(reader, place, Scope(station="*")) or []
+        known = sorted({*seen, *places.stations()})
+        # What a station ran or has for sockets is told apart by sums and not by its place.
+        by_place = {name: asked[name] for name in asked if name not in ("firmware", "current")}
+        if any(Scope(**by_place).covers(place(each)) for each in known):
+            return  # the registry has such stations, and none of them was ever seen
+        raise NocwatchError(_why_not(place, known, by_place))
+    if (current := asked.get("current")) is not None and not sockets_of(reader, place, scope):
+        raise NocwatchError(
+            f"--current {current}: no connector is known to be that; it is told by the registry as ac or dc"
+        )
+    if upstream is not None and upstream != UNKNOWN:
+        there = {
+            row[0] for row in reader.execute("SELECT DISTINCT upstream FROM sessions WHERE upstream <> ''")
+        }
+        if not any(fnmatchcase(each, upstream) for each in there):
+            raise NocwatchError(
+                f"--upstream {upstream}: no session went to such a CSMS{likely(upstream, there)}"
+            )
+
+
+def _why_not(place: Callable[[str], Place], every: Sequence[str], asked: Mapping[str, str]) -> str:
+    for name, value in asked.items():
+        there = {str(getattr(place(each), name)) for each in every} - {""}
+        if value != UNKNOWN and not any(fnmatchcase(each, value) for each in there):
+            return _none_is(name, value, there)
+    words = " ".join(f"--{name} {value}" for name, value in asked.items())
+    return f"{words}: no station that was seen or is in the registry is all of that"
+
+
 def nothing_found(reader: sqlite3.Connection) -> str:
     """From when to when there are sessions, for who asked for a time or a thing that has none."""
     ends = [next(every_session(reader, SessionFilter(order=order)), None) for order in ("oldest", "newest")]
@@ -45,11 +92,16 @@ def _why_none(book: Book, seen: Collection[str], given: dict[str, str]) -> str:
     for name, value in given.items():
         if book.stations_of(seen, **{name: value}):
             continue
-        there = {str(getattr(book.places.place(each), name)) for each in known} - {""}
-        if name == "station":
-            return f"--station {value}: no station that was seen or is in the registry is such a one{likely(value, there)}"
-        if not there:
-            return f"--{name} {value}: no station has any {name}; that is told by the registry (--set registry=FOLDER)"
-        return f"--{name} {value}: no station that was seen or is in the registry has such a {name}{likely(value, there)}"
+        return _none_is(name, value, {str(getattr(book.places.place(each), name)) for each in known} - {""})
     words = " ".join(f"--{name} {value}" for name, value in given.items())
     return f"{words}: no station that was seen or is in the registry is all of that"
+
+
+def _none_is(name: str, value: str, there: Collection[str]) -> str:
+    if name != "station" and not there:
+        return f"--{name} {value}: no station has any {name}; that is told by the registry (--set registry=FOLDER)"
+    what = "is such a one" if name == "station" else f"has such a {name}"
+    near = likely(value, there)
+    if not near and 0 < len(there) <= NAMED_MAX:
+        near = f"; there {'are' if len(there) > 1 else 'is'} {', '.join(sorted(there))}"
+    return f"--{name} {value}: no station that was seen or is in the registry {what}{near}"

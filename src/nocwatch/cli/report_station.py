@@ -14,7 +14,7 @@ import typer
 from nocwatch.cli.report import FromOption, TimezoneOption, ToOption, registry, window, zone
 from nocwatch.errors import NocwatchError
 from nocwatch.network import Station
-from nocwatch.options import ConfigOption, DataOption, SetOption, configuration
+from nocwatch.options import ConfigOption, DataOption, SetOption, as_typed, configuration
 from nocwatch.reports.book import Book
 from nocwatch.reports.station import StationReport
 from nocwatch.reports.writing import Style, Times
@@ -60,6 +60,8 @@ def station(
     ] = PageFormat.TEXT,
 ) -> None:
     """A page about a station for its vendor: failures, other stations beside it, outages, flags, traces. 30 days without --from."""
+    from msgspec.structs import replace
+
     from nocwatch import clock
     from nocwatch.moments import SECOND_NS
     from nocwatch.reports.anonymous import Names
@@ -82,6 +84,7 @@ def station(
             hint = f"; did you mean {near[0]}?" if near else ""
             raise NocwatchError(f"{name}: no such station was ever seen{hint}")
         report = _report(reader, book, seen, name, (from_ns, until_ns, clock.now_ns()))
+    report = replace(report, options=as_typed(config, data, assignments))
     if anonymised:
         names = Names(book.places.place(name), seen[name].serial, {*seen, *book.places.stations()})
         report = without_names(report, names)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from nocwatch.errors import NocwatchError
-from nocwatch.options import VerboseOption
+from nocwatch.options import SpeedOption, VerboseOption
 
 sim = typer.Typer(help="Simulated stations and a simulated CSMS.", no_args_is_help=True)
 
@@ -23,12 +23,13 @@ def stations(
         typer.Option(metavar="URL", help="Where they connect: ws://host:port/path; each adds its identity."),
     ],
     count: Annotated[
-        int | None, typer.Option(metavar="N", help="How many; as many as the scenario names without it.")
+        int | None,
+        typer.Option(min=1, metavar="N", help="How many; as many as the scenario names without it."),
     ] = None,
     scenario: Annotated[
         str, typer.Option(metavar="FILE", help="A scenario's file, or the name of a shipped one.")
     ] = "demo",
-    speed: Annotated[float, typer.Option(metavar="X", help="How much quicker than life they behave.")] = 1.0,
+    speed: SpeedOption = 1.0,
     seed: Annotated[int, typer.Option(metavar="N", help="The same seed gives the same behaviour.")] = 0,
     verbose: VerboseOption = False,
 ) -> None:
@@ -54,7 +55,7 @@ def csms(
     scenario: Annotated[
         str, typer.Option(metavar="FILE", help="A scenario whose CSMS this is: a file, or a shipped name.")
     ] = "ordinary",
-    speed: Annotated[float, typer.Option(metavar="X", help="How much quicker than life it behaves.")] = 1.0,
+    speed: SpeedOption = 1.0,
     seed: Annotated[int, typer.Option(metavar="N", help="The same seed gives the same behaviour.")] = 0,
     verbose: VerboseOption = False,
 ) -> None:

@@ -110,19 +110,24 @@ def import_(
         raise NocwatchError("there is no line to import, and nothing was made")
     until_ns = moment(until, "--until")
     if journal is not None:
-        typer.echo(f"{import_traces(traces, journal, until_ns)} records in {journal}")
+        written = import_traces(traces, journal, until_ns)
+        counts = {"station": written.stations, "frame": written.frames, "link event": written.links}
+        typer.echo(f"{_counted(counts)} in {journal}")
         return
     settings = configuration(config, data, assignments)
     check(settings)
-    records = import_traces(traces, settings.journal.path, until_ns)
+    import_traces(traces, settings.journal.path, until_ns)
     trio.run(read_through, settings)
-    typer.echo(f"{records} records in {settings.journal.path}, read into {settings.store.url}")
     with reading(settings.store) as reader:
         counts = {
             what: reader.execute(f"SELECT count(*) FROM {rows}").fetchone()[0]  # noqa: S608 - our own tables
             for what, rows in _COUNTED.items()
         }
-    typer.echo(", ".join(f"{number} {what}{'' if number == 1 else 's'}" for what, number in counts.items()))
+    typer.echo(f"{_counted(counts)} in {settings.data}")
+
+
+def _counted(counts: dict[str, int]) -> str:
+    return ", ".join(f"{number} {what}{'' if number == 1 else 's'}" for what, number in counts.items())
 
 
 @app.command("anonymise")

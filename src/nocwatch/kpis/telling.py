@@ -51,6 +51,22 @@ UPTIME_COLUMNS = (
     "asked_for_percent",
     "holds",
 )
+UPTIME_SHORT = (
+    "regulation",
+    "month",
+    "station",
+    "evse",
+    "connector",
+    "site",
+    "outage_min",
+    "excluded_min",
+    "uptime_percent",
+    "by_service_percent",
+    "unknown_min",
+    "outages",
+    "holds",
+)
+"""Of a table for a terminal, which has no room for all twenty; files have them all."""
 OUTAGE_COLUMNS = (
     "regulation",
     "station",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import structlog
 import trio
@@ -127,6 +127,19 @@ class Listener:
 
     def close(self) -> None:
         self._sock.close()
+
+
+def expect_free(addresses: Iterable[tuple[str, str]]) -> None:
+    """Tries whether each address can be had, and lets it go again: before anything is made on the disk for nothing.
+
+    Args:
+        addresses: key of the configuration and host:port.
+
+    Raises:
+        NocwatchError: as ``bind``, for the first that cannot.
+    """
+    for key, address in addresses:
+        bind(address, key).close()
 
 
 def bind(address: str, key: str, *, shared: bool = False) -> socket.socket:

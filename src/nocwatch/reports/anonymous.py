@@ -85,6 +85,7 @@ def anonymised(report: StationReport, names: Names) -> StationReport:
         flags=tuple(_flag(each, names) for each in report.flags),
         examples=tuple(_session(each, names) for each in report.examples),
         anonymised=True,
+        options="",
     )
 
 

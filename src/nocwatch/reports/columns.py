@@ -1,6 +1,6 @@
 """Columns of the session reports: names that stay, and where each value comes from. Pure.
 
-Three sets: ``virta`` has the columns of Virta's charging session report, in its order and by its names; ``log`` those of a charging
+Four sets: ``short`` is for a terminal; ``virta`` has the columns of Virta's charging session report, in its order and by its names; ``log`` those of a charging
 log for people; ``full`` the first, and all that nocwatch knows beside it.
 
 What always holds: a value that is not known is None. Names and order are what scripts rely on: a new column goes to the end.
@@ -135,6 +135,10 @@ def _kwh(told: Told) -> float | int | None:
     return None if told.session.energy_wh is None else whole(told.session.energy_wh / 1000, 6)
 
 
+def _rounded(energy_wh: float | None) -> float | None:
+    return None if energy_wh is None else round(energy_wh / 1000, 2)
+
+
 VIRTA: tuple[Column, ...] = (
     Column("Created", "created", lambda told: told.session.started_at_ns, Kind.MOMENT),
     Column("Charge ID", "charge_id", lambda told: told.session.id),
@@ -224,15 +228,39 @@ _OWN: tuple[Column, ...] = (
 )
 
 
+def _name(told: Told) -> str:
+    return told.book.place(told.session).name or told.session.station
+
+
+def _socket(told: Told) -> str | None:
+    session = told.session
+    return ".".join(str(each) for each in (session.evse, session.connector) if each is not None) or None
+
+
+SHORT: tuple[Column, ...] = (
+    Column("Start time", "start_time", lambda told: told.session.started_at_ns, Kind.MOMENT),
+    Column("Station", "station", _name),
+    Column("Socket", "socket", _socket),
+    Column("Outcome", "outcome", lambda told: told.session.outcome.value),
+    Column("Reason", "reason", lambda told: told.session.reason.value if told.session.reason else None),
+    Column("kWh", "energy_kwh", lambda told: _rounded(told.session.energy_wh)),
+    Column("Duration", "duration_s", _duration, Kind.SPAN),
+    Column("Session", "session", lambda told: told.session.id),
+)
+"""What fits a terminal of 120 columns: when, where, what became of it, and the name by which every other command and page knows it."""
+
+
 class ColumnSet(StrEnum):
     """Which columns."""
 
+    SHORT = "short"
     VIRTA = "virta"
     LOG = "log"
     FULL = "full"
 
 
 SETS: dict[ColumnSet, tuple[Column, ...]] = {
+    ColumnSet.SHORT: SHORT,
     ColumnSet.VIRTA: VIRTA,
     ColumnSet.LOG: LOG,
     ColumnSet.FULL: VIRTA + _OWN,

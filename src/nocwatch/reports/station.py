@@ -101,7 +101,11 @@ class Outages(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StationReport(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything on the page."""
+    """Everything on the page.
+
+    Attributes:
+        options: of the command that made it, as they were typed: those that name configuration and data.
+    """
 
     identity: Identity
     from_ns: int
@@ -122,6 +126,7 @@ class StationReport(msgspec.Struct, frozen=True, kw_only=True):
     examples: tuple[Session, ...]
     first_frame_ns: int | None
     anonymised: bool = False
+    options: str = ""
 
 
 class Counted(msgspec.Struct, frozen=True):

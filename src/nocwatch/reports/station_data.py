@@ -63,7 +63,7 @@ def as_json(report: StationReport, style: Style) -> str:
                 **session_json(each),
                 "blame_evidence": [evidence.text for evidence in each.blame_evidence],
                 "trace": dict(zip(("from", "until"), trace_window(each), strict=True))
-                | {"commands": commands(each)},
+                | {"commands": commands(each, report.options)},
             }
             for each in report.examples
         ],

@@ -250,7 +250,7 @@ def _examples(report: StationReport, style: Style) -> Iterator[Block]:
         )
         if session.blame_evidence:
             yield Points(tuple(each.text for each in session.blame_evidence[:EVIDENCE_MAX]))
-        yield Code(commands(session))
+        yield Code(commands(session, report.options))
 
 
 def trace_window(session: Session) -> tuple[str, str]:
@@ -261,12 +261,12 @@ def trace_window(session: Session) -> tuple[str, str]:
     return iso.moment(first - AROUND_NS, "UTC"), iso.moment(last + AROUND_NS, "UTC")
 
 
-def commands(session: Session) -> tuple[str, ...]:
-    """What exports the trace and takes the names out of it."""
+def commands(session: Session, options: str = "") -> tuple[str, ...]:
+    """What exports the trace and takes the names out of it; ``options`` name the configuration and the data."""
     from_, until = trace_window(session)
     station = shlex.quote(glob.escape(session.station))
     return (
-        f"nocwatch trace export --station {station} --from {from_} --until {until} > {session.id}.jsonl",
+        f"nocwatch trace export {f'{options} ' if options else ''}--station {station} --from {from_} --until {until} > {session.id}.jsonl",
         f"nocwatch trace anonymise {session.id}.jsonl > {session.id}.anonymous.jsonl",
     )
 

@@ -11,6 +11,7 @@ import shutil
 import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -87,13 +88,25 @@ def _line(sighting: Sighting, namer: Namer, links: bool) -> Json | None:
     return None
 
 
-def import_traces(files: Sequence[Path] | Traces, journal: Path, until_ns: int | None = None) -> int:
+class Written(NamedTuple):
+    """What an import has put into a journal; ticks between the lines are not counted.
+
+    Attributes:
+        frames: OCPP messages, pings and pongs; ``links`` link events that the traces told.
+    """
+
+    stations: int
+    frames: int
+    links: int
+
+
+def import_traces(files: Sequence[Path] | Traces, journal: Path, until_ns: int | None = None) -> Written:
     """Writes traces into a journal of their own, with the ticks between their lines, and on to ``until_ns``.
 
     The tokens stay as they are in the trace: a journal is raw, and the gate stands behind it.
 
     Returns:
-        How many records were written.
+        What was written.
 
     Raises:
         NocwatchError: the folder exists already, or a file cannot be read (file:line).
@@ -111,8 +124,9 @@ def import_traces(files: Sequence[Path] | Traces, journal: Path, until_ns: int |
         raise
 
 
-def _import(files: Sequence[Path] | Traces, journal: Path, until_ns: int | None) -> int:
-    written, until_at_ns = 0, 0
+def _import(files: Sequence[Path] | Traces, journal: Path, until_ns: int | None) -> Written:
+    written, frames, links, until_at_ns = 0, 0, 0, 0
+    stations: set[str] = set()
     with Writer(
         journal, 0, JournalSettings.model_validate({"path": journal, "keep_for": "36600d"})
     ) as writer:
@@ -120,13 +134,18 @@ def _import(files: Sequence[Path] | Traces, journal: Path, until_ns: int | None)
             kind, data, direction, connection = _record(sighting)
             writer.add(sighting.received_at_ns, kind, connection, direction, data)
             written += 1
+            if isinstance(sighting, Frame):
+                frames += 1
+                stations.add(sighting.station)
+            elif isinstance(sighting, Link):
+                links += not sighting.implied
             until_at_ns = max(until_at_ns, sighting.received_at_ns)
             if written % FLUSH_EVERY_RECORDS == 0:
                 writer.flush_sync()
         writer.flush_sync(durable=True)
         reach = recorded.Recorded(until_ns=until_at_ns, lanes={0: writer.next_sequence})
     recorded.note(journal, reach)
-    return written
+    return Written(len(stations), frames, links)
 
 
 class OpenGate(Gate):

@@ -52,8 +52,6 @@ class Watch:
             NocwatchError: the store or a folder cannot be used.
         """
         self._configuration = configuration
-        self._gate = Gate(privacy_key(Path(configuration.privacy.key_file), make=True))
-        self._rules, self._places = load_operators_files(configuration, self._gate)
         self._started_ns = clock.now_ns()
         self.hub = Hub(configuration.console.live_clients_max)
         self._console = bind(configuration.console.listen, "console.listen")
@@ -61,6 +59,9 @@ class Watch:
         listen = configuration.metrics.listen
         self._metrics = bind(listen, "metrics.listen") if listen else None
         self.metrics_address = bound_address(self._metrics) if self._metrics else None
+        # A port that is taken leaves no key and no store behind.
+        self._gate = Gate(privacy_key(Path(configuration.privacy.key_file), make=True))
+        self._rules, self._places = load_operators_files(configuration, self._gate)
         alerts = configuration.alerts
         channels = build(alerts)
         renderer = alert_renderer(configuration, self.console_address)
