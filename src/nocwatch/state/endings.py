@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from nocwatch.moments import SECOND_NS
 from nocwatch.network import ConnectorStatus
-from nocwatch.ocpp.events import EndAnswered, QueueReported, TransactionEnded
+from nocwatch.ocpp.events import EndAnswered, QueueReported, StatusReported, TransactionEnded
 from nocwatch.sessions import Milestone
 from nocwatch.state import cards, joining, meter, mistaken, whose_stop
-from nocwatch.state.facts import Ending
+from nocwatch.state.facts import TOGETHER_NS, Ending
 from nocwatch.state.kilo import IN_KWH
 from nocwatch.state.lookup import (
     adopt,
@@ -20,8 +20,9 @@ from nocwatch.state.lookup import (
     same_moment,
     same_place,
 )
+from nocwatch.state.register import JITTER_WH
 from nocwatch.state.session import SessionState, issue, sequence, step
-from nocwatch.state.statuses import release
+from nocwatch.state.statuses import OF_TRANSACTIONS, release
 from nocwatch.state.tracker import Tracker
 
 NO_START = "The start of the transaction was never seen."
@@ -33,11 +34,15 @@ def on_ended(tracker: Tracker, event: TransactionEnded) -> None:
     if event.transaction is None and event.meter_wh is None:
         tracker.count("state_empty_stops")  # it names nothing and says nothing: it is no transaction's
         return
-    session = whose_stop.session_of(tracker, event)
+    whose = whose_stop.find(tracker, event)
+    session = whose.session
     if session is None:
         session = _startless(tracker, event)
-    elif session.guessed_stop is not None and session.guessed_stop.frame != event.frame:
-        _give_back(tracker, session)
+    elif whose.instead:
+        assert session.guess is not None
+        to = None if session.guess.unheard_of else whose_stop.next_likeliest(tracker, session)
+        _give_back(tracker, session, to, "its own stop came after that of another transaction")
+    session.guess = whose.guess or session.guess
     joining.claim_loose(tracker, session, event.token, event.when_ns, stop=True)
     mistaken.nobodys(
         tracker, session, event
@@ -71,20 +76,66 @@ def _startless(tracker: Tracker, event: TransactionEnded) -> SessionState:
     return session
 
 
-def _give_back(tracker: Tracker, session: SessionState) -> None:
-    """Its own stop came after all: the one of an unknown number that was taken for it was of a transaction without a start."""
-    other, session.guessed_stop = session.guessed_stop, None
-    assert other is not None
-    tracker.reopen(session, "its own stop came after that of another transaction")
-    session.transaction = session.meter_stop_wh = session.end_said_us = None
-    meter.unend(session.meter)
-    session.issues = [each for each in session.issues if other.frame not in each.frames]
-    session.end_frames.remove(other.frame)
-    session.end_calls.remove(call_name(other))
-    own = _startless(tracker, other)
+def on_status(tracker: Tracker, event: StatusReported) -> None:
+    """A connector of 1.6 has just finished: of a stop that may have been another's it shows that it was its own."""
+    if event.status is not ConnectorStatus.FINISHING or event.evse is not None or event.implausible_time:
+        return
+    its = next(
+        (each for each in tracker.newest_first() if each.began and each.connector == event.connector), None
+    )
+    if its is None or its.ending is Ending.STOP:
+        return
+    for other in tracker.newest_first():
+        guess = other.guess
+        if guess is None or guess.unheard_of or abs(guess.stop.when_ns - event.when_ns) > TOGETHER_NS:
+            continue
+        there = tracker.connector_of(other)
+        still = there is not None and there.reported in OF_TRANSACTIONS
+        if still and whose_stop.may_be(tracker, its, guess.stop):
+            _give_back(tracker, other, its, "the stop was that of the connector that has finished")
+            return
+
+
+def still_charging(tracker: Tracker, session: SessionState, register_wh: float, when_ns: int) -> bool:
+    """A sample of its connector after the end: where its stop was but taken for its own, and the register goes on from there, it was not."""
+    guess, stopped_at_ns = session.guess, session.stopped_at_ns
+    if guess is None or session.meter_stop_wh is None or stopped_at_ns is None:
+        return False
+    released = any(each.name == Milestone.RELEASED.value for each in session.steps)
+    if released or session.ending is not Ending.STOP or when_ns <= stopped_at_ns:
+        return False
+    rose = register_wh > session.meter_stop_wh + JITTER_WH
+    span_ns = when_ns - stopped_at_ns
+    if not (rose and tracker.gate(session).fits(session.meter_stop_wh, register_wh, span_ns)):
+        return False
+    to = None if guess.unheard_of else whose_stop.next_likeliest(tracker, session)
+    if to is None and not guess.unheard_of:
+        return False
+    _give_back(tracker, session, to, "its own stop is still to come: the connector went on charging")
+    return True
+
+
+def _give_back(tracker: Tracker, session: SessionState, to: SessionState | None, because: str) -> None:
+    """The stop that was taken for its own is another's: of the session ``to``, or of a transaction without a start."""
+    assert session.guess is not None
+    guess, session.guess = session.guess, None
+    stop = guess.stop
+    tracker.reopen(session, because)
+    if guess.unheard_of:
+        session.transaction = None
+    session.meter_stop_wh = session.end_said_us = session.stop_reason = session.stop_token = None
+    session.stop_frame, session.meter = "", guess.meter
+    meter.unend(session.meter)  # the stop's own data may have been read before it
+    session.issues = [each for each in session.issues if stop.frame not in each.frames]
+    session.end_frames = [each for each in session.end_frames if each != stop.frame]
+    session.end_calls = [each for each in session.end_calls if each != call_name(stop)]
+    own = to or _startless(tracker, stop)
+    own.guess = None if to is None else whose_stop.guessed(to.meter, stop)
+    after_all = "" if own.open else "the stop came after all"
+    tracker.reopen(own, after_all)
     own.complete_at_ns, session.complete_at_ns = session.complete_at_ns, None
-    keep(own.end_calls, call_name(other))
-    _stop(tracker, own, other, "")
+    keep(own.end_calls, call_name(stop))
+    _stop(tracker, own, stop, after_all)
 
 
 def _stop(tracker: Tracker, session: SessionState, event: TransactionEnded, because: str) -> None:

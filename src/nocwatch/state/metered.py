@@ -10,7 +10,7 @@ from nocwatch.moments import SECOND_NS
 from nocwatch.ocpp.events import Metered
 from nocwatch.state import by_power, meter
 from nocwatch.state.changes import SessionMetered
-from nocwatch.state.endings import heard_after_end, resumed
+from nocwatch.state.endings import heard_after_end, resumed, still_charging
 from nocwatch.state.facts import TOGETHER_NS
 from nocwatch.state.kilo import IN_KWH, SAMPLES_IN_KWH
 from nocwatch.state.lookup import adopt, of_transaction, sessions_on
@@ -182,8 +182,16 @@ def _there(tracker: Tracker, event: Metered) -> SessionState | None:
         return fitting[-1] if fitting else None
     for session in sessions_on(tracker.newest_first(), event.evse, event.connector):
         if session.began and session.stopped_at_ns is not None:
-            return session if session.started_at_ns <= event.when_ns <= session.stopped_at_ns else None
+            its = session.started_at_ns <= event.when_ns <= session.stopped_at_ns
+            return session if its or _was_not_its_stop(tracker, session, event) else None
     return None
+
+
+def _was_not_its_stop(tracker: Tracker, session: SessionState, event: Metered) -> bool:
+    if session.guess is None:
+        return False
+    register_wh = choose(event.samples).register_wh
+    return register_wh is not None and still_charging(tracker, session, register_wh, event.when_ns)
 
 
 def _goes_on(tracker: Tracker, session: SessionState, event: Metered, when_ns: int) -> None:

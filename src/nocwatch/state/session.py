@@ -15,6 +15,7 @@ from nocwatch.plans import Booking, Costs, Plan
 from nocwatch.sessions import Milestone, Session, SessionStep
 from nocwatch.state import by_power, meter
 from nocwatch.state.facts import TOGETHER_NS, Facts, Hole, Order, Verdict
+from nocwatch.state.meter import Meter
 from nocwatch.state.register import SLACK_WH, UNTIMED_SLACK_WH, Gate, no_reading
 from nocwatch.state.settings import StateSettings
 from nocwatch.state.start_source import start_source
@@ -22,6 +23,19 @@ from nocwatch.state.verdict import judge
 
 ACTS_MAX = 16
 """Authorisations, errors, issues and message ids of a session; a retry loop must not fill the memory."""
+
+
+class Guess(msgspec.Struct, frozen=True, kw_only=True):
+    """A stop that was taken for a session's by its likeness alone.
+
+    Attributes:
+        meter: of the session, as it was before.
+        unheard_of: the stop's number was nobody's, so it may be of a transaction whose start was never seen; else it names several.
+    """
+
+    stop: TransactionEnded
+    meter: Meter
+    unheard_of: bool = False
 
 
 class SessionState(Facts, kw_only=True):
@@ -46,7 +60,7 @@ class SessionState(Facts, kw_only=True):
         let_go: its connector was Available again after the act: the station waits for no vehicle any more.
         unnumbered: 1.6: samples of it said -1 since the start was last sent: the station does not know its number.
         elsewhere: the same card's failures on other connectors, where they show that it was the vehicle.
-        guessed_stop: a stop of a number that nobody had heard of, taken for this one's because it was the likeliest.
+        guess: the stop that ended it, where it was taken for this one's because it was the likeliest.
         verdict: as last judged; ``told`` is the record as last given off, ``told_verdict`` its verdict at its first end.
     """
 
@@ -90,7 +104,7 @@ class SessionState(Facts, kw_only=True):
     let_go: bool = False
     unnumbered: bool = False
     elsewhere: tuple[Evidence, ...] = ()
-    guessed_stop: TransactionEnded | None = None
+    guess: Guess | None = None
     verdict: Verdict = Verdict()
     told: Session | None = None
     told_verdict: Verdict | None = None

@@ -96,6 +96,7 @@ def _status(tracker: Tracker, event: StatusReported) -> None:
     unset.learn(tracker.state, event)
     statuses.on_status(tracker, event)
     remote_starts.on_status(tracker, event)
+    endings.on_status(tracker, event)
 
 
 def _commanded(tracker: Tracker, event: Commanded) -> None:

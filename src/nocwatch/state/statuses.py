@@ -32,7 +32,7 @@ PLUGGED = frozenset(
     {ConnectorStatus.PREPARING, ConnectorStatus.CHARGING, ConnectorStatus.OCCUPIED, ConnectorStatus.FINISHING}
     | {ConnectorStatus.SUSPENDED_EV, ConnectorStatus.SUSPENDED_EVSE}
 )
-_OF_TRANSACTIONS = frozenset(
+OF_TRANSACTIONS = frozenset(
     {ConnectorStatus.CHARGING, ConnectorStatus.SUSPENDED_EV, ConnectorStatus.SUSPENDED_EVSE}
 )
 """Statuses that only a connector with a transaction has."""
@@ -183,7 +183,7 @@ def _moved(tracker: Tracker, session: SessionState, status: ConnectorStatus, at_
         session.plugged = True
     if session.connector is None and session.evse is None:
         return
-    if session.began and status in _OF_TRANSACTIONS:
+    if session.began and status in OF_TRANSACTIONS:
         session.free_since_ns = None
     if status is ConnectorStatus.CHARGING:
         if session.began:
