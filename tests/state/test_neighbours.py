@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from tests.support.play import Play
 from tests.support.watched import Watched
 
 from nocwatch.flags import Blame
-from nocwatch.frames import Direction
+from nocwatch.frames import Direction, LinkEvent
 from nocwatch.sessions import Reason, Session
 from nocwatch.state.changes import SessionChanged
 from nocwatch.state.fleet import Fleet
 from nocwatch.state.neighbours import network_of
+from nocwatch.state.tracker import Tracker
 
 STATION, CSMS = Direction.FROM_STATION, Direction.FROM_CSMS
 SITE = "203.0.113.7"
@@ -170,3 +173,50 @@ def test_a_restart_of_the_watch_in_between_changes_nothing() -> None:
 )
 def test_what_stations_of_one_site_have_in_common(address: str, network: str) -> None:
     assert network_of(address) == network
+
+
+class Counted(dict[str, Tracker]):
+    """Stations' trackers, with how often one was asked for."""
+
+    asked = 0
+
+    def get(self, station: str, default: Any = None) -> Any:
+        Counted.asked += 1
+        return super().get(station, default)
+
+
+def test_a_balancer_that_takes_a_thousand_stations_down_costs_each_of_them_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fleet = Fleet()
+    plays = [Play(f"CP{number}", fleet=fleet) for number in range(1000)]
+    for number, play in enumerate(plays):
+        play.connection = number + 1
+        play.link(LinkEvent.OPEN, remote_address=f"{SITE}:50000", subprotocol="ocpp1.6")
+    trackers = Counted(fleet._trackers)
+    monkeypatch.setattr(fleet, "_trackers", trackers)
+    monkeypatch.setattr(Counted, "asked", 0)
+    for play in plays:
+        play.close(**FIN)
+    assert trackers.asked < 20 * len(plays)
+    last = fleet._trackers["CP999"].state.holes[-1]
+    assert (last.others, len(last.others_frames)) == (999, 4)
+    assert fleet._trackers["CP0"].state.holes[-1].others >= 499
+
+
+def test_a_station_that_goes_on_over_its_older_link_is_where_that_one_comes_from() -> None:
+    """Whatever a restart of the watch would see of it."""
+    first, *others = site("198.51.100.9", SITE, SITE)
+    older = first.connection
+    first.open(address=f"{SITE}:1")
+    first.close(by="station", code=1000, reason="fin")
+    restarted = Fleet()
+    restarted.restore(first.fleet.snapshot())
+    begun = len(first.sightings)
+    for play in others:
+        play.close(**FIN)
+    first.close(connection=older, **FIN)
+    for sighting in [each for play in others for each in play.sightings[-1:]] + first.sightings[begun:]:
+        restarted.feed(sighting)
+    assert restarted.snapshot() == first.fleet.snapshot()
+    assert not first.fleet._trackers["CP1"].state.holes[-1].others

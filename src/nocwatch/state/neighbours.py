@@ -9,11 +9,13 @@ judged within the last seconds is judged again when the others' losses are heard
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from ipaddress import IPv6Address, ip_address, ip_network
+from itertools import islice
 
 from nocwatch.moments import SECOND_NS
 from nocwatch.state.changes import AnyChange
+from nocwatch.state.facts import Hole
 from nocwatch.state.memory import StationState
 from nocwatch.state.tracker import Tracker
 
@@ -37,16 +39,17 @@ class Neighbours:
     """Who is behind which address.
 
     Attributes:
-        lost: what the snapshot keeps; who is there follows from the stations' own memory.
+        lost: what the snapshot keeps, the latest last; who is there follows from the stations' own memory.
     """
 
     def __init__(self) -> None:
         self.lost: Losses = {}
+        self._marked: set[str] = set()
         self._there: dict[str, set[str]] = {}
         self._network: dict[str, str] = {}
 
     def restore(self, lost: Losses, stations: list[StationState]) -> None:
-        self.lost, self._there, self._network = lost, {}, {}
+        self.lost, self._marked, self._there, self._network = lost, set(), {}, {}
         for each in stations:
             if each.online:
                 self.opened(each)
@@ -62,25 +65,43 @@ class Neighbours:
     def closed(self, tracker: Tracker, trackers: Mapping[str, Tracker]) -> list[AnyChange]:
         """A link of the station ended: what that says of the others' losses. Its own is marked, and told with the rest of it."""
         state = tracker.state
-        if state.online or not state.holes or state.holes[-1].from_ns != tracker.now_ns:
+        if state.online:
+            self.opened(state)  # over another link, maybe from another address
+            return []
+        if not state.holes or state.holes[-1].from_ns != tracker.now_ns:
             return []
         network = self._gone(state.id)
-        hole = state.holes[-1]
-        if not network or hole.by in ("csms", "relay") or _ordered(tracker):
+        if not network or state.holes[-1].by in ("csms", "relay") or _ordered(tracker):
             return []
-        lost = {
-            station: at_ns
-            for station, at_ns in self.lost.get(network, {}).items()
-            if tracker.now_ns - at_ns <= TOGETHER_WITHIN_NS
-        }
-        lost[state.id] = tracker.now_ns
-        for empty in [each for each in self.lost if each not in self._there]:
-            del self.lost[empty]
+        lost = self._lose(network, state.id, tracker.now_ns)
+        if not self._many(network, lost):
+            self._marked.discard(network)
+            return []
+        # Of a thousand that go down together each is marked once: the first ones when they turn out to be many, then one by one.
+        fresh = {state.id: tracker.now_ns} if network in self._marked else lost
+        self._marked.add(network)
+        return _mark(tracker, lost, fresh, trackers)
+
+    def _lose(self, network: str, station: str, now_ns: int) -> dict[str, int]:
+        """Who lost a link there within the last seconds, this one last. What is older is forgotten, here and of all networks."""
+        lost = self.lost.pop(network, {})
+        lost.pop(station, None)
+        lost[station] = now_ns
+        _forget(lost, now_ns)
         self.lost[network] = lost
-        there = len(lost.keys() | self._there.get(network, set()))
-        if len(lost) < STATIONS_MIN or len(lost) < SHARE_MIN * there:
-            return []
-        return _mark(tracker, lost, trackers)
+        while (first := next(iter(self.lost))) != network and not _forget(self.lost[first], now_ns):
+            del self.lost[first]
+            self._marked.discard(first)
+        return lost
+
+    def _many(self, network: str, lost: dict[str, int]) -> bool:
+        there = self._there.get(network, set())
+        if len(lost) < STATIONS_MIN or len(lost) < SHARE_MIN * len(there):
+            return False
+        # Who is back already is among both; only where it matters they are counted.
+        return len(lost) >= SHARE_MIN * (len(lost) + len(there)) or len(lost) >= SHARE_MIN * len(
+            lost.keys() | there
+        )
 
     def _gone(self, station: str) -> str:
         network = self._network.pop(station, "")
@@ -92,21 +113,24 @@ class Neighbours:
         return network
 
 
-def _mark(tracker: Tracker, lost: dict[str, int], trackers: Mapping[str, Tracker]) -> list[AnyChange]:
-    """Each of these losses was one of many; what was judged by it since is judged again."""
-    found = [
-        (its, hole)
-        for station, at_ns in lost.items()
-        if (its := trackers.get(station)) is not None
-        for hole in its.state.holes
-        if hole.from_ns == at_ns
-    ]
+def _forget(lost: dict[str, int], now_ns: int) -> bool:
+    """Takes out what is too long ago; whether anything is left."""
+    while lost and now_ns - lost[first := next(iter(lost))] > TOGETHER_WITHIN_NS:
+        del lost[first]
+    return bool(lost)
+
+
+def _mark(
+    tracker: Tracker, lost: dict[str, int], fresh: dict[str, int], trackers: Mapping[str, Tracker]
+) -> list[AnyChange]:
+    """Each of the fresh losses was one of many; what was judged by it since is judged again."""
+    named = [hole for _, hole in islice(_holes(lost, trackers), FRAMES_MAX + 1)]
     changes: list[AnyChange] = []
-    for its, hole in found:
+    for its, hole in _holes(fresh, trackers):
         if hole.others:
             continue
-        hole.others = len(found) - 1
-        hole.others_frames = tuple(each.frame for _, each in found if each is not hole)[:FRAMES_MAX]
+        hole.others = len(lost) - 1
+        hole.others_frames = tuple(each.frame for each in named if each is not hole)[:FRAMES_MAX]
         if its is tracker:
             continue
         its.now_ns, its.frame, its.late = tracker.now_ns, tracker.frame, False
@@ -115,6 +139,15 @@ def _mark(tracker: Tracker, lost: dict[str, int], trackers: Mapping[str, Tracker
                 its.touch(session, BECAUSE)
         changes += its.flush()
     return changes
+
+
+def _holes(lost: dict[str, int], trackers: Mapping[str, Tracker]) -> Iterator[tuple[Tracker, Hole]]:
+    for station, at_ns in lost.items():
+        if (its := trackers.get(station)) is None:
+            continue
+        for hole in its.state.holes:
+            if hole.from_ns == at_ns:
+                yield its, hole
 
 
 def _ordered(tracker: Tracker) -> bool:
