@@ -160,6 +160,23 @@ def success_rate_drop_quiet(watched: Watched) -> None:
         _session(watched, cp1, good=number != 7)
 
 
+def stuck_state_fires(watched: Watched) -> None:
+    """A vehicle is plugged in, and nobody shows a card."""
+    cp1 = watched.play("CP1").begin()
+    cp1.status(1, "Preparing")
+    watched.wait(60)
+    cp1.heartbeat()
+
+
+def stuck_state_quiet(watched: Watched) -> None:
+    """The same, and the driver comes back after twenty-five minutes."""
+    cp1 = watched.play("CP1").begin()
+    cp1.status(1, "Preparing")
+    watched.wait(1500)
+    cp1.start(1, "04A1B2C3", 15000)
+    cp1.status(1, "Charging")
+
+
 def faulted_fires(watched: Watched) -> None:
     """A ground fault that stays."""
     cp1 = watched.play("CP1").begin()

@@ -15,6 +15,7 @@ from nocwatch.detectors.register_rollback import RegisterRollback
 from nocwatch.detectors.remote_start_no_transaction import RemoteStartNoTransaction
 from nocwatch.detectors.socket_state_gap import SocketStateGap
 from nocwatch.detectors.station_offline import StationOffline
+from nocwatch.detectors.stuck_state import StuckState
 from nocwatch.detectors.success_rate_drop import SuccessRateDrop
 from nocwatch.detectors.token_brute_force import TokenBruteForce
 from nocwatch.detectors.unexpected_firmware import UnexpectedFirmware
@@ -27,6 +28,7 @@ CATALOGUE: tuple[type[Detector[Any, Any]], ...] = (
     StationOffline,
     Flapping,
     SocketStateGap,
+    StuckState,
     SuccessRateDrop,
     Faulted,
     RegisterRollback,
