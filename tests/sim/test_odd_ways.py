@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
+import trio
 import trio.testing
 from tests.sim.test_inmemory import lived, one, sightings
 from tests.support.simulation import scenario
 
 from nocwatch.frames import Frame, Link, LinkEvent
+from nocwatch.sim.dialling import by_url
+from nocwatch.sim.hardware import CATALOGUE, Profile
 from nocwatch.sim.scenario import Scenario
+from nocwatch.sim.station import SimStation
 
 
 def station(version: str, *quirks: str, **fields: Any) -> Scenario:
@@ -123,3 +127,25 @@ async def test_of_sockets_that_take_over_from_each_other_none_is_left_behind(
     left = set(opened) - set(closed)
     assert len(left) <= 2, "the one in use, and one that it took over from a moment ago"
     assert fleet.stations["CP1"].uplink.counters["connections"] == len(opened)
+
+
+async def test_what_changes_while_a_station_announces_itself_is_told_after_it() -> None:
+    profile = Profile("CP1", "2.0.1", CATALOGUE["hpc300"], "3.4.1", "VO000000001")
+    leaving = SimStation(profile, by_url("ws://127.0.0.1:1/"))
+    leaving.wants_boot = False
+    leaving.connectors[0].status = "Finishing"
+
+    class Csms:
+        """Takes its time, in which the driver leaves."""
+
+        told: ClassVar[list[Any]] = []
+
+        async def call(self, action: str, payload: dict[str, Any]) -> dict[str, Any]:
+            await trio.lowlevel.checkpoint()
+            self.told.append((action, payload["connectorStatus"]))
+            leaving.set_status(leaving.connectors[0], "Available")
+            return {}
+
+    assert await leaving._greet(Csms())  # type: ignore[arg-type]
+    assert Csms.told == [("StatusNotification", "Occupied"), ("StatusNotification", "Available")]
+    assert leaving.queue_length == 1

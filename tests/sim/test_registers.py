@@ -141,9 +141,9 @@ def test_a_reading_of_0_amid_others_shows_nothing_of_what_flowed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("shown_wh", "signed", "fell"), [(5_000.0, False, True), (300.0, False, False), (300.0, True, True)]
+    ("shown_wh", "signed", "fell"), [(5_000.0, False, True), (900.0, False, False), (300.0, True, True)]
 )
-def test_only_a_register_with_a_sign_is_turned_back_below_0(
+def test_only_a_register_with_a_sign_is_turned_back_to_less_than_half(
     shown_wh: float, signed: bool, fell: bool
 ) -> None:
     meter = dc(register_wh=shown_wh, top_wh=2.0**32 if signed else None, signed=signed)

@@ -164,8 +164,8 @@ class Meter:
         return shown_wh - self._top_wh if self._signed and shown_wh >= self._top_wh / 2 else shown_wh
 
     def roll_back(self, drop_wh: float) -> bool:
-        """What it shows falls by so much; not where it shows less, and has no sign to show below 0. Whether it fell."""
-        if not self._signed and self.shown_wh() < drop_wh:
+        """What it shows falls by so much; not to less than half, which would be a register that began anew. Whether it fell."""
+        if not self._signed and self.shown_wh() < 2 * drop_wh:
             return False
         self.offset_wh -= drop_wh
         return True

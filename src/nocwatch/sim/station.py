@@ -307,10 +307,15 @@ class SimStation:
             return False
         if self.pace.now() < self.silent_until_s:
             return True
+        for connector in self.connectors:
+            connector.announced = self.dialect.announced_as(connector)
         for message in self.dialect.announcements():
             await peer.call(message.action, message.build())
         for connector in self.connectors:
-            connector.announced = self.dialect.announced_as(connector)
+            if self.dialect.announced_as(connector) != connector.announced:
+                # It changed while the rest was announced.
+                connector.announced = self.dialect.announced_as(connector)
+                self.enqueue([self.dialect.status(connector)])
         return True
 
     async def _boot(self, peer: Peer) -> bool:

@@ -78,8 +78,8 @@ def others_apart(tracker: Tracker, session: SessionState, tokens: set[str]) -> N
 
 
 def later_apart(tracker: Tracker, session: SessionState, event: TransactionUpdated) -> None:
-    """Cards that were shown after the transaction's own was taken, too: a question to the CSMS overtakes what waits in the station's queue."""
-    if event.event_at_ns is not None:
+    """It names its token: cards that were shown after that was taken are others'. A question to the CSMS overtakes what waits in the queue."""
+    if event.token is not None and not session.token_said and event.event_at_ns is not None:
         taken_ns = tracker.true_ns(event) + TOGETHER_NS
         _apart(tracker, session, [each for each in session.authorizations if each.asked_at_ns > taken_ns])
 

@@ -88,7 +88,7 @@ class StationState(msgspec.Struct, kw_only=True):
     Attributes:
         sessions: those under way and those remembered, in the order of their first acts.
         under_way: ids of the former.
-        closed_links: sequence of the end of each of the last connections, to know what is read again.
+        closed_links: sequence of the end of each of the last connections, to know what is read again; ``link_closed_ns`` when the last one ended.
         lag_ns: least time from a live time stamp to its reception: the error of the station's clock.
         boot_pending: the last boot was not accepted yet: the next one is the same.
         subprotocol: as last negotiated.
@@ -105,6 +105,7 @@ class StationState(msgspec.Struct, kw_only=True):
     id: str
     links: list[LinkState] = []
     closed_links: dict[int, int] = {}
+    link_closed_ns: int = 0
     since_ns: int
     last_seen_ns: int = 0
     upstream: str = ""

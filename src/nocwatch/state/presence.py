@@ -148,6 +148,7 @@ def closed(tracker: Tracker, link: Link) -> None:
     if not known:
         return
     state.links.remove(known[0])
+    state.link_closed_ns = tracker.now_ns
     last = not state.links
     silence.known_again(tracker)
     tracker.out.append(
@@ -274,9 +275,12 @@ def on_booted(tracker: Tracker, event: Booted) -> None:
 def _lost_before(state: StationState, booted_ns: int) -> int:
     """When the link was lost that the boot ended; the boot's own moment where its station was never gone, or had long been back."""
     hole = state.holes[-1] if state.holes else None
-    if hole is None or booted_ns - (hole.until_ns or booted_ns) > BOOT_WITHIN_NS:
-        return booted_ns
-    return hole.from_ns
+    if hole is not None and booted_ns - (hole.until_ns or booted_ns) <= BOOT_WITHIN_NS:
+        return hole.from_ns
+    # Beside a socket that was left half open there is no hole: the last one that ended was the station's.
+    opened_ns, closed_ns = state.links[-1].opened_at_ns if state.links else booted_ns, state.link_closed_ns
+    back = closed_ns <= opened_ns and booted_ns - opened_ns <= BOOT_WITHIN_NS
+    return closed_ns if closed_ns and back else booted_ns
 
 
 def on_boot_answered(tracker: Tracker, event: BootAnswered) -> None:

@@ -183,7 +183,7 @@ def _status_at_remote(tracker: Tracker, session: SessionState) -> None:
         if (session.evse is None or each.evse == session.evse) and session.connector in (None, each.connector)
     ]
     session.plugged = len(known) == 1 and _vehicle_there(tracker, session, known[0])
-    if len(known) == 1 and any(_taken(each, session.token) for each in tracker.on_connector(known[0])):
+    if len(known) == 1 and any(_taken(each, session) for each in _there_then(tracker, session, known[0])):
         session.status_at_remote = IN_USE
     elif len(known) == 1 and known[0].reported is not ConnectorStatus.NO_DATA:
         session.status_at_remote = shown_status(tracker.state, known[0]).value
@@ -211,17 +211,28 @@ def on_status(tracker: Tracker, event: StatusReported) -> None:
             session.plugged = session.plugged or (
                 event.status in PLUGGED and in_time(tracker, session, event.when_ns)
             )
-        elif session.status_at_remote != IN_USE:
+        else:
             _status_at_remote(tracker, session)
         if before != (session.plugged, session.status_at_remote):
             tracker.touch(session, "what the connector had reported then was heard late")
 
 
-def _taken(there: SessionState, token: str | None) -> bool:
+def _there_then(tracker: Tracker, session: SessionState, connector: ConnectorState) -> list[SessionState]:
+    """Transactions that were under way at the connector when the CSMS asked for the start, by what is known now."""
+    then_ns = session.created_at_ns if session.remote is None else session.remote.asked_at_ns
+    return [
+        each
+        for each in tracker.newest_first()
+        if each.began
+        and (each.evse, each.connector or connector.connector) == (connector.evse, connector.connector)
+        and each.started_at_ns <= then_ns
+        and (each.stopped_at_ns is None or each.stopped_at_ns > then_ns)
+    ]
+
+
+def _taken(there: SessionState, session: SessionState) -> bool:
     """Whether another driver has that transaction: its token is known, or another card is being asked for."""
-    return there.began and (
-        there.token is not None or any(each.token != token for each in there.authorizations)
-    )
+    return there.token is not None or any(each.token != session.token for each in there.authorizations)
 
 
 def _vehicle_there(tracker: Tracker, session: SessionState, connector: ConnectorState) -> bool:

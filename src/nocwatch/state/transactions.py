@@ -282,6 +282,7 @@ def on_updated(tracker: Tracker, event: TransactionUpdated) -> None:
         session.evse = event.evse if event.evse is not None else session.evse
         session.connector = event.connector if event.connector is not None else session.connector
         tracker.touch(session)
+    cards.later_apart(tracker, session, event)
     mistaken.part(tracker, session, event)
     remote = session.remote
     if event.token is not None and session.token is None and remote is not None:
@@ -292,12 +293,10 @@ def on_updated(tracker: Tracker, event: TransactionUpdated) -> None:
             tracker.wait("attempt", own.id, max(remote.asked_at_ns + patience_ns(tracker), tracker.now_ns))
     if event.token is not None and session.token is None:
         cards.others_apart(tracker, session, {event.token})
-        cards.later_apart(tracker, session, event)
         joining.absorb(tracker, session, event, event.token)
         token_of(session, event.token, event.token_type)
         tracker.touch(session)
-        asked_ns = [each.asked_at_ns for each in session.authorizations]
-        remote_starts.refused_rightly(tracker, session, min([event.when_ns, *asked_ns]))
+        remote_starts.refused_rightly(tracker, session, _shown_ns(session, event))
     if event.remote_start_id is not None and session.remote_start_id is None:
         session.remote_start_id = event.remote_start_id
         if session.remote is None:
@@ -309,6 +308,13 @@ def on_updated(tracker: Tracker, event: TransactionUpdated) -> None:
     if session.open:
         _triggered(tracker, session, event)
         charging_state(tracker, session, event.charging_state, event.when_ns, event.frame)
+
+
+def _shown_ns(session: SessionState, event: TransactionUpdated) -> int:
+    """Since when the driver's card may have been at the reader: its question to the CSMS waits while the start has no answer."""
+    asked_ns = min([event.when_ns, *(each.asked_at_ns for each in session.authorizations)])
+    answered_ns = session.start_answered_at_ns
+    return session.started_at_ns if answered_ns is None or answered_ns >= asked_ns else asked_ns
 
 
 _TRIGGERS = {

@@ -57,6 +57,13 @@ OFFLINE = "Started T1 Authorized evse=1 token=TAG wh=1000 offline at=@{at}; +1; 
         version="2.0.1",
     ),
     Rule(
+        "nor where it seemed to be that cable's, which was plugged in a few minutes before",
+        "+10m; card TAG; Started T1 CablePluggedIn evse=1 wh=1000 state=EVConnected at=@400; +5; Updated T1 Authorized token=TAG at=@430; +1; "
+        "Ended T1 StopAuthorized wh=6000 reason=Local at=@560; +10m",
+        (Seen("success", wh=5000, without="authorised"), Seen("cancelled", "AUTH_UNUSED")),
+        version="2.0.1",
+    ),
+    Rule(
         "nor of one that charges for it in the queue, while the same card's transaction of before is still under way",
         "card TAG; +35m; Started T0 Authorized evse=2 token=TAG wh=1000 at=@-40; card TAG; Started T1 CablePluggedIn evse=1 wh=1000 state=EVConnected at=@26; "
         "Updated T1 Authorized token=TAG at=@30; +1; Ended T1 StopAuthorized wh=6000 reason=Local at=@400; "
@@ -135,4 +142,26 @@ def test_cards_and_queues(rule: Rule) -> None:
     ),
 )  # fmt: skip
 def test_clocks_that_were_never_set(rule: Rule) -> None:
+    rule.check()
+
+
+@table(
+    Rule(
+        "nobody was there for a remote start where the word that the last transaction was over waited in the station's queue",
+        "Occupied 1; Started T0 Authorized evse=1 token=TWO wh=1000; +13m; remote APP 1 id=42; +200; Ended T0 StopAuthorized wh=6000 reason=Local at=@600; "
+        "Available 1 at=@610; +60",
+        (Seen("success", tx="T0"), Seen("failed", "REMOTE_START_NO_TX", "driver", revised="heard late")),
+        version="2.0.1",
+        places=(1, 2),
+    ),
+    Rule(
+        "one was refused rightly by a cable whose driver's card waited behind a start that nobody answered",
+        "Started T1 CablePluggedIn evse=1 wh=1000 state=EVConnected -; +12; remote APP 1 Rejected id=42; +18; card TAG; "
+        "Started T1 CablePluggedIn evse=1 wh=1000 state=EVConnected at=@30; Updated T1 Authorized token=TAG; +10m; Ended T1 StopAuthorized wh=6000 reason=Local",
+        (Seen("success", wh=5000), Seen("failed", "REMOTE_START_REJECTED", "csms", because="in use")),
+        version="2.0.1",
+        places=(1, 2),
+    ),
+)  # fmt: skip
+def test_remote_starts_beside_a_queue(rule: Rule) -> None:
     rule.check()

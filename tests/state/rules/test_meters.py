@@ -212,6 +212,13 @@ def run(
         version="2.0.1",
     ),
     Rule(
+        "2.x: a register that began anew with a boot, beside a socket that was left half open",
+        "open; Started T1 Authorized evse=1 token=TAG wh=0; +20; Updated T1 MeterValuePeriodic wh=579; +10; close; +40; open; boot; +1; Updated T1 MeterValuePeriodic wh=67 at=@-40 offline; "
+        "Updated T1 MeterValuePeriodic wh=762 at=@-20 offline; +5m; Ended T1 StopAuthorized wh=6000 reason=Local",
+        Seen("success", wh=6579),
+        version="2.0.1",
+    ),
+    Rule(
         "2.x: MeterValues of the EVSE belong to its transaction",
         "Started T1 Authorized evse=1 token=TAG wh=1000; +5m; meter 1 3000; +5m; Ended T1 StopAuthorized",
         Seen("success", wh=2000),
