@@ -89,6 +89,13 @@ HIGHEST = 2**63 - 1
         places=(1, 2),
     ),
     Rule(
+        "of two such the one whose register goes on, though there was a boot: the other's would have to have begun anew",
+        "start 1 ONE 10000 id=101 at=1970-01-01T00:00:30Z; start 2 ONE 5000000 - at=1970-01-01T00:00:31Z; close; +20; open; boot;"
+        "stop -1 10000 at=1970-01-01T00:00:52Z; stop -1 5000000 at=1970-01-01T00:00:53Z",
+        (Seen("failed", wh=0, connector=1, meters=(10000, 10000)), Seen("failed", wh=0, connector=2, meters=(5000000, 5000000))),
+        places=(1, 2),
+    ),
+    Rule(
         "meter values of minus one belong to the transaction on their connector",
         "start 1 ONE 1000 id=17; start 2 TWO 2000 - ; +5m; meter 2 5000 tx=-1; +5m; stop -1 9000; stop 17 6000",
         (Seen("success", wh=5000), Seen("success", wh=7000, steps="charging")),
