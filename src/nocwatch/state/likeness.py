@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+import msgspec
+
 from nocwatch.network import ConnectorStatus
 from nocwatch.ocpp.events import TransactionEnded
 from nocwatch.state import meter
@@ -19,6 +21,8 @@ from nocwatch.state.tracker import Tracker
 
 WH_NS = 3.6e12
 """Watts and nanoseconds of a watt-hour."""
+ANEW = 7
+"""What it takes off that the register would have to have begun anew for it: where another's simply goes on, the stop is that one's."""
 UNLIKE = -1
 """A stop whose register cannot follow the session's is another's."""
 
@@ -76,7 +80,9 @@ def likeness(
         like += 2
     if event.token is not None and event.token == session.token:
         like += 3
-    return like + (2 if _just_finished(tracker, session, event) else 0)
+    like += 2 if _just_finished(tracker, session, event) else 0
+    goes_on = can_follow(tracker, session, event, book, anew=False)
+    return like if goes_on else max(like - ANEW, 1)
 
 
 def _just_finished(tracker: Tracker, session: SessionState, event: TransactionEnded) -> bool:
@@ -113,9 +119,14 @@ def _rise_wh(gate: Gate, before: tuple[float, int], value: float, at_ns: int) ->
 
 
 def can_follow(
-    tracker: Tracker, session: SessionState, event: TransactionEnded, book: Meter | None = None
+    tracker: Tracker,
+    session: SessionState,
+    event: TransactionEnded,
+    book: Meter | None = None,
+    *,
+    anew: bool = True,
 ) -> bool:
-    """Whether the register at the stop can follow the session's; of no register anything can be."""
+    """Whether the register at the stop can follow the session's, with ``anew`` also across a boot; of no register anything can be."""
     book, gate = book or session.meter, tracker.gate(session, event)
     meter_wh = meter.in_wh(book, event.meter_wh)
     if meter_wh is None or no_reading(meter_wh):
@@ -123,4 +134,6 @@ def can_follow(
     known = [] if book.start_wh is None else [(book.start_wh, book.start_at_ns)]
     last = meter.last_reading(book)
     known += [] if last is None else [last]
+    if not anew:
+        gate = msgspec.structs.replace(gate, restarts=())
     return not known or any(_rise_wh(gate, each, meter_wh, event.when_ns) is not None for each in known)

@@ -89,10 +89,16 @@ HIGHEST = 2**63 - 1
         places=(1, 2),
     ),
     Rule(
+        "minus one after a boot is the start whose register goes on, answered or not: the other's would have to have begun anew",
+        "start 1 ONE 10000 id=101; start 2 ONE 5000000 -; +60; close; +20; open; boot; stop -1 10000",
+        (Seen("cancelled", wh=0, connector=1), Seen("ongoing", connector=2)),
+        places=(1, 2),
+    ),
+    Rule(
         "of two such the one whose register goes on, though there was a boot: the other's would have to have begun anew",
         "start 1 ONE 10000 id=101 at=1970-01-01T00:00:30Z; start 2 ONE 5000000 - at=1970-01-01T00:00:31Z; close; +20; open; boot;"
         "stop -1 10000 at=1970-01-01T00:00:52Z; stop -1 5000000 at=1970-01-01T00:00:53Z",
-        (Seen("failed", wh=0, connector=1, meters=(10000, 10000)), Seen("failed", wh=0, connector=2, meters=(5000000, 5000000))),
+        (Seen("failed", wh=0, connector=1, meters=(10000, 10000)), Seen("cancelled", wh=0, connector=2, meters=(5000000, 5000000))),
         places=(1, 2),
     ),
     Rule(
