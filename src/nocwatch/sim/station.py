@@ -312,10 +312,10 @@ class SimStation:
         for message in self.dialect.announcements():
             await peer.call(message.action, message.build())
         for connector in self.connectors:
-            if self.dialect.announced_as(connector) != connector.announced:
-                # It changed while the rest was announced.
+            while self.dialect.announced_as(connector) != connector.announced:  # meanwhile
                 connector.announced = self.dialect.announced_as(connector)
-                self.enqueue([self.dialect.status(connector)])
+                message = self.dialect.status(connector)
+                await peer.call(message.action, message.build())
         return True
 
     async def _boot(self, peer: Peer) -> bool:
