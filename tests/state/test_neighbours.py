@@ -105,6 +105,16 @@ def test_it_is_the_stations_own_doing(addresses: list[str], apart_s: float, how:
     assert blame(comes_back_and_stops(first)) == (Reason.CONNECTIVITY, Blame.CHARGER)
 
 
+def test_a_station_that_went_eleven_seconds_before_two_others_went_by_itself() -> None:
+    first, *others = site(SITE, SITE, SITE)
+    first.wait(60)
+    first.close(**FIN)
+    first.wait(11)
+    for play in others:
+        play.close(**FIN)
+    assert blame(comes_back_and_stops(first)) == (Reason.CONNECTIVITY, Blame.CHARGER)
+
+
 def test_three_of_seven_have_come_down_by_themselves() -> None:
     first, *others = site(*[SITE] * 7)
     first.wait(60)

@@ -48,7 +48,7 @@ def on_metered(tracker: Tracker, event: Metered) -> None:
         _goes_on(tracker, session, event, when_ns)
         if session.open:
             _numbers(tracker, session, readings.soc_percent, power)
-            if energy is not None and energy >= settings.charging_wh_min and not session.charged:
+            if energy is not None and energy > settings.charging_wh_min and not session.charged:
                 charging(tracker, session, when_ns, f"{energy:.0f} Wh have flowed", event.frame)
             if (
                 session.told is None

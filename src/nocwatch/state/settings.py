@@ -36,7 +36,7 @@ class StateSettings(BaseModel):
     )
     energy_wh_min: float = Field(default=100.0, gt=0, description="Energy from which a session is a success.")
     charging_wh_min: float = Field(
-        default=50.0, ge=0, description="Energy from which a session is charging, where no status says so."
+        default=50.0, ge=0, description="Energy above which a session is charging, where no status says so."
     )
     power_w_max: float = Field(
         default=1_000_000.0,

@@ -94,6 +94,8 @@ def run(
     run("a register that is negative for good", -4000, -3000, start=-5000, stop=-2000, wh=3000, issues=(), meters=(-5000, -2000)),
     run("a start below 0 is no reading beside samples above", 2000, 3000, start=-500, stop=4000, wh=2000),
     run("a register above 2**32", 2**32 + 1500, start=2**32 + 1000, stop=2**32 + 6000, wh=5000),
+    Rule("a megawatt for a minute, and a kilowatt-hour beside it, can be", "start 1 TAG 1000 id=17 at=@30; +1m; meter 1 18600 tx=17 at=@90", Seen("ongoing", wh=17600)),
+    Rule("more cannot", "start 1 TAG 1000 id=17 at=@30; +1m; meter 1 18700 tx=17 at=@90", Seen("ongoing", wh=0)),
     run("a jump that no charger could bring", 2000, 1_000_100_000, 2500, stop=3000, wh=2000, issues=()),
     run("a register that fell on the way is an issue", 2000, 1200, 1700, wh=1500, issues=("ran backwards",)),
     run("a start of minus one: the samples tell", 2000, 3000, start=-1, stop=6000, wh=4000, meters=(None, 6000)),
