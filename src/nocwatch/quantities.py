@@ -7,8 +7,8 @@ from typing import Annotated
 
 from pydantic import BeforeValidator
 
-DURATION_S_MAX = 100 * 365 * 86400
-"""A hundred years: what is longer is a slip of the pen, and no moment that far off can be reckoned with."""
+DURATION_S_MAX = 200 * 365 * 86400
+"""Two hundred years: what is longer is a slip of the pen, and no moment that far off can be reckoned with."""
 SIZE_MAX = 1 << 60
 """An exbibyte: no disk has it."""
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)")
@@ -41,7 +41,7 @@ def parse_duration(value: object) -> float:
         if parts and not _DURATION.sub("", text).strip():
             seconds = float(sum(float(number) * _SECONDS[unit] for number, unit in parts))
             if seconds > DURATION_S_MAX:
-                raise ValueError(f"{value!r:.60} is longer than a hundred years")
+                raise ValueError(f"{value!r:.60} is longer than two hundred years")
             return seconds
     raise ValueError(f"{value!r} is no duration; write a number with its unit: 90s, 15m, 12h, 30d")
 

@@ -9,6 +9,9 @@ import heapq
 from collections.abc import Hashable, Iterator
 from typing import Generic, TypeVar
 
+DUE_NS_MAX = (1 << 63) - 1
+"""The year 2262: what is due later never is, and a snapshot has no room for it."""
+
 K = TypeVar("K", bound=Hashable)
 
 
@@ -30,6 +33,7 @@ class Timers(Generic[K]):
 
     def set(self, key: K, due_ns: int) -> None:
         """Come due at ``due_ns``; replaces the key's former moment."""
+        due_ns = min(due_ns, DUE_NS_MAX)
         self._order += 1
         self._due[key] = (due_ns, self._order)
         heapq.heappush(self._heap, (due_ns, self._order, key))

@@ -57,3 +57,10 @@ def test_a_timer_that_is_renewed_a_million_times_does_not_grow() -> None:
     for moment in range(10_000):
         timers.set("heartbeat", moment)
     assert len(timers._heap) < 1000
+
+
+def test_a_moment_beyond_all_calendars_never_comes_and_is_kept() -> None:
+    timers: Timers[str] = Timers()
+    timers.set("never", 10**40)
+    assert timers.dump() == [("never", 2**63 - 1)]
+    assert not list(timers.pop_due(2**62))

@@ -6,9 +6,11 @@ import pytest
 from tests.support.play import Play
 from tests.support.watched import Watched, place, places, window
 
+from nocwatch.detectors.engine import Engine
 from nocwatch.flags import Blame, Flag, FlagState, Severity
 from nocwatch.frames import LinkEvent
 from nocwatch.moments import SECOND_NS
+from nocwatch.state.fleet import Fleet
 
 DEPOT = [place(f"CP{number}", "depot", site_name="Depot Nord") for number in (1, 2, 3)]
 HARBOUR = [place(f"CP{number}", "harbour") for number in (4, 5)]
@@ -484,6 +486,23 @@ def test_hole_shorter_than_the_offline_threshold_is_none() -> None:
     )
     watched.wait(600)
     assert not watched.raised
+
+
+@pytest.mark.parametrize("said", ["99999999999", "1e30", "1e308", "inf", "nan", "-1"])
+def test_an_interval_that_cannot_be_is_not_waited_for_and_ends_no_watch(said: str) -> None:
+    watched = Watched("socket_state_gap")
+    cp1 = watched.play("CP1").begin()
+    for name in ("MeterValueSampleInterval", "HeartbeatInterval", "ConnectionTimeOut"):
+        cp1.configuration(name, said)
+    meters(watched, cp1, minutes=3, configured=False)
+    cp2 = watched.play("CP2", "2.0.1").begin()
+    cp2.configuration("OCPPCommCtrlr.OfflineThreshold", said)
+    hole(watched, cp2, 600)
+    watched.wait(60)
+    assert "socket_state_gap" not in watched.engine._board.failing
+    restarted = Fleet()
+    restarted.restore(watched.fleet.snapshot())
+    Engine(watched.rules, places(), restarted).restore(watched.engine.snapshot())
 
 
 def test_hole_in_which_nothing_changed_is_none() -> None:

@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tests.support.play import Play
@@ -266,6 +268,33 @@ def test_a_flood_of_cards_is_bounded() -> None:
         play.authorize(f"TAG{number}")
     assert len(play.fleet.sessions("CP1")) == 4
     assert play.fleet.counters["state_attempts_closed_early"] == 16
+
+
+def _made_up_numbers(play: Play, number: int) -> None:
+    play.meter(1, 100.0 * number, 5000 + number)
+
+
+def _made_up_places(play: Play, number: int) -> None:
+    play.transaction("Started", f"T{number}", "CablePluggedIn", evse=200 + number, register=0)
+
+
+def _made_up_names(play: Play, number: int) -> None:
+    play.transaction("Updated", f"T{number}", "MeterValuePeriodic", register=100.0 * number)
+
+
+@pytest.mark.parametrize(
+    ("version", "says"), [("1.6", _made_up_numbers), ("2.0.1", _made_up_places), ("2.0.1", _made_up_names)]
+)
+def test_transactions_that_a_station_makes_up_are_bounded(
+    version: str, says: Callable[[Play, int], None]
+) -> None:
+    play = Play(version=version, settings=StateSettings(transactions_max=8, connectors_max=4)).begin()
+    for number in range(30):
+        says(play, number)
+    assert len(play.fleet.sessions("CP1")) == 8
+    assert play.fleet.counters["state_sessions_closed_early"] == 22
+    over = [each for each in play.sessions if each.over]
+    assert {each.outcome for each in over} <= {Outcome.FAILED, Outcome.SUCCESS}
 
 
 def test_an_answer_after_a_restart_is_heard_by_who_would_have_heard_it_without() -> None:

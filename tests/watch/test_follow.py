@@ -202,6 +202,25 @@ async def test_a_record_that_a_bug_stumbles_over_is_passed_and_counted(desk: Des
     assert desk.alert_state() is AlertState.FIRING
 
 
+class Forgetful(Pipeline):
+    """With a bug in its memory."""
+
+    def snapshot(self) -> bytes:
+        raise OverflowError("can't serialize")
+
+
+async def test_a_snapshot_that_a_bug_stumbles_over_is_counted_and_the_watch_goes_on(desk: Desk) -> None:
+    follower = desk.follower(Forgetful)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(follower.run)
+        await until(lambda: follower.caught_up, "all is read")
+        await follower.save()
+        nursery.cancel_scope.cancel()
+    assert follower.counters["snapshot_errors_total"] > 0
+    assert not desk.snapshot.exists()
+    assert desk.alert_state() is AlertState.FIRING
+
+
 async def test_changed_rules_are_followed_by_a_snapshot(desk: Desk) -> None:
     """Flags that the former rules raised are in it: read again under the new ones, nobody would ever clear them."""
     async with desk.following() as follower:

@@ -33,7 +33,7 @@ STATE: dict[str, str] = {
     "bad_connectors": "Messages with a number of a connector or EVSE that can be none.",
     "links_dropped": "Links of one station beyond as many as are kept: the oldest is given up.",
     "upstreams_dropped": "Words of a CSMS beyond as many as a relay may have.",
-    "sessions_closed_early": "Transactions closed since too many were open on one connector.",
+    "sessions_closed_early": "Transactions closed since too many were open on one connector, or at one station.",
     "attempts_closed_early": "Attempts closed since too many of one station were waiting.",
     "sessions_forgotten": "Closed sessions that late messages no longer reach; they stay in the store.",
     "profiles_dropped": "Charging profiles in force that made room for newer ones.",

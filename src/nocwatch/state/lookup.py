@@ -9,6 +9,7 @@ import msgspec
 from nocwatch.moments import SECOND_NS
 from nocwatch.ocpp.events import EndAnswered, TransactionAnswered, TransactionBegan, TransactionEnded
 from nocwatch.sessions import Milestone
+from nocwatch.state.patience import make_room_for_transaction
 from nocwatch.state.session import ACTS_MAX, SessionState, step
 from nocwatch.state.tracker import Tracker, usable
 
@@ -27,6 +28,7 @@ def adopt(
     frame: str,
 ) -> SessionState:
     """A transaction of which the start was not seen: the watch began later, or the station never sent it."""
+    make_room_for_transaction(tracker, frame)
     session = tracker.new_session(at_ns, "adopted", transaction if transaction is not None else frame, frame)
     session.began = True
     session.transaction = transaction if transaction != -1 else None

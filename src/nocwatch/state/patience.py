@@ -5,7 +5,7 @@ from __future__ import annotations
 from nocwatch.moments import SECOND_NS
 from nocwatch.state.facts import Ending
 from nocwatch.state.presence import number
-from nocwatch.state.session import SessionState
+from nocwatch.state.session import SessionState, step
 from nocwatch.state.tracker import Tracker
 
 
@@ -19,6 +19,18 @@ def make_room(tracker: Tracker) -> None:
     if len(waiting) >= tracker.settings.attempts_max:
         tracker.count("state_attempts_closed_early")
         give_up(tracker, waiting[0], tracker.now_ns)
+
+
+def make_room_for_transaction(tracker: Tracker, frame: str) -> None:
+    """Before a new one: numbers and places that a station makes up must not fill the memory."""
+    began = [each for each in tracker.under_way() if each.began]
+    if len(began) < tracker.settings.transactions_max:
+        return
+    tracker.count("state_sessions_closed_early")
+    oldest = min(began, key=lambda each: each.last_heard_ns)
+    text = "Too many transactions are open at the station"
+    step(oldest, tracker.settings, tracker.now_ns, "lost_stop", text, (frame,) if frame else ())
+    tracker.close(oldest, Ending.LOST_STOP, tracker.now_ns)
 
 
 def window_ns(tracker: Tracker) -> int:

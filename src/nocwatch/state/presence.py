@@ -63,6 +63,8 @@ KEPT_SETTINGS = frozenset(
     }
 )
 """Settings that bear on sessions, statuses or time-outs; the others are in the frames for those who ask."""
+SECONDS_MAX = 1e9
+"""Of any interval: thirty years. What is said beyond that means nothing."""
 VERSIONS = {"ocpp1.5": "1.5", "ocpp1.6": "1.6", "ocpp2.0": "2.0", "ocpp2.0.1": "2.0.1", "ocpp2.1": "2.1"}
 
 
@@ -286,12 +288,10 @@ def _lost_before(state: StationState, booted_ns: int) -> int:
 def on_boot_answered(tracker: Tracker, event: BootAnswered) -> None:
     state = tracker.state
     state.boot_pending = event.status in ("Pending", "Rejected")
-    if (
-        event.status == "Accepted"
-        and event.interval_s is not None
-        and event.interval_s != state.heartbeat_interval_s
-    ):
-        state.heartbeat_interval_s = event.interval_s
+    interval_s = event.interval_s
+    told = event.status == "Accepted" and interval_s is not None and 0 <= interval_s < SECONDS_MAX
+    if told and interval_s != state.heartbeat_interval_s:
+        state.heartbeat_interval_s = interval_s
         tracker.touch_station()
 
 
@@ -337,4 +337,4 @@ def number(text: str) -> float | None:
         value = float(text)
     except ValueError:
         return None
-    return value if 0 < value < 1e9 else None
+    return value if 0 < value < SECONDS_MAX else None

@@ -75,6 +75,11 @@ class StateSettings(BaseModel):
         ge=1,
         description="Sessions under way on one connector: replayed and current ones overlap; the oldest is closed as a lost stop.",
     )
+    transactions_max: int = Field(
+        default=256,
+        ge=1,
+        description="Transactions under way at one station, wherever they are: twice the connectors that it may have. The one that was heard of longest ago is closed as a lost stop.",
+    )
     attempts_max: int = Field(
         default=16,
         ge=1,

@@ -29,7 +29,7 @@ from nocwatch.state.endings import NO_START, heard_after_end, resumed, supersede
 from nocwatch.state.facts import CsmsError, Ending
 from nocwatch.state.lookup import adopt, by_transaction, call_name, keep, put_right
 from nocwatch.state.memory import Overtaken
-from nocwatch.state.patience import patience_ns
+from nocwatch.state.patience import make_room_for_transaction, patience_ns
 from nocwatch.state.register import no_reading
 from nocwatch.state.session import ACTS_MAX, SessionState, heard, near, sequence, step, token_of, unstep
 from nocwatch.state.statuses import charging_state
@@ -61,6 +61,7 @@ def on_began(tracker: Tracker, event: TransactionBegan) -> None:
 def _began(tracker: Tracker, session: SessionState | None, event: TransactionBegan) -> None:
     if session is None:
         name = event.transaction if event.transaction is not None else event.message_id
+        make_room_for_transaction(tracker, event.frame)
         session = tracker.new_session(event.at_ns, "start", name, event.frame)
     _begin(tracker, session, event)
     supersede(tracker, session, event.frame)

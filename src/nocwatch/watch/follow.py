@@ -273,22 +273,25 @@ class Follower:
 
     async def _save(self) -> None:
         self._saved_s = trio.current_time()
-        snapshot = snapshots.Snapshot(
-            cursor=self.reader.cursor,
-            tap=self._tap.snapshot(),
-            pipeline=self.pipeline.snapshot(),
-            usage=self._points.usage.snapshot(),
-            relay=dict(self.relay),
-        )
         try:
+            snapshot = snapshots.Snapshot(
+                cursor=self.reader.cursor,
+                tap=self._tap.snapshot(),
+                pipeline=self.pipeline.snapshot(),
+                usage=self._points.usage.snapshot(),
+                relay=dict(self.relay),
+            )
             await trio.to_thread.run_sync(self._points.flush)
             await trio.to_thread.run_sync(snapshots.save, self._snapshot_file, snapshot)
             self.counters["snapshots_total"] += 1
-        except OSError as error:
+        except Exception as error:  # the former one stays, and after a restart more is read again
             self.counters["snapshot_errors_total"] += 1
-            log.error(
-                "the snapshot could not be written", file=str(self._snapshot_file), error=error.strerror
-            )
+            if isinstance(error, OSError):
+                log.error(
+                    "the snapshot could not be written", file=str(self._snapshot_file), error=error.strerror
+                )
+            else:
+                log.exception("the snapshot could not be made: a bug of nocwatch", error=repr(error))
 
     async def _take(self, records: Sequence[Record], shield: trio.CancelScope) -> None:
         batch, news, lines = Batch(), News(self._hub), list[str]()

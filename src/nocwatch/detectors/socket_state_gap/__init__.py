@@ -18,6 +18,7 @@ from nocwatch.flags import Category, Severity
 from nocwatch.network import ConnectorStatus, Station
 from nocwatch.ocpp.events import BootAnswered, Commanded, ConfigurationSeen, StatusReported
 from nocwatch.state.changes import ConnectorChanged, LinkClosed, LinkOpened, SessionChanged, SessionMetered
+from nocwatch.state.presence import SECONDS_MAX
 
 _INTERVAL_NAMES = frozenset(
     {"MeterValueSampleInterval", "SampledDataCtrlr.TxUpdatedInterval", "SampledDataTxUpdatedInterval"}
@@ -97,6 +98,8 @@ class SocketStateGap(Detector[SocketStateGapSettings, Picture]):
             seconds = float(event.value)
         except ValueError:
             return
+        if not seconds <= SECONDS_MAX:
+            return  # nor is it a number
         state = context.state(f"station {event.station}")
         if event.name in _THRESHOLD_NAMES:
             state.threshold_s = max(0.0, seconds)
