@@ -44,7 +44,6 @@ def test_a_value_without_fields_is_the_energy_register_in_wh_at_the_outlet():
         ({"value": "230", "measurand": "Voltage"}, 230, "V"),
         ({"value": "0.0125", "unit": "MWh"}, 12500, "Wh"),
         ({"value": "0.35", "measurand": "Power.Active.Import", "unit": "MW"}, 350_000, "W"),
-        ({"value": "16000", "measurand": "Current.Import", "unit": "mA"}, 16, "A"),
         ({"value": "80", "measurand": "SoC"}, 80, "Percent"),
         ({"value": "80", "measurand": "SoC", "unit": "%"}, 80, "Percent"),
         ({"value": "21.5", "measurand": "Temperature", "unit": "Celcius"}, 21.5, "Celsius"),
