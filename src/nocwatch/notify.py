@@ -26,6 +26,11 @@ def ready(status: str = "") -> None:
     _tell("READY=1", _status(status))
 
 
+def starting(status: str, within_s: float) -> None:
+    """The start takes longer than usual: whoever waits for it is to wait so long."""
+    _tell(f"EXTEND_TIMEOUT_USEC={round(within_s * 1e6)}", _status(status))
+
+
 def reloading() -> None:
     """The configuration is being read again; ``ready`` says when that is over, whatever came of it."""
     _tell("RELOADING=1", f"MONOTONIC_USEC={clock.monotonic_us()}")

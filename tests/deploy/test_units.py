@@ -185,6 +185,8 @@ async def test_the_watchs_unit_starts_reloads_and_ends_it(tmp_path: Path, manage
     )
     managed.append(watch)
     watch.start()
+    # A big store that is brought to a newer form takes minutes, and would be killed before it is there, again and again.
+    await watch.hears("EXTEND_TIMEOUT_USEC=3600000000")
     await watch.hears("READY=1")
     await watch.reloads()
     with trio.fail_after(PATIENCE_S):

@@ -182,6 +182,29 @@ def test_other_definitions_count_anew_what_is_kept_and_keep_the_sums_of_the_rest
     store.close()
 
 
+@pytest.mark.parametrize(("wrong", "anew"), [("start_ns = NULL", False), ("attempts = 0", True)])
+def test_visits_are_told_anew_where_other_sessions_are_attempts_and_not_else(
+    tmp_path, monkeypatch, wrong, anew
+):
+    """An upgrade that counts something else of the same attempts costs nobody the minute that all visits take."""
+    told = []
+    tell_all = summing.chains.tell_all
+    monkeypatch.setattr(summing.chains, "tell_all", lambda *them: (told.append(them), tell_all(*them)))
+    url = f"sqlite:///{tmp_path}/x.db"
+    store = Store.open(url)
+    store.apply(batch_of(session_changed(charge("s1"))))
+
+    def as_of_old(writer: Any) -> None:
+        writer.execute(f"UPDATE sessions SET {wrong}")
+        writer.execute("DELETE FROM meta WHERE name = 'kpi_version'")
+
+    store.database.write(as_of_old)
+    store.close()
+    told.clear()
+    Store.open(url).close()
+    assert bool(told) is anew
+
+
 def test_answers_of_the_csms_count_once_and_by_action(store):
     store.apply(batch_of(a_station()))
     call = a_frame(1)

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
+import structlog
 
 from nocwatch.frames import Direction
 from nocwatch.kpis.chains import VERSION as CHAINS_VERSION
@@ -30,6 +31,7 @@ SESSION_PART = (
     "attempts, delivered, valid_stops, refused, start_ns"
 )
 _DECODER = msgspec.json.Decoder(Session)
+_log = structlog.get_logger()
 COUNTS = msgspec.json.Decoder(dict[int, int])
 """Of ``start_months``."""
 _JOIN = (
@@ -167,16 +169,26 @@ def rebuild_hours(writer: sqlite3.Connection) -> None:
 def recount(writer: sqlite3.Connection) -> int:
     """Counts the kept sessions by the definitions of this nocwatch, where they were counted by others; how many changed.
 
-    By difference, so that sums of sessions that are gone stay.
+    By difference, so that sums of sessions that are gone stay. Visits are made of attempts: they are told anew where other sessions are such.
     """
-    changed = 0
+    changed, others = 0, False
     if not _is_of(writer, "kpi_version", VERSION):
-        changed = _recount_sessions(writer)
+        _tell(writer, "the sessions in the store are counted anew, which takes up to a minute for a million")
+        changed, others = _recount_sessions(writer)
         _note(writer, "kpi_version", VERSION)
-    if changed or not _is_of(writer, "visits_version", CHAINS_VERSION):
+    if others or not _is_of(writer, "visits_version", CHAINS_VERSION):
+        _tell(
+            writer, "the visits in the store are told anew, which takes about a minute for a million attempts"
+        )
         chains.tell_all(writer, add)
         _note(writer, "visits_version", CHAINS_VERSION)
     return changed
+
+
+def _tell(writer: sqlite3.Connection, what: str) -> None:
+    """Of a store that holds any session: whoever upgrades waits for it."""
+    if writer.execute("SELECT 1 FROM sessions LIMIT 1").fetchone():
+        _log.info(what)
 
 
 def _is_of(writer: sqlite3.Connection, name: str, version: int) -> bool:
@@ -191,8 +203,9 @@ def _note(writer: sqlite3.Connection, name: str, version: int) -> None:
     )
 
 
-def _recount_sessions(writer: sqlite3.Connection) -> int:
-    changed, last = 0, -1
+def _recount_sessions(writer: sqlite3.Connection) -> tuple[int, bool]:
+    """How many sessions changed, and whether other ones than before are attempts."""
+    changed, others, last = 0, False, -1
     while rows := writer.execute(_RECOUNTED, (last, RECOUNT_ROWS)).fetchall():
         sums = Sums()
         for last, document, *values in rows:
@@ -201,6 +214,7 @@ def _recount_sessions(writer: sqlite3.Connection) -> int:
             if now == before:
                 continue
             changed += 1
+            others = others or now.attempts != before.attempts
             sums.session(before, -1)
             sums.session(now, 1)
             writer.execute(
@@ -208,4 +222,4 @@ def _recount_sessions(writer: sqlite3.Connection) -> int:
                 (*now[8:], last),
             )
         add(writer, sums)
-    return changed
+    return changed, others

@@ -34,6 +34,8 @@ from nocwatch.watch.services import WatchServices
 from nocwatch.watch.status import Status
 
 log = structlog.get_logger("nocwatch.watch")
+STORE_WITHIN_S = 3600.0
+"""For a store that is brought to a newer form: its millions of sessions are counted in one transaction, which a kill would take back."""
 
 
 class Watch:
@@ -65,6 +67,7 @@ class Watch:
         alerts = configuration.alerts
         channels = build(alerts)
         renderer = alert_renderer(configuration, self.console_address)
+        notify.starting("opening the store", STORE_WITHIN_S)
         self.store = Store.open(configuration.store)
         self._gate.prefixes.remember(self.store.prefixed_tokens(TOKENS_MAX))
         self.dispatcher = Dispatcher(self.store, channels, renderer, settled=lambda: self.follower.settled)
