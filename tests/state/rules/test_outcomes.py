@@ -143,6 +143,8 @@ def problem(component: str, code: str = "") -> str:
     Rule("no energy after more than two minutes", f"{BEGUN}; +280; stop 17 1050", Seen("failed", "ZERO_ENERGY", "charger", because="50 Wh in the 5 min from the start to the stop.")),
     Rule("no energy because the vehicle took none", f"{BEGUN}; SuspendedEV 1; +5m; stop 17 1000", Seen("failed", "ZERO_ENERGY", "vehicle")),
     Rule("no energy because the CSMS allowed none", f"{BEGUN}; {NO_CURRENT}; SuspendedEVSE 1; +5m; stop 17 1000", Seen("failed", "ZERO_ENERGY", "csms")),
+    Rule("no energy, and the CSMS allowed none for the greater part of the time", f"{BEGUN}; +110; {NO_CURRENT}; +170; stop 17 1000", Seen("failed", "ZERO_ENERGY", "csms")),
+    Rule("for the lesser part of it there was time enough to charge", f"{BEGUN}; +150; {NO_CURRENT}; +130; stop 17 1000", Seen("failed", "ZERO_ENERGY", "charger")),
     Rule("a driver who stops within two minutes cancelled", "start 1 TAG 1000 id=17; +100; stop 17 1000", Seen("cancelled", "ENDED_BY_DRIVER", "driver")),
     Rule("after two minutes to the second, too", "start 1 TAG 1000 id=17 at=@30; +100; stop 17 1000 at=@150", Seen("cancelled", "ENDED_BY_DRIVER", "driver")),
     Rule("a second later it has not", "start 1 TAG 1000 id=17 at=@30; +130; stop 17 1000 at=@151", Seen("failed", "ZERO_ENERGY")),

@@ -11,6 +11,14 @@ CHARGED = f"{PLUG}; +5; {CARD}; {SAMPLES}"
 LOCAL = "Ended T1 StopAuthorized reason=Local wh=6000"
 
 
+def told_by_event(status: str) -> str:
+    """The connector's status by NotifyEvent: stations of the device model send no StatusNotification."""
+    return (
+        'ask NotifyEvent {"generatedAt":"@+0","seqNo":0,"eventData":[{"eventId":1,"timestamp":"@+0","trigger":"Delta","eventNotificationType":"HardWiredNotification",'
+        f'"actualValue":"{status}","component":{{"name":"Connector","evse":{{"id":1,"connectorId":1}}}},"variable":{{"name":"AvailabilityState"}}}}]}} -> {{}}'
+    )
+
+
 def both(words: str, script: str, *seen: Seen, **more: object) -> tuple[Rule, Rule]:
     """The row for either version."""
     return (
@@ -149,6 +157,13 @@ def both(words: str, script: str, *seen: Seen, **more: object) -> tuple[Rule, Ru
         told="ended revised",
     ),
     # --- lost, interrupted, resumed ---
+    *both(
+        "a status that comes by NotifyEvent is one: the connector is free, and the session released",
+        f"{told_by_event('Occupied')}; {CHARGED.removeprefix('Occupied 1; ')}; {LOCAL}; +20; {told_by_event('Available')}",
+        Seen("success", wh=5000, milestones="created starting charging stopped completed released"),
+        places=(),
+    ),
+    *both("and where no Ended came, its stop is lost", f"{CHARGED}; {told_by_event('Available')}; +601", Seen("failed", "LOST_STOP", "charger", 5000)),
     *both("no Ended, and the connector Available for ten minutes", f"{CHARGED}; Available 1; +601", Seen("failed", "LOST_STOP", "charger", 5000)),
     *both("not while the station is offline", f"{CHARGED}; Available 1; +300; close; +1h", Seen("ongoing")),
     *both("ten minutes after it is back", f"{CHARGED}; Available 1; +300; close; +1h; open; +601", Seen("failed", "LOST_STOP")),
