@@ -152,3 +152,17 @@ async def test_what_changes_while_a_station_announces_itself_is_told_after_it() 
         ("StatusNotification", "Available"),
         ("StatusNotification", "Available"),
     ]
+
+
+async def test_a_question_that_nobody_answers_ends_an_oddity_and_no_life(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    del autojump_clock
+    world = scenario(
+        stations=[{"id": "CP1", "hardware": "hpc150", "version": "2.0.1"}],
+        steps=[{"at": "20s", "every": "2m", "station": "CP1", "wire": {"kind": "same_id_again"}}],
+        csms={"faults": [{"action": "Heartbeat", "silent": True}]},
+    )
+    records, _, fleet = await lived(world, 0.1)
+    assert len(said(records, "Heartbeat")) >= 2
+    assert fleet.crashes == 0

@@ -18,7 +18,7 @@ from nocwatch.sim.plan import Plan
 from nocwatch.sim.quirks import play_wire
 from nocwatch.sim.station import ERRED, UNASKED, UNHEARD, SimStation
 from nocwatch.sim.visit import visit
-from nocwatch.sim.wire import LinkLost
+from nocwatch.sim.wire import CallFailed
 
 ROLLBACK_SAMPLES = 4
 """Readings for which a rolled-back register stays below its height; one alone could be a slip."""
@@ -228,8 +228,8 @@ async def _wire(station: SimStation, step: Step, rng: random.Random) -> None:
     assert step.wire is not None
     try:
         await play_wire(station, step.wire, rng)
-    except LinkLost:
-        station.acted("step", f"{step.wire.kind} cut short: the link was lost")
+    except CallFailed as error:
+        station.acted("step", f"{step.wire.kind} cut short: {error}")
 
 
 PLAYERS: dict[str, Player] = {
