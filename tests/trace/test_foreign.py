@@ -58,7 +58,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("foreign")
     done = nocwatch(made, "trace", "import", *map(str, (CSMS_LOG, BALANCER, DATABASE)), "--data", "data")
     assert done.returncode == 0, done.stderr
-    assert "read into" in done.stdout
+    assert done.stdout.endswith(" in data\n")
     return made
 
 
@@ -287,7 +287,7 @@ def test_an_import_leaves_alone_what_is_there_and_makes_nothing_where_the_regist
 
 def test_an_import_says_what_came_of_it(tmp_path: Path) -> None:
     done = nocwatch(tmp_path, "trace", "import", str(CSMS_LOG), "--data", "data")
-    assert done.stdout.splitlines()[-1] == "1 station, 2 sessions, 32 frames, 1 flag"
+    assert done.stdout.splitlines()[-1] == "1 station, 2 sessions, 32 frames, 1 flag in data"
 
 
 @pytest.mark.parametrize("folder", ["--data", "--journal"])
