@@ -67,6 +67,19 @@ HIGHEST = 2**63 - 1
         "start 1 TAG 1000 id=17; +60; stop 17 1000; +60; start 1 TAG 1000 id=18; +60; stop 18 1000",
         (Seen("cancelled", "ENDED_BY_DRIVER"), Seen("cancelled", "ENDED_BY_DRIVER")),
     ),
+    *(
+        Rule(
+            f"what is like a retry but for its {part} is another transaction",
+            f"start 1 TAG 1000 at=@31 -; +20; {start} at=@31 id=18",
+            (Seen(*lost, tx=None, meters=(1000, None)), Seen("ongoing", tx=18, token=token, connector=connector, meters=(register, None))),
+            places=(1, 2),
+        )
+        for part, start, lost, token, connector, register in (
+            ("card", "start 1 OTHER 1000", ("failed", "LOST_STOP"), "OTHER", 1, 1000),
+            ("register", "start 1 TAG 2000", ("failed", "LOST_STOP"), "TAG", 1, 2000),
+            ("connector", "start 2 TAG 1000", ("ongoing",), "TAG", 2, 1000),
+        )
+    ),
     Rule("zero is a number where the CSMS gives it", "start 1 TAG 1000 id=0; +10m; meter 1 3000 tx=0; stop 0 6000", Seen("success", wh=5000, tx=0)),
     Rule("a negative number is a number", "start 1 TAG 1000 id=-7; +10m; meter 1 3000 tx=-7; stop -7 6000", Seen("success", wh=5000, tx=-7)),
     Rule("the highest number is a number", f"start 1 TAG 1000 id={HIGHEST}; +10m; meter 1 3000 tx={HIGHEST}; stop {HIGHEST} 6000", Seen("success", wh=5000, tx=HIGHEST)),
