@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import gzip
 import heapq
-import shutil
 import tempfile
 import weakref
 import zlib
 from array import array
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from operator import attrgetter
 from pathlib import Path
 from typing import IO, cast
@@ -35,6 +34,8 @@ BROKEN_TOLD_MAX = 20
 """Of one file: after so many it is the tool that is wrong, and no line. All are counted."""
 _GZIP, _BOM = b"\x1f\x8b", b"\xef\xbb\xbf"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_DAMAGED = (EOFError, zlib.error, gzip.BadGzipFile)
+"""What a packed file that was cut short or changed gives off."""
 
 
 class Traces:
@@ -101,14 +102,20 @@ class _File:
             if not path.is_file():
                 with path.open("rb") as pipe:
                     self._keep(_copy(pipe))
-            with self._opened() as source:
-                head = source.read(256)
+            head = self._head()
             if head[:2] in _UTF16:
                 raise NocwatchError(f"{path}:1: this is UTF-16 text; a trace is UTF-8")
             if head.removeprefix(_BOM).lstrip()[:1] == b"[":
                 with self._opened() as source:
                     self._keep(_lines_of_array(path, source))
         self._look_through()
+
+    def _head(self) -> bytes:
+        try:
+            with self._opened() as source:
+                return source.read(256)
+        except _DAMAGED:
+            return b""  # it is told with its line when all is looked through
 
     def _keep(self, copy: IO[bytes]) -> None:
         """It is closed when nobody reads this trace any more."""
@@ -134,7 +141,7 @@ class _File:
             # A dump with the newest line first has the lines of one moment the wrong way round too.
             ordered = sorted(standing[::-1] if falls * 2 > len(times) else standing, key=times.__getitem__)
             self.order = [places[index] for index in ordered]
-            if self._kept is None and _is_gzip(self.path):
+            if self._packed():
                 with _told(self.path), self._opened() as source:
                     self._keep(_copy(source))  # to go back in packed text is to unpack it anew
         else:
@@ -169,7 +176,7 @@ class _File:
                             if tell:
                                 self.broken.append(f"{self.path}:{number}: {error}")
                     place += len(text)
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        except _DAMAGED as error:
             # What was unpacked before the damage is as good as ever.
             if tell:
                 self.lines += 1
@@ -180,14 +187,17 @@ class _File:
         """From its first byte on, unpacked."""
         if self._kept is not None:
             self._kept.seek(0)
-            yield self._kept
+            with _unpacked(self._kept) as source:
+                yield source
             return
-        with self.path.open("rb") as plain:
-            if not _is_gzip(self.path):
-                yield plain
-                return
-            with gzip.open(plain) as unpacked:
-                yield cast("IO[bytes]", unpacked)
+        with self.path.open("rb") as file, _unpacked(file) as source:
+            yield source
+
+    def _packed(self) -> bool:
+        if self._kept is not None:
+            return _is_gzip(self._kept)
+        with self.path.open("rb") as file:
+            return _is_gzip(file)
 
 
 @contextmanager
@@ -200,26 +210,38 @@ def _told(path: Path) -> Iterator[None]:
         raise NocwatchError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
-def _is_gzip(path: Path) -> bool:
-    with path.open("rb") as plain:
-        return plain.read(2) == _GZIP
+def _is_gzip(file: IO[bytes]) -> bool:
+    """Leaves the file at its begin."""
+    head = file.read(2)
+    file.seek(0)
+    return head == _GZIP
+
+
+@contextmanager
+def _unpacked(file: IO[bytes]) -> Iterator[IO[bytes]]:
+    if not _is_gzip(file):
+        yield file
+        return
+    with gzip.open(file) as unpacked:
+        yield cast("IO[bytes]", unpacked)
 
 
 def _copy(source: IO[bytes]) -> IO[bytes]:
-    """In a file that nobody sees and that goes with us, unpacked."""
+    """In a file that nobody sees and that goes with us; of a damaged one what stands before the damage."""
     kept: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the trace is read
-    shutil.copyfileobj(source, kept)
+    with suppress(*_DAMAGED):
+        while text := source.readline(LINE_BYTES_MAX):
+            kept.write(text)
     kept.seek(0)
-    if kept.read(2) != _GZIP:
-        return kept
-    kept.seek(0)
-    with kept, gzip.open(kept) as unpacked:
-        return _copy(cast("IO[bytes]", unpacked))
+    return kept
 
 
 def _lines_of_array(path: Path, source: IO[bytes]) -> IO[bytes]:
     """An array's records, a line each: the number of a mistake's line is then the record's."""
-    text = source.read(ARRAY_BYTES_MAX + 1).removeprefix(_BOM)
+    try:
+        text = source.read(ARRAY_BYTES_MAX + 1).removeprefix(_BOM)
+    except _DAMAGED as error:
+        raise NocwatchError(f"{path}: the packed file is damaged: {error}") from None
     if len(text) > ARRAY_BYTES_MAX:
         raise NocwatchError(
             f"{path}: this array is longer than {ARRAY_BYTES_MAX >> 20} MiB; write one record a line"

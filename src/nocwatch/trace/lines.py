@@ -85,6 +85,10 @@ class Line(msgspec.Struct, rename="camel"):
 _LEAP_SECOND = re.compile(r"(T\d\d:?\d\d:?)60")
 
 
+SECONDS_MAX = 9_214_646_400
+"""The year 2262: nanoseconds of more have no room in the journal or the store."""
+
+
 def parse_time(text: str) -> int:
     """RFC 3339 to nanoseconds, with up to nine digits of fraction; without an offset it counts as UTC.
 
@@ -104,6 +108,8 @@ def parse_time(text: str) -> int:
     fraction = re.match(r"\d*", written.partition(".")[2])
     digits = fraction[0][:9] if fraction else ""
     seconds = int(moment.replace(microsecond=0).timestamp()) + (1 if leap else 0)
+    if not 0 <= seconds < SECONDS_MAX:
+        raise ValueError(f"{text!r} is no time of a charging station: from 1970 to 2261 there may be some")
     return seconds * SECOND_NS + int(digits.ljust(9, "0") or 0)
 
 
