@@ -80,10 +80,10 @@ _ENDS = {
 
 
 def hole_at_end(facts: Facts, holes: list[Hole]) -> Hole | None:
-    """The time without a link in which the transaction ended, or over whose beginning it did."""
+    """The time without a link in which the transaction ended, or over whose beginning it did; the last one that it can be."""
     if facts.stopped_at_ns is None:
         return None
-    for hole in holes:
+    for hole in reversed(holes):
         unheard = facts.stop_heard_ns is not None and hole.from_ns < facts.stop_heard_ns
         margin_ns = STOP_BEFORE_LOSS_NS if unheard and facts.ending is Ending.STOP else 0
         if hole.from_ns <= facts.stopped_at_ns + margin_ns and (

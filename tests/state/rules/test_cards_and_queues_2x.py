@@ -120,6 +120,15 @@ def test_cards_and_queues(rule: Rule) -> None:
         version="2.0.1",
     ),
     Rule(
+        "of whose transactions that were dropped one after the other each ended by its own loss of the socket",
+        "Started T0 Authorized evse=1 token=ONE wh=1000 at=0001-01-01T00:00:00Z; +1; close; +1; open; "
+        "Ended T0 AbnormalCondition wh=1000 reason=Other at=0001-01-01T00:00:00Z; +2; Started T1 Authorized evse=2 token=TWO wh=1000 at=0001-01-01T00:00:00Z; "
+        "+1; close; +1; open; Ended T1 AbnormalCondition wh=1000 reason=Other at=0001-01-01T00:00:00Z",
+        (Seen("failed", "CONNECTIVITY"), Seen("failed", "CONNECTIVITY")),
+        version="2.0.1",
+        places=(1, 2),
+    ),
+    Rule(
         "as is that of a cable that names its token later",
         "card TAG; +8m; Started T1 CablePluggedIn evse=1 wh=1000 state=EVConnected at=0001-01-01T00:00:00Z; +1; "
         "Updated T1 Authorized token=TAG at=0001-01-01T00:00:00Z; +10m; Ended T1 StopAuthorized wh=6000 reason=Local at=0001-01-01T00:00:00Z",
