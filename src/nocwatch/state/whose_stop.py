@@ -16,12 +16,15 @@ from nocwatch.sessions import Milestone
 from nocwatch.state import meter
 from nocwatch.state.facts import Ending
 from nocwatch.state.likeness import NOBODY, UNLIKE, Score, can_follow, fit, likeness, score
-from nocwatch.state.lookup import by_transaction, call_name, of_transaction
+from nocwatch.state.lookup import by_transaction, call_name, of_transaction, same_place
 from nocwatch.state.meter import Meter
 from nocwatch.state.register import no_reading
 from nocwatch.state.session import Guess, SessionState
 from nocwatch.state.tracker import Tracker, usable
 from nocwatch.state.unset import stands_still
+
+STATIONS_STOPS = frozenset({"PowerLoss", "Reboot", "HardReset", "SoftReset"})
+"""Reasons that end whatever charges at the station, at one moment."""
 
 
 class Whose(NamedTuple):
@@ -110,13 +113,13 @@ def _likeliest(tracker: Tracker, event: TransactionEnded, sessions: list[Session
         if (fits := score(tracker, session, event)) > NOBODY:
             found.append((fits, session))
     best = max(found, key=lambda each: each[0])[1] if found else None
-    if best is None and again is not None:
+    if best is None and again is not None and event.reason not in STATIONS_STOPS:
         return Whose(again)
     taken = _taken_for_another(tracker, event, best, sessions)
     if taken is not None and taken.guess is not None:
         return Whose(taken, guessed(taken.guess.meter, event), instead=True)
     if best is None:
-        return Whose(None)
+        return Whose(again)
     guess = guessed(best.meter, event) if len(found) > 1 else None
     return Whose(best, guess, instead=best.ending is Ending.STOP)
 
@@ -128,19 +131,33 @@ def _taken_for_another(
 
     Two stops are held against two sessions, once as they were heard and once the other way round.
     """
+    rest = (UNLIKE, 0, 0.0) if best is None else fit(tracker, best, event)
+    found: list[tuple[tuple[float, ...], str]] = []
     for session in sessions:
         guess = session.guess
-        if guess is None or guess.unheard_of or session is best:
+        if guess is None or guess.unheard_of or session is best or _left_before(tracker, session, event):
             continue
         other = next_likeliest(tracker, session)
-        if other is None:
+        its = fit(tracker, session, event, guess.meter)
+        if other is None or its[0] <= 0:
             continue
-        its, others = fit(tracker, session, event, guess.meter), fit(tracker, other, guess.stop)
-        heard = fit(tracker, session, guess.stop, guess.meter)
-        rest = (UNLIKE, 0, 0.0) if best is None else fit(tracker, best, event)
-        if its[0] > 0 and _sum(its, others) > _sum(heard, rest):
-            return session
-    return None
+        exchanged = _sum(its, fit(tracker, other, guess.stop))
+        as_heard = _sum(fit(tracker, session, guess.stop, guess.meter), rest)
+        if exchanged > as_heard:
+            gain = tuple(one - two for one, two in zip(exchanged, as_heard, strict=True))
+            found.append((gain, session.id))
+    return tracker.state.sessions[max(found)[1]] if found else None
+
+
+def _left_before(tracker: Tracker, session: SessionState, event: TransactionEnded) -> bool:
+    """Whether the session's connector was free, or another's, by the time of the stop."""
+    free = any(each.name == Milestone.RELEASED.value and each.at_ns < event.when_ns for each in session.steps)
+    return free or any(
+        each.began
+        and same_place(each, session)
+        and session.started_at_ns < each.started_at_ns <= event.when_ns
+        for each in tracker.newest_first()
+    )
 
 
 def _sum(one: tuple[int, int, float], other: tuple[int, int, float]) -> tuple[int, int, float]:

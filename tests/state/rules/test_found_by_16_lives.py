@@ -60,7 +60,7 @@ def test_registers(rule: Rule) -> None:
 @table(
     Rule(
         "of two stops under one number each is the one's whose card it names, whichever was heard first",
-        "start 1 ONE 1000 id=0; +5; start 2 TWO 1000 id=0; +10m; stop 0 6000 EVDisconnected; +60; stop 0 7000 Local token=TWO",
+        "start 1 ONE 1000 id=0; Charging 1; +5; start 2 TWO 1000 id=0; Charging 2; +10m; stop 0 6000 EVDisconnected; +60; stop 0 7000 Local token=TWO",
         (Seen("success", wh=5000, connector=1, stop_reason="EVDisconnected"), Seen("success", wh=6000, connector=2, stop_reason="Local")),
         places=(1, 2),
     ),
@@ -81,6 +81,20 @@ def test_registers(rule: Rule) -> None:
         "start 1 ONE 4000 -; +60; meter 1 4800; +10; start 2 TWO 4556 -; close reason=reset; +40; open; boot; meter 1 10 at=@101; "
         "stop -1 390 PowerLoss at=@125; stop -1 330 PowerLoss at=@125",
         (Seen("failed", "POWER_LOSS", wh=1130), Seen("failed", "POWER_LOSS", wh=390)),
+        places=(1, 2),
+    ),
+    Rule(
+        "two stops of one moment and one loss of power are two transactions' where two were open",
+        "start 2 TWO 3262 -; +20; meter 2 3722; +1; start 1 ONE 0 -; +11; close reason=reset; +20; open; boot; +60; "
+        "stop -1 158 PowerLoss at=@61; stop -1 3978 PowerLoss at=@61",
+        (Seen("failed", "POWER_LOSS", wh=716, connector=2), Seen("failed", "POWER_LOSS", wh=158, connector=1)),
+        places=(1, 2),
+    ),
+    Rule(
+        "a stop after its connector was free and taken again is not the old transaction's, however well it would fit",
+        "start 1 ONE 0 -; Charging 1; +30; start 2 TWO 400 -; Charging 2; +60; meter 1 2098; meter 2 2000; +2; stop -1 2145 EVDisconnected; "
+        "Finishing 1; +10; Available 1; +60; start 1 SIX 2145 -; Charging 1; +5m; stop -1 9006 PowerLoss; stop -1 9479 PowerLoss",
+        (Seen("success", wh=2145, connector=1), Seen("failed", "POWER_LOSS", connector=2), Seen("failed", "POWER_LOSS", connector=1)),
         places=(1, 2),
     ),
     Rule(
