@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import trio
 
 from nocwatch.console.services import Services
+from nocwatch.console.views import windows
 from nocwatch.console.views.refusals import Refused, refused
 from nocwatch.moments import DAY_NS
 from nocwatch.store.values import Band, FrameFilter, LastSession, Overview, StationFlags
@@ -42,6 +43,7 @@ class Archive:
         self._flags: tuple[float, dict[str, StationFlags]] = (-math.inf, {})
         self._quiet: tuple[float, dict[str, str]] = (-math.inf, {})
         self._overview: tuple[float, Overview | None] = (-math.inf, None)
+        self._first: tuple[float, int | None] = (-math.inf, None)
         self._kept: dict[Hashable, tuple[float, Any]] = {}
 
     async def read(self, query: Callable[[], ResultT]) -> ResultT:
@@ -98,12 +100,24 @@ class Archive:
         self._flags, self._quiet, self._overview = (-math.inf, {}), (-math.inf, {}), (-math.inf, None)
         self._kept.clear()
 
-    async def rows_of(self, stations: list[str]) -> tuple[dict[str, LastSession], dict[str, list[Band]]]:
-        """Last session and bands of the last 24 h of the stations of one page."""
+    async def usual_span_ns(self) -> int:
+        """How far back a page looks where nobody says: what there is, a day at most."""
+        now_s, end_ns = trio.current_time(), self.services.windows_end_ns()
+        at_s, first_ns = self._first
+        grown = first_ns is not None and end_ns - first_ns > DAY_NS
+        if not grown and now_s - at_s >= FRESH_S:
+            first_ns = await self.read(self.store.first_known_ns)
+            self._first = (now_s, first_ns)
+        return windows.usual(first_ns, end_ns)
+
+    async def rows_of(
+        self, stations: list[str], span_ns: int
+    ) -> tuple[dict[str, LastSession], dict[str, list[Band]]]:
+        """Last session and bands of the last so long, of the stations of one page."""
         end_ns = self.services.windows_end_ns()
         wanted = stations[:STRIP_STATIONS_MAX]
 
         def query() -> tuple[dict[str, LastSession], dict[str, list[Band]]]:
-            return self.store.last_sessions(wanted), self.store.states_of(wanted, end_ns - DAY_NS, end_ns)
+            return self.store.last_sessions(wanted), self.store.states_of(wanted, end_ns - span_ns, end_ns)
 
         return await self.read(query)

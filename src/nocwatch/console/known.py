@@ -31,7 +31,7 @@ PAGES: dict[str, frozenset[str]] = {
     "/rules": _NONE,
     "/system": _NONE,
     "/fleet": frozenset({"q", "state", "site", "flagged", "vendor", "expiring", "page"}),
-    "/fleet/rows": frozenset({"id"}),
+    "/fleet/rows": frozenset({"id", "span"}),
     "/stations": _NONE,
     "/stations/": _NONE,
     # ``span``: of a station whose identity ends in /frames.

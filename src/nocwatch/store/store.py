@@ -229,6 +229,11 @@ class Store:
         with self.database.reading() as reader:
             return state_reads.of_stations(reader, stations, from_ns, until_ns)
 
+    def first_known_ns(self) -> int | None:
+        """From when on anything is known of any socket; None while nothing is."""
+        with self.database.reading() as reader:
+            return state_reads.first_known_ns(reader)
+
     def kpi_days(
         self, stations: str | Sequence[str] | None, days: int, now_ns: int, timezone: str = "UTC"
     ) -> list[DayKpi]:

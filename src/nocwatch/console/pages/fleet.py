@@ -9,12 +9,12 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from nocwatch.console.shell import Console
-from nocwatch.console.views import fleet, timeline
+from nocwatch.console.views import fleet, timeline, windows
 from nocwatch.console.views.access import ends_soon
 from nocwatch.console.views.fleet import FleetFilter, FleetRow
 from nocwatch.console.views.looks import LOOKS
 from nocwatch.console.views.timeline import Strip
-from nocwatch.moments import DAY_NS
+from nocwatch.moments import DAY_NS, SECOND_NS
 from nocwatch.network import ConnectorStatus
 from nocwatch.store.values import LastSession
 
@@ -65,10 +65,13 @@ class FleetPages:
         pages = max(1, -(-len(found) // ROWS))
         page = min(address.whole("page", 1, 1, 1_000_000), pages)
         first = (page - 1) * ROWS
+        span_ns = await console.archive.usual_span_ns()
         context = {
             "address": address,
             "wanted": wanted,
-            "rows": await self._shown(found[first : first + ROWS]),
+            "span_s": span_ns // SECOND_NS,
+            "span": windows.called(span_ns),
+            "rows": await self._shown(found[first : first + ROWS], span_ns),
             "counts": fleet.counts(stations),
             "total": len(stations),
             "flagged": len(flags),
@@ -84,16 +87,19 @@ class FleetPages:
         return await console.page(request, "fleet.html", "Fleet", context)
 
     async def some_rows(self, request: Request) -> Response:
-        """Rows of the stations named by ``id``, for a page that shows them already."""
+        """Rows of the stations named by ``id``, for a page that shows them already; their strips as long as that page's."""
         ids = request.query_params.getlist("id")[:ROWS_AT_ONCE_MAX]
         stations, places = self.console.services.fleet(), self.console.services.places
         flags = await self.console.archive.flags_by_station()
         found = [fleet.row(stations[each], places, flags.get(each)) for each in ids if each in stations]
-        return HTMLResponse(self.console.render("fleet_rows.html", {"rows": await self._shown(found)}))
+        asked = self.console.address(request).text("span")
+        span_ns = next((each for each, _ in windows.SPANS if str(each // SECOND_NS) == asked), DAY_NS)
+        context = {"rows": await self._shown(found, span_ns), "span": windows.called(span_ns)}
+        return HTMLResponse(self.console.render("fleet_rows.html", context))
 
-    async def _shown(self, found: list[FleetRow]) -> list[Shown]:
+    async def _shown(self, found: list[FleetRow], span_ns: int) -> list[Shown]:
         now_ns, end_ns = self.console.services.now_ns(), self.console.services.windows_end_ns()
-        last, bands = await self.console.archive.rows_of([each.station.id for each in found])
+        last, bands = await self.console.archive.rows_of([each.station.id for each in found], span_ns)
         return [
             Shown(
                 each,
@@ -102,7 +108,7 @@ class FleetPages:
                 timeline.strip(
                     bands.get(each.station.id, ()),
                     [timeline.key(socket.evse, socket.connector) for socket in each.station.connectors],
-                    end_ns - DAY_NS,
+                    end_ns - span_ns,
                     end_ns,
                 ),
             )

@@ -20,6 +20,8 @@ from nocwatch.store.values import AlertFilter, FlagFilter, SessionFilter
 
 FOUND_MAX = 30
 ALERTS_MAX = 12
+UNDER_WAY_MAX = 6
+"""Enough to see that it lives; the list behind it has all."""
 
 UNKNOWN_MAX = 200
 """Stations that the registry lacks, on the System page: who has more of them has not begun with it."""
@@ -45,7 +47,7 @@ class HomePages:
         now_ns, end_ns = services.now_ns(), services.windows_end_ns()
         counted = await console.archive.overview()
         open_states = (AlertState.FIRING, AlertState.ACKNOWLEDGED)
-        alerts, days, failed, flags = await console.archive.read(
+        alerts, days, failed, under_way, flags = await console.archive.read(
             lambda: (
                 [
                     each
@@ -56,6 +58,7 @@ class HomePages:
                 store.sessions(
                     SessionFilter(outcomes=(Outcome.FAILED,), from_ns=end_ns - DAY_NS), None, 8
                 ).items,
+                store.sessions(SessionFilter(outcomes=(Outcome.ONGOING,)), None, UNDER_WAY_MAX).items,
                 store.flags(FlagFilter(from_ns=end_ns - DAY_NS, order="newest"), None, 20).items,
             )
         )
@@ -66,6 +69,7 @@ class HomePages:
         context = {
             "alerts": alerts,
             "failed": failed,
+            "under_way": services.lately(under_way),
             "refused": [] if stations else await console.archive.refused(),
             "verdict": overview.verdict(
                 fleet.counts(stations.values()),

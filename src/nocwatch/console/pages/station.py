@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from nocwatch.console.addresses import Address, BadQuery
 from nocwatch.console.shell import Console
-from nocwatch.console.views import access, fleet, frames, misfits, plans, timeline, words
+from nocwatch.console.views import access, fleet, frames, misfits, plans, timeline, windows, words
 from nocwatch.flags import FlagState
 from nocwatch.moments import DAY_NS, HOUR_NS, MINUTE_NS
 from nocwatch.plans import limit_at
@@ -19,7 +19,7 @@ from nocwatch.store.values import FlagFilter, FrameFilter, SessionFilter
 SPAN_NS_MIN = 5 * MINUTE_NS
 SPAN_NS_MAX = 31 * DAY_NS
 """A month of bands is what a screen can tell apart."""
-SPANS = ((HOUR_NS, "1 h"), (6 * HOUR_NS, "6 h"), (DAY_NS, "24 h"), (7 * DAY_NS, "7 d"), (30 * DAY_NS, "30 d"))
+SPANS = (*windows.SPANS, (7 * DAY_NS, "7 d"), (30 * DAY_NS, "30 d"))
 SESSIONS_ON_TIMELINE_MAX = 500
 FRAMES = 60
 
@@ -47,7 +47,8 @@ class StationPages:
             return await self._unknown(request, station_id)
         address = console.address(request)
         now_ns, end_ns = console.services.now_ns(), console.services.windows_end_ns()
-        from_ns, until_ns = _window(address, end_ns)
+        usual_ns = await console.archive.usual_span_ns()
+        from_ns, until_ns = _window(address, end_ns, usual_ns)
         store = console.archive.store
 
         def query() -> dict[str, Any]:
@@ -85,7 +86,7 @@ class StationPages:
             "state": state,
             "since_ns": since_ns,
             "timeline": drawn,
-            "moves": _moves(address, from_ns, until_ns, end_ns),
+            "moves": _moves(address, from_ns, until_ns, end_ns, usual_ns),
             "frames": frames.rows(found["frames"], newest_first=True),
             "socket_name": timeline.name,
             "is_hearsay": fleet.is_hearsay,
@@ -152,21 +153,21 @@ async def _to_the_fleet(_request: Request) -> Response:
     return RedirectResponse("/fleet", 303)
 
 
-def _window(address: Address, end_ns: int) -> tuple[int, int]:
-    """From and until of the timeline; the last 24 h unless the address says otherwise."""
+def _window(address: Address, end_ns: int, usual_ns: int) -> tuple[int, int]:
+    """From and until of the timeline; the usual span up to now unless the address says otherwise."""
     until_ns = address.moment("until") or end_ns
     from_ns = address.moment("from")
     if from_ns is None:
         from_ns = (
             until_ns
-            - address.whole("span", DAY_NS // 10**9, SPAN_NS_MIN // 10**9, SPAN_NS_MAX // 10**9) * 10**9
+            - address.whole("span", usual_ns // 10**9, SPAN_NS_MIN // 10**9, SPAN_NS_MAX // 10**9) * 10**9
         )
     if not SPAN_NS_MIN <= until_ns - from_ns <= SPAN_NS_MAX:
         raise BadQuery("from, until: a window of 5 minutes to 31 days is wanted")
     return from_ns, until_ns
 
 
-def _moves(address: Address, from_ns: int, until_ns: int, last_ns: int) -> dict[str, Any]:
+def _moves(address: Address, from_ns: int, until_ns: int, last_ns: int, usual_ns: int) -> dict[str, Any]:
     """Addresses of the windows beside this one; a third of a width at a time, so that something known stays in sight."""
     width, step = until_ns - from_ns, (until_ns - from_ns) // 3
     later = min(until_ns + step, last_ns)
@@ -174,7 +175,9 @@ def _moves(address: Address, from_ns: int, until_ns: int, last_ns: int) -> dict[
     def window(start_ns: int, end_ns: int) -> str:
         if end_ns >= last_ns - MINUTE_NS:
             span = (end_ns - start_ns) // 10**9
-            return address.with_(**{"from": None, "until": None, "span": None if span == 86_400 else span})
+            return address.with_(
+                **{"from": None, "until": None, "span": None if span == usual_ns // 10**9 else span}
+            )
         return address.with_(**{"from": start_ns // 10**9, "until": end_ns // 10**9, "span": None})
 
     return {
@@ -184,11 +187,12 @@ def _moves(address: Address, from_ns: int, until_ns: int, last_ns: int) -> dict[
             (
                 label,
                 address.with_(
-                    **{"from": None, "until": None, "span": None if length == DAY_NS else length // 10**9}
+                    **{"from": None, "until": None, "span": None if length == usual_ns else length // 10**9}
                 ),
                 length == width,
             )
             for length, label in SPANS
+            if length in (usual_ns, width) or length >= HOUR_NS
         ],
     }
 

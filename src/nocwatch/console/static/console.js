@@ -222,7 +222,7 @@ async function refreshRows(ids) {
   const query = ids.map((id) => "id=" + encodeURIComponent(id)).join("&");
   let text;
   try {
-    const answer = await fetch(document.querySelector("[data-rows]").dataset.rowsUrl + "?" + query);
+    const answer = await fetch(document.querySelector("[data-rows]").dataset.rowsUrl + "&" + query);
     if (!answer.ok) return;
     text = await answer.text();
   } catch {

@@ -99,7 +99,7 @@ def name(evse: int | None, connector: int | None) -> str:
 
 
 def strip(bands: Iterable[Band], sockets: Sequence[tuple[int, int]], from_ns: int, until_ns: int) -> Strip:
-    """The last 24 h of a station in a row of a table."""
+    """A station's last hours, a day at most, in a row of a table."""
     shown = {socket: row for row, socket in enumerate(sorted(sockets)[:STRIP_BANDS_MAX])}
     height = max(1, len(shown)) * (STRIP_BAND + STRIP_GAP) - STRIP_GAP
     scale = STRIP_UNITS / (until_ns - from_ns)

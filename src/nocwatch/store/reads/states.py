@@ -51,3 +51,9 @@ def of_stations(
 ) -> dict[str, list[Band]]:
     """The same for each of several stations: the strips of one page of the fleet."""
     return {station: of_station(reader, station, from_ns, until_ns) for station in stations}
+
+
+def first_known_ns(reader: sqlite3.Connection) -> int | None:
+    """From when on anything is known of any connector."""
+    found: int | None = reader.execute("SELECT min(first_ns) FROM connectors").fetchone()[0]
+    return found
