@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from tests.support.console_data import Network
 
+from nocwatch.console.views import words
 from nocwatch.flags import Evidence
 from nocwatch.frames import Kind
 from nocwatch.moments import DAY_NS, SECOND_NS
@@ -229,6 +230,10 @@ async def test_the_energy_of_a_session_under_way_is_the_same_on_every_page(
         f"/stations/{station.id}",
     ):
         assert "7.65" in (await client.get(address)).text, address
+    totals = network.store.totals(session.token)
+    assert totals is not None
+    in_all = words.kwh(totals.energy_wh + 7_650.0 - (session.energy_wh or 0))
+    assert f"{in_all} at" in (await client.get(f"/sessions/{session.id}")).text
     listed = (await client.get(f"/api/sessions?text={session.id}")).json()["items"]
     (one,) = [each for each in listed if each["id"] == session.id]
     assert one["energy_wh"] == 7_650.0

@@ -169,7 +169,10 @@ class SessionPages:
                 request, "message.html", "Sessions", {"title": f"No session {session_id}", "text": text}, 404
             )
         now_ns = console.services.now_ns()
-        (session,) = console.services.lately([session])
+        kept, (session,) = session, console.services.lately([session])
+        if totals is not None:  # the sums of its token know of it what the store knows
+            newer_wh = (session.energy_wh or 0.0) - (kept.energy_wh or 0.0)
+            totals = msgspec.structs.replace(totals, energy_wh=totals.energy_wh + newer_wh)
         station = console.services.fleet().get(session.station)
         banner = ongoing.standing(session, station, now_ns)
         if banner is not None:
