@@ -16,7 +16,7 @@ from nocwatch.alerts.alert import AlertState
 from nocwatch.console.app import serve
 from nocwatch.console.settings import ConsoleSettings
 from nocwatch.moments import MINUTE_NS, SECOND_NS
-from nocwatch.network import ConnectorStatus
+from nocwatch.network import Connector, ConnectorStatus, Station
 from nocwatch.sessions import Milestone, Outcome, Session
 from nocwatch.state.changes import SessionMetered
 from nocwatch.store.values import AlertFilter, SessionFilter
@@ -351,3 +351,85 @@ async def test_on_a_phone_a_group_has_all_its_figures(network: Network) -> None:
             assert complaints == []
 
     await in_browser(network, look)
+
+
+async def test_a_session_follows_its_socket_at_once_though_no_stop_is_heard(network: Network) -> None:
+    """The vehicle is gone, the stop waits in the station's queue: nothing of the session changes, and LIVE would be a lie."""
+    session, station = next(
+        (each, network.stations[each.station])
+        for each in network.store.sessions(SessionFilter(outcomes=(Outcome.ONGOING,))).items
+        if any(socket.session == each.id for socket in network.stations[each.station].connectors)
+    )
+
+    def leave() -> None:
+        left = msgspec.structs.replace(
+            station,
+            last_seen_ns=network.now,
+            connectors=tuple(
+                msgspec.structs.replace(
+                    each,
+                    status=ConnectorStatus.AVAILABLE,
+                    reported=ConnectorStatus.AVAILABLE,
+                    since_ns=network.now,
+                )
+                for each in station.connectors
+            ),
+        )
+        network.stations[station.id] = left
+        network.hub.publish(left)
+
+    def look(address: str, _stop: Callable[[], None]) -> None:
+        with browser_page() as (page, complaints):
+            page.goto(f"{address}/sessions/{session.id}")
+            page.wait_for_selector(".livebadge")
+            page.wait_for_function(
+                "() => document.querySelector('[data-light]').textContent.startsWith('live')"
+            )
+            trio.from_thread.run_sync(leave)
+            page.wait_for_function(
+                "() => document.querySelector('.status .word').textContent === 'Socket free'"
+            )
+            assert page.locator(".livebadge").count() == 0
+            assert complaints == []
+
+    await in_browser(network, look)
+
+
+async def test_a_row_that_changes_keeps_the_scale_of_its_page_and_is_no_news_by_its_strip(
+    network: Network, tmp_path: Path
+) -> None:
+    (tmp_path / "fresh").mkdir()
+    fresh = Network(tmp_path / "fresh")
+    since_ns = fresh.now - 2 * MINUTE_NS
+    socket = Connector(
+        evse=None,
+        connector=1,
+        status=ConnectorStatus.AVAILABLE,
+        reported=ConnectorStatus.AVAILABLE,
+        since_ns=since_ns,
+    )
+    station = Station(id="CP1", online=True, since_ns=since_ns, last_seen_ns=fresh.now, connectors=(socket,))
+    fresh.station(station)
+    fresh.state("CP1", 1, ConnectorStatus.AVAILABLE, since_ns)
+    fresh.keep()
+
+    def later() -> None:
+        fresh.now += 30 * SECOND_NS
+        fresh.hub.publish(station)
+
+    def look(address: str, _stop: Callable[[], None]) -> None:
+        with browser_page() as (page, complaints):
+            page.goto(f"{address}/fleet")
+            assert page.locator("th.strip-head").inner_text() == "Last 5 min"
+            drawn = "document.querySelector('svg.strip path').getAttribute('d')"
+            assert page.evaluate(drawn) == "M172.8 0h115.2v6h-115.2z"
+            page.wait_for_function(
+                "() => document.querySelector('[data-light]').textContent.startsWith('live')"
+            )
+            trio.from_thread.run_sync(later)
+            page.wait_for_function(f"() => {drawn} === 'M144.0 0h144.0v6h-144.0z'")
+            assert page.locator("tr.changed").count() == 0
+            assert complaints == []
+
+    await in_browser(fresh, look)
+    fresh.store.close()

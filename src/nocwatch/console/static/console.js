@@ -76,6 +76,9 @@ function essence(element) {
     .replace(/(data-clock="\d+"[^>]*>)[^<]*/g, "$1").replace(/ (aria-selected="[^"]*"|open="")/g, "").replace(/ class="changed"/g, "");
 }
 
+// A strip of time moves all the time, and what shows on hovering says for how long: that is no news to point at.
+const news = (html) => html.replace(/<svg class="strip"[^]*?<\/svg>/g, "").replace(/ title="[^"]*"/g, "");
+
 const last = new WeakMap();
 
 function swap(old, fresh, mark) {
@@ -89,7 +92,7 @@ function swap(old, fresh, mark) {
   const selected = old.getAttribute("aria-selected");
   if (selected) fresh.setAttribute("aria-selected", selected);
   last.set(fresh, coming);
-  if (mark) fresh.classList.add("changed");
+  if (mark && news(held) !== news(coming)) fresh.classList.add("changed");
   old.replaceWith(fresh);
   return true;
 }
@@ -222,7 +225,7 @@ async function refreshRows(ids) {
   const query = ids.map((id) => "id=" + encodeURIComponent(id)).join("&");
   let text;
   try {
-    const answer = await fetch(document.querySelector("[data-rows]").dataset.rowsUrl + "&" + query);
+    const answer = await fetch(document.querySelector("[data-rows-url]").dataset.rowsUrl + "&" + query);
     if (!answer.ok) return;
     text = await answer.text();
   } catch {
