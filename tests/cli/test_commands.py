@@ -87,6 +87,20 @@ def test_a_speed_that_stands_still_is_refused_in_words(tmp_path: Path, command: 
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ("report", "kpis", "--by", "foo"),
+        ("report", "sessions", "--format", "foo"),
+        ("demo", "--stations", "many"),
+    ],
+)
+def test_a_wrong_option_is_told_in_a_persons_words(tmp_path: Path, asked: tuple[str, ...]) -> None:
+    done = nocwatch(tmp_path, *asked)
+    assert (done.returncode, f"Invalid value for '{asked[-2]}'" in done.stderr) == (2, True), done.stderr
+    assert "Value error" not in done.stderr
+
+
 def test_a_port_in_use_is_one_line_and_no_traceback(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"

@@ -13,6 +13,7 @@ import typer
 from nocwatch import __version__
 from nocwatch.cli import (
     checking,
+    group,
     journal,
     processes,
     replaying,
@@ -28,7 +29,7 @@ from nocwatch.errors import NocwatchError
 
 app = typer.Typer(
     name="nocwatch",
-    cls=unread.Commands,
+    cls=group.Commands,
     help="A network operation centre for EV charging, inline between chargers and any CSMS.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -75,8 +76,8 @@ def main() -> None:
             except SystemExit:
                 sys.stdout.flush()  # here, and not at the interpreter's end, where a reader that left would be an error
                 raise
-    except* NocwatchError as group:
-        errors = _leaves(group)
+    except* NocwatchError as found:
+        errors = _leaves(found)
         for line in dict.fromkeys(map(str, errors)):
             print(f"nocwatch: {line}" if "\n" not in line else line, file=sys.stderr)
         unread.let_go()
