@@ -128,7 +128,7 @@ def _import(files: Sequence[Path] | Traces, journal: Path, until_ns: int | None)
     written, frames, links, until_at_ns = 0, 0, 0, 0
     stations: set[str] = set()
     with Writer(
-        journal, 0, JournalSettings.model_validate({"path": journal, "keep_for": "36600d"})
+        journal, 0, JournalSettings.model_validate({"path": journal, "keep_for": "36500d"})
     ) as writer:
         for sighting in read_traces(files, OpenGate(), until_ns):
             kind, data, direction, connection = _record(sighting)
