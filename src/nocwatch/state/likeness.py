@@ -15,7 +15,7 @@ from nocwatch.ocpp.events import TransactionEnded
 from nocwatch.state import meter
 from nocwatch.state.facts import TOGETHER_NS
 from nocwatch.state.meter import Meter
-from nocwatch.state.register import Gate, no_reading
+from nocwatch.state.register import RESTART_SLACK_NS, Gate, no_reading
 from nocwatch.state.session import SessionState
 from nocwatch.state.tracker import Tracker
 
@@ -103,11 +103,22 @@ def _off_wh(
     meter_wh, last, power_w = meter.in_wh(book, event.meter_wh), meter.last_reading(book), meter.power_w(book)
     if meter_wh is None or no_reading(meter_wh) or last is None:
         return False, math.inf, False
+    gate, known = tracker.gate(session, event), power_w is not None
     span_ns = event.when_ns - last[1]
-    rise_wh = _rise_wh(tracker.gate(session, event), last, meter_wh, event.when_ns)
+    went_on_wh = gate.rise_wh(last[0], meter_wh, span_ns)
+    rise_wh = _rise_wh(gate, last, meter_wh, event.when_ns)
+    if went_on_wh is None and rise_wh is not None:
+        return True, _off_since_restart_wh(gate, rise_wh, power_w or 0.0, event.when_ns), known
     follows = rise_wh is not None
     rise_wh = meter_wh - last[0] if rise_wh is None else rise_wh
-    return follows, abs(rise_wh - (power_w or 0.0) * max(span_ns, 0) / WH_NS), power_w is not None
+    return follows, abs(rise_wh - (power_w or 0.0) * max(span_ns, 0) / WH_NS), known
+
+
+def _off_since_restart_wh(gate: Gate, rise_wh: float, power_w: float, at_ns: int) -> float:
+    """The same where the register began anew: at some moment from the loss of the link to the boot."""
+    from_ns, until_ns = max(each for each in gate.restarts if each[0] - RESTART_SLACK_NS <= at_ns)
+    least_wh, most_wh = (power_w * max(at_ns - each, 0) / WH_NS for each in (until_ns, from_ns))
+    return max(rise_wh - most_wh, least_wh - rise_wh, 0.0)
 
 
 def _rise_wh(gate: Gate, before: tuple[float, int], value: float, at_ns: int) -> float | None:

@@ -91,6 +91,13 @@ def test_registers(rule: Rule) -> None:
         places=(1, 2),
     ),
     Rule(
+        "and each is the one's whose vehicle drew so much since the station's computer began anew",
+        "start 1 ONE 1529 -; start 2 TWO 1050 -; +60; meter 1 1651; meter 2 1232; +60; meter 1 1773; meter 2 1414; +40; close reason=reset; "
+        "+35; open; boot; stop -1 43 PowerLoss at=@204; stop -1 29 PowerLoss at=@204",
+        (Seen("failed", "POWER_LOSS", wh=273, connector=1), Seen("failed", "POWER_LOSS", wh=407, connector=2)),
+        places=(1, 2),
+    ),
+    Rule(
         "a stop after its connector was free and taken again is not the old transaction's, however well it would fit",
         "start 1 ONE 0 -; Charging 1; +30; start 2 TWO 400 -; Charging 2; +60; meter 1 2098; meter 2 2000; +2; stop -1 2145 EVDisconnected; "
         "Finishing 1; +10; Available 1; +60; start 1 SIX 2145 -; Charging 1; +5m; stop -1 9006 PowerLoss; stop -1 9479 PowerLoss",
