@@ -158,6 +158,9 @@ def test_stations_below_a_site_flag_are_quiet_until_it_no_longer_explains_them()
     (site,) = alerts.feed(a_flag("site", station=None, subject="site=depot", severity=Severity.CRITICAL))
     (below,) = alerts.feed(a_flag("f1", inhibited_by="site"))
     assert (site.site, below.notice, below.inhibited_by) == ("depot", Notice.NONE, site.id)
+    assert site.labels["site_name"] == "Depot Nord", (
+        "people are told of a site by its name, and not by its id"
+    )
     assert alerts.advance(NOON + 10 * HOUR)[0].id == site.id
     alerts.feed(cleared(a_flag("site", station=None, subject="site=depot"), NOON + 11 * HOUR))
     (loud,) = alerts.feed(a_flag("f1", at_ns=NOON + 11 * HOUR, onset_at_ns=NOON))

@@ -10,7 +10,7 @@ import pytest
 from tests.support.console_data import Network
 
 from nocwatch.console.views import words
-from nocwatch.flags import Evidence
+from nocwatch.flags import Evidence, FlagState
 from nocwatch.frames import Kind
 from nocwatch.moments import DAY_NS, SECOND_NS
 from nocwatch.network import ConnectorStatus as S
@@ -606,3 +606,21 @@ async def test_a_zero_byte_in_an_address_finds_nothing_and_breaks_nothing(
     client: httpx2.AsyncClient, address: str
 ) -> None:
     assert (await client.get(address)).status_code in (200, 400)
+
+
+async def test_a_sentence_with_figures_says_as_of_when_it_is(
+    client: httpx2.AsyncClient, network: Network
+) -> None:
+    """ "No socket for 3 min" beside a clock that shows an hour."""
+    flag = next(
+        each for each in network.store.flags(FlagFilter(state=FlagState.RAISED)).items if each.summary
+    )
+    page = (await client.get(f"/flags/{flag.id}")).text
+    assert "as of <time" in page
+    alert = next(iter(network.store.alerts(AlertFilter(flag=flag.id)).items), None)
+    assert alert is not None
+    assert ("as of <time" in (await client.get(f"/alerts/{alert.id}")).text) is (
+        alert.summary == flag.summary
+    )
+    cleared = next(iter(network.store.flags(FlagFilter(state=FlagState.CLEARED)).items))
+    assert "as of <time" not in (await client.get(f"/flags/{cleared.id}")).text

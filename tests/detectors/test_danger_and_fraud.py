@@ -295,6 +295,24 @@ def test_one_bad_station_is_not_its_sites_models_or_upstreams_flag() -> None:
     assert rates.keys == ["station CP1"]
 
 
+def test_sites_and_operators_are_called_by_their_names_where_the_registry_has_any() -> None:
+    known = places(
+        *(
+            place(
+                f"CP{number}", "depot", site_name="Kurierdepot Ost", operator="nl", operator_name="Nordlicht"
+            )
+            for number in range(1, 5)
+        )
+    )
+    rates = Rates(known, by=["site", "operator"])
+    for number in range(1, 5):
+        rates.end(f"CP{number}", Outcome.SUCCESS, 5)
+    for number in range(1, 5):
+        rates.end(f"CP{number}", Outcome.FAILED, 3)
+    said = {flag.key: flag.summary.partition(":")[0] for flag in rates.engine.raised}
+    assert said == {"operator nl": "Operator Nordlicht", "site depot": "Site Kurierdepot Ost"}
+
+
 def test_trouble_of_a_whole_model_is_one_flag_above_the_others() -> None:
     known = places(
         *(
