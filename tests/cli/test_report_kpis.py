@@ -125,6 +125,9 @@ def test_a_regulation_that_is_named_is_for_every_port_and_a_pooled_one_has_its_n
     ("arguments", "words"),
     [
         (["uptime", "--month", "October"], "write it as 2026-10"),
+        (["uptime", "--month", "9999-12"], "--month 9999-12: the store reaches from 1970 to 2261"),
+        (["uptime", "--month", "0001-01"], "--month 0001-01: the store reaches from 1970 to 2261"),
+        (["kpis", "--from", "0001-01-01"], "--from 0001-01-01: the store reaches from 1970 to 2261"),
         (["uptime", "--month", "2025-10", "--from", "2025-10-01"], "leave --from and --to away"),
         (["kpis", "--from", "2025-10-02", "--to", "2025-10-01"], "nothing between them"),
         (

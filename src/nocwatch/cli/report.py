@@ -97,12 +97,16 @@ def _moment(text: str | None, option: str, local: ZoneInfo, days: int) -> int | 
 
 def _midnight(text: str, option: str, day: date, local: ZoneInfo, days: int) -> int:
     from nocwatch.moments import SECOND_NS
+    from nocwatch.trace.lines import SECONDS_MAX
 
     try:
         midnight = datetime(day.year, day.month, day.day, tzinfo=local) + timedelta(days=days)
-        return int(midnight.timestamp()) * SECOND_NS
+        seconds = int(midnight.timestamp())
+        if not 0 <= seconds < SECONDS_MAX:
+            raise OverflowError
+        return seconds * SECOND_NS
     except (OverflowError, ValueError):
-        raise NocwatchError(f"{option} {text}: no calendar reaches that far") from None
+        raise NocwatchError(f"{option} {text}: the store reaches from 1970 to 2261") from None
 
 
 class RowsFormat(StrEnum):

@@ -237,6 +237,8 @@ def _month(text: str, timezone: str) -> tuple[str, int, int]:
         first = datetime.strptime(text, "%Y-%m").replace(day=15, tzinfo=zone(timezone))
     except ValueError:
         raise NocwatchError(f"--month {text}: write it as 2026-10") from None
+    if not 1970 <= first.year < 2262:
+        raise NocwatchError(f"--month {text}: the store reaches from 1970 to 2261")
     at_ns = int(first.timestamp()) * SECOND_NS
     return months(at_ns, at_ns + 1, timezone)[0]
 
