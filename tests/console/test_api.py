@@ -100,6 +100,24 @@ async def test_following_next_gives_every_item_once(client: httpx2.AsyncClient, 
     assert len(set(found)) == len(found)
 
 
+@pytest.mark.parametrize("list_of", ["sessions", "frames", "flags", "alerts"])
+@pytest.mark.parametrize("moment", ["0001-01-01", "9999-12-31T23:59:59Z", "99999999999"])
+async def test_a_time_that_the_store_has_no_room_for_is_no_fault(
+    client: httpx2.AsyncClient, list_of: str, moment: str
+) -> None:
+    for name in ("from", "until"):
+        answer = await client.get(f"/api/{list_of}?{name}={moment}")
+        assert answer.status_code in {200, 400}, answer.text
+
+
+@pytest.mark.parametrize(
+    "question", ["from=0001-01-01", "until=9999-12-31", "from=9999-12-31", "until=0001-01-01"]
+)
+async def test_key_figures_of_no_century_are_no_fault(client: httpx2.AsyncClient, question: str) -> None:
+    for page in ("/reports", "/api/kpis/figures", "/api/uptime", "/reports/figures.csv"):
+        assert (await client.get(f"{page}?{question}")).status_code in {200, 400, 404}
+
+
 async def test_sessions_filter_by_outcome_station_and_time(
     client: httpx2.AsyncClient, network: Network
 ) -> None:

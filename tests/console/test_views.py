@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.support.alerts import a_flag
 
 from nocwatch import delays
-from nocwatch.console.addresses import Address, BadQuery
+from nocwatch.console.addresses import NEVER_NS, Address, BadQuery
 from nocwatch.console.views import (
     alerts,
     fleet,
@@ -408,6 +408,10 @@ def test_an_address_keeps_its_filters_when_one_thing_changes() -> None:
         ("1795255200", T0),
         ("2026-11-21T10:00:00Z", 1_795_255_200 * SECOND_NS),
         ("2026-11-21T11:00:00+01:00", T0),
+        ("0001-01-01", 0),
+        ("1969-12-31T23:59:59Z", 0),
+        ("9999-12-31T23:59:59Z", NEVER_NS),
+        ("99999999999", NEVER_NS),
     ],
 )
 def test_moments_are_rfc3339_or_seconds(text: str, ns: int) -> None:

@@ -18,6 +18,8 @@ from nocwatch.store.batch import NONE
 
 WordT = TypeVar("WordT", bound=StrEnum)
 
+NEVER_NS = 9_214_646_400 * SECOND_NS
+"""The year 2262: nanoseconds of what is later have no room in the store."""
 TEXT_MAX = 200
 """Characters of one query parameter: more than any identity, token hash or search has."""
 
@@ -98,18 +100,18 @@ class Address:
         raise BadQuery(f"{name}: true or false is wanted, not {text!r}")
 
     def moment(self, name: str) -> int | None:
-        """RFC 3339, or seconds since 1970; nanoseconds."""
+        """RFC 3339, or seconds since 1970; nanoseconds. What the store has no room for is its first or last moment."""
         text = self.text(name)
         if text is None:
             return None
         if text.isascii() and text.isdigit() and len(text) <= 11:
-            return int(text) * SECOND_NS
+            return min(int(text) * SECOND_NS, NEVER_NS)
         try:
             moment = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
             whole = int(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp())
         except (ValueError, OverflowError):
             raise BadQuery(f"{name}: a time such as 2026-11-21T09:45:00Z is wanted, not {text!r}") from None
-        return whole * SECOND_NS + moment.microsecond * 1000
+        return min(max(whole * SECOND_NS + moment.microsecond * 1000, 0), NEVER_NS)
 
     def range(
         self, default: str, now_ns: int, ranges: Sequence[tuple[str, str, int | None]] = RANGES

@@ -11,7 +11,7 @@ from collections.abc import Callable, Container, Iterable
 from datetime import datetime, timedelta, tzinfo
 from typing import NamedTuple
 
-from nocwatch.console.addresses import Address, BadQuery, path
+from nocwatch.console.addresses import NEVER_NS, Address, BadQuery, path
 from nocwatch.console.figures import DAYS_MAX, SCOPES, scope_of, told_apart
 from nocwatch.kpis.grouping import By, Query
 from nocwatch.moments import DAY_NS, HOUR_NS, SECOND_NS
@@ -61,7 +61,9 @@ def _moment(address: Address, zone: tzinfo, name: str, days: int = 0) -> int | N
     text = address.text(name)
     if text is None or not re.fullmatch(r"\d{4}-\d\d-\d\d", text):
         return address.moment(name)
-    address.moment(name)  # it says what is wrong with a day that is none
+    whole_ns = address.moment(name)  # it says what is wrong with a day that is none
+    if whole_ns is None or not DAY_NS < whole_ns < NEVER_NS:
+        return whole_ns
     midnight = datetime.fromisoformat(text).replace(tzinfo=zone) + timedelta(days=days)
     return int(midnight.timestamp()) * SECOND_NS
 
