@@ -11,7 +11,9 @@ import trio.testing
 from tests.sim.test_inmemory import lived, one, sightings
 from tests.support.simulation import scenario
 
+from nocwatch.flags import Blame
 from nocwatch.frames import Frame, Link, LinkEvent
+from nocwatch.sessions import Reason
 from nocwatch.sim.dialling import by_url
 from nocwatch.sim.hardware import CATALOGUE, Profile
 from nocwatch.sim.scenario import Scenario
@@ -166,3 +168,37 @@ async def test_a_question_that_nobody_answers_ends_an_oddity_and_no_life(
     records, _, fleet = await lived(world, 0.1)
     assert len(said(records, "Heartbeat")) >= 2
     assert fleet.crashes == 0
+
+
+async def test_an_order_to_a_socket_that_its_station_reads_no_more_is_lived_as_lost(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    del autojump_clock
+    world = scenario(
+        stations=[{"id": "CP1", "hardware": "hpc150", "version": "1.6"}],
+        csms={
+            "faults": [{"station": "CP1", "refuse": 503, "share": 1.0, "after": "9m"}],
+            "steps": [{"at": "605s", "station": "CP1", "remote_start": "APP99000001"}],
+        },
+        steps=[{"at": "10m", "station": "CP1", "wire": {"kind": "second_socket"}}],
+    )
+    _, truths, _ = await lived(world, 0.25)
+    lost = [(each.token, each.reason, each.blame) for each in truths]
+    assert lost == [("APP99000001", Reason.CONNECTIVITY, Blame.UNKNOWN)]
+
+
+async def test_a_charge_that_began_offline_is_ended_by_the_next_loss_once_its_station_was_back(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    del autojump_clock
+    offline = {"lasting": "2m", "abruptly": True}
+    world = scenario(
+        stations=[{"id": "CP1", "hardware": "hpc150", "version": "1.6"}],
+        steps=[
+            {"at": "2m", "station": "CP1", "offline": offline},
+            {"at": "3m", "station": "CP1", "zero_energy": {"lasting": "110s"}},
+            {"at": "270s", "station": "CP1", "offline": offline},
+        ],
+    )
+    _, truths, _ = await lived(world, 0.25)
+    assert [(each.reason, each.blame) for each in truths] == [(Reason.CONNECTIVITY, Blame.NETWORK)]
