@@ -136,3 +136,32 @@ async def test_a_registry_is_taken_over_when_it_is_saved_and_a_mistake_leaves_th
         assert not await complained()
     finally:
         deployment.end()
+
+
+async def test_a_calendar_beside_a_registry_of_one_file_is_taken_over_when_it_is_saved(
+    tmp_path: Path,
+) -> None:
+    calendar, registry = tmp_path / "works.ics", tmp_path / "registry.yaml"
+    night = "BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:20261121T220000Z\nDTEND:20261122T040000Z\nEND:VEVENT\nEND:VCALENDAR\n"
+    calendar.write_text(night)
+    registry.write_text(
+        "stations: [{id: CP1}]\nmaintenance: [{scope: {station: CP1}, calendar: works.ics}]\n"
+    )
+    deployment = Deployment(tmp_path, f"registry={registry}")
+    try:
+        await deployment.watch()
+        assert await remarks(deployment) == []
+        calendar.write_text(night.replace("DTEND:20261122", "DTEND:20261199"))
+
+        async def complained() -> bool:
+            return any("works.ics:4" in remark for remark in await remarks(deployment))
+
+        await until(complained, "the mistake in the calendar is told with its line")
+        calendar.write_text(night)
+
+        async def calm() -> bool:
+            return not await complained()
+
+        await until(calm, "the mended calendar is taken over")
+    finally:
+        deployment.end()

@@ -75,9 +75,11 @@ class Reloader:
                     return
 
     def _folders(self) -> dict[Path, int]:
-        """Those that are there, each with its number on the disk."""
+        """Those that are there, each with its number on the disk; beside a registry that is one file the calendars that it may name."""
+        rules, registry = Path(self._configuration.rules), Path(self._configuration.registry)
+        calendars = sorted(registry.parent.glob("*.ics")) if registry.is_file() else []
         found = {}
-        for path in (Path(self._configuration.rules), Path(self._configuration.registry)):
+        for path in (rules, registry, *calendars):
             with contextlib.suppress(OSError):
                 found[path] = path.stat().st_ino
         return found
