@@ -654,6 +654,25 @@ def test_the_same_moment_told_twice_is_one_sample() -> None:
     assert watched.raised
 
 
+def test_a_fall_is_seen_at_a_station_whose_clock_was_never_set() -> None:
+    """Its samples' time is reckoned from what its statuses say: the tracker's, and not that of the message."""
+    watched = Watched("register_rollback")
+    cp1 = watched.play("CP1").begin()
+
+    def said(ago: float = 0) -> str:
+        minutes, seconds = divmod(round(cp1.now_s - ago), 60)
+        return f"1970-01-01T01:{minutes:02}:{seconds:02}Z"
+
+    watched.wait(10)
+    cp1.status(1, "Preparing", at=said())
+    watched.wait(10)
+    cp1.start(1, "TAG", 15000, at=said(2))
+    for value in (15600, 16200, 14000, 14100, 14200, 14300):
+        watched.wait(60)
+        cp1.meter(1, value, 4711, at=said(2))
+    assert watched.raised
+
+
 def test_samples_that_come_out_of_order_are_no_fall() -> None:
     watched = Watched("register_rollback")
     cp1 = registers(watched, 15000, 15600)

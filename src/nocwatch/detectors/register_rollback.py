@@ -18,8 +18,8 @@ from nocwatch.state.tracker import usable
 
 SERIES_MAX = 64
 """Registers of one transaction: measurand, phase and location. Further ones are not watched."""
-PENDING_MAX = 64
-"""Moments of one message whose session is not told yet: one charge's, a sample a minute and all at its end. The oldest go unwatched."""
+PENDING_MAX = 1500
+"""Moments of one message whose session is not told yet: a day's charge, a sample a minute and all at its end. Those beyond go unwatched."""
 _OF_THE_ENDS = frozenset({"Transaction.Begin", "Transaction.End"})
 _OF_ANOTHER = frozenset(
     {"before_start", "after_stop", "out_of_order", "too_many_registers", "jumped", "not_a_number"}
@@ -103,8 +103,8 @@ class RegisterRollback(Detector[RegisterRollbackSettings, Meters]):
             heard = context.state(f"station {event.station}").heard
             if heard and heard[0].frame != event.frame:
                 heard.clear()
-            heard.append(event)
-            del heard[:-PENDING_MAX]
+            if len(heard) < PENDING_MAX:
+                heard.append(event)
         elif isinstance(event, SessionMetered):
             self._metered(event, context)
         elif isinstance(event, SessionChanged):
@@ -133,17 +133,10 @@ class RegisterRollback(Detector[RegisterRollbackSettings, Meters]):
     def _metered(self, told: SessionMetered, context: Context[Meters]) -> None:
         """The tracker knows whose samples they are, and which are of another time or register."""
         station = context.state(f"station {told.station}")
-        event = next(
-            (
-                each
-                for each in station.heard
-                if each.frame in told.frames and each.when_ns == told.measured_at_ns
-            ),
-            None,
-        )
-        if event is None:
+        if not station.heard or station.heard[0].frame not in told.frames:
             return
-        station.heard.remove(event)
+        # Moments are told in the order in which they were heard; when they were, the tracker may know better than the message.
+        event = msgspec.structs.replace(station.heard.pop(0), event_at_ns=told.measured_at_ns)
         started_ns = station.under_way.get(told.session or "")
         if told.session is None or started_ns is None or told.implausible in _OF_ANOTHER:
             return
