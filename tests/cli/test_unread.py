@@ -126,6 +126,17 @@ def test_a_mistake_is_told_also_where_nobody_reads_the_results(folder: Path, unr
     assert "journal.keep_for" in done.stderr
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@pytest.mark.parametrize(
+    "command", ["report sessions --format csv", "report kpis --format json", "rules list"]
+)
+def test_a_report_into_a_full_disk_says_that_it_is_not_whole(folder: Path, command: str) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = nocwatch(folder, *command.split(), stdout=full.fileno())
+    assert done.returncode == 2, done.stderr
+    assert done.stderr == "nocwatch: what was to be written is not whole: No space left on device\n"
+
+
 def test_no_command_is_left_out_here() -> None:
     commands = set()
     for name, command in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]

@@ -73,3 +73,20 @@ def test_a_time_that_no_journal_has_room_for_is_told_with_its_line(tmp_path: Pat
     with pytest.raises(NocwatchError, match=rf"log\.jsonl:2: '{timestamp}' is no time of a charging station"):
         Traces([path])
     assert len(list(Traces([path], skip_broken=True))) == 2
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"link": "refused", "httpStatus": 10**20},
+        {"link": "refused", "httpStatus": -1},
+        {"link": "open", "securityProfile": 10**20},
+        {"link": "closed", "code": 70_000},
+    ],
+)
+def test_a_number_that_no_link_has_is_told_with_its_line(tmp_path: Path, fields: dict[str, object]) -> None:
+    path = tmp_path / "log.jsonl"
+    link = {"timestamp": "2026-01-01T00:00:00Z", "chargePointId": "CP1", **fields}
+    path.write_text("\n".join([json.dumps(link), LINES[0]]))
+    with pytest.raises(NocwatchError, match=r"log\.jsonl:1: no line of a trace"):
+        Traces([path])

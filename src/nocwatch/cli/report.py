@@ -102,11 +102,11 @@ def _midnight(text: str, option: str, day: date, local: ZoneInfo, days: int) -> 
     try:
         midnight = datetime(day.year, day.month, day.day, tzinfo=local) + timedelta(days=days)
         seconds = int(midnight.timestamp())
-        if not 0 <= seconds < SECONDS_MAX:
-            raise OverflowError
-        return seconds * SECOND_NS
     except (OverflowError, ValueError):
-        raise NocwatchError(f"{option} {text}: the store reaches from 1970 to 2261") from None
+        seconds = -1
+    if not 0 <= seconds < SECONDS_MAX:
+        raise NocwatchError(f"{option} {text}: the store reaches from 1970 to 2261")
+    return seconds * SECOND_NS
 
 
 class RowsFormat(StrEnum):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -53,7 +53,7 @@ class Line(msgspec.Struct, rename="camel"):
     remote_address: str = ""
     subprotocol: str | None = None
     tls: str | None = None
-    security_profile: int | None = None
+    security_profile: Annotated[int, msgspec.Meta(ge=0, le=3)] | None = None
     authorization: str = ""
     user: str = ""
     own_name: bool | None = None
@@ -61,8 +61,8 @@ class Line(msgspec.Struct, rename="camel"):
     upstream: str = ""
     by: str = ""
     reason: str = ""
-    http_status: int | None = None
-    code: int | None = None
+    http_status: Annotated[int, msgspec.Meta(ge=0, le=999)] | None = None
+    code: Annotated[int, msgspec.Meta(ge=0, le=0xFFFF)] | None = None
     connection: str | int | None = None
     extensions: str = ""
 
