@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from nocwatch.ocpp.clocks import EARLIEST_NS
+from nocwatch.ocpp.clocks import EARLIEST_NS, NEAR_NS
 from nocwatch.ocpp.events import Event, StatusReported
 from nocwatch.state.memory import StationState
 
@@ -42,7 +42,7 @@ def forget(state: StationState) -> None:
 
 
 def timed(state: StationState, event: Event) -> Event:
-    """The event with its time; as it was where nobody can tell, or where it was told at once.
+    """The event with its time; as it was where nobody can tell.
 
     What says the same time as the status that the lag is known by may be of a clock that stands still.
     """
@@ -50,6 +50,6 @@ def timed(state: StationState, event: Event) -> Event:
         return event
     said_us = event.said_us or 0
     when_ns = (said_us + state.unset_lag_us) * 1000
-    if said_us == state.unset_said_us or stands_still(said_us) or when_ns > event.at_ns:
+    if said_us == state.unset_said_us or stands_still(said_us) or when_ns > event.at_ns + NEAR_NS:
         return event
-    return msgspec.structs.replace(event, event_at_ns=when_ns)
+    return msgspec.structs.replace(event, event_at_ns=min(when_ns, event.at_ns))

@@ -106,6 +106,13 @@ def test_cards_and_queues(rule: Rule) -> None:
         version="2.0.1",
     ),
     Rule(
+        "what it stamps now is of now: a remote start of minutes ago led to nothing",
+        NEVER_SET + "remote TAG 1 id=7; +7m; Started T1 CablePluggedIn evse=1 wh=1000 state=EVConnected at=1970-01-01T00:07:32Z; "
+        "Updated T1 Authorized token=TAG at=1970-01-01T00:07:33Z; +10m; Ended T1 StopAuthorized wh=6000 reason=Local at=1970-01-01T00:17:33Z",
+        (Seen("failed", "REMOTE_START_NO_TX", without="joined"), Seen("success", wh=5000)),
+        version="2.0.1",
+    ),
+    Rule(
         "one that stands still says nothing",
         "Available 1 at=1970-01-01T01:00:00Z; +60; Started T1 Authorized evse=1 token=TAG wh=1000 at=1970-01-01T01:00:00Z; +10m; "
         "Ended T1 StopAuthorized wh=6000 reason=Local at=1970-01-01T01:00:00Z",
