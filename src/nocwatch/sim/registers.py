@@ -79,8 +79,8 @@ def sampled(tx: Transaction, reading: Reading) -> Reading:
 
 
 def turned_back(tx: Transaction) -> None:
-    """The register was turned back: what has flowed since the last reading that was told shows in no other."""
-    tx.hidden_wh += tx.connector.meter.register_wh - tx.shown_wh
+    """The register was turned back: what has flowed since the last reading that was told shows in no other; each is rounded by itself."""
+    tx.hidden_wh += tx.connector.meter.register_wh - tx.shown_wh + SAME_WH
     tx.shown_wh = tx.connector.meter.register_wh
 
 
