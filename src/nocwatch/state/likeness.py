@@ -78,10 +78,11 @@ def likeness(
         like += 6  # -1 is what a station says that never got the answer
     if session.open:
         like += 2
-    if event.token is not None and event.token == session.token:
-        like += 3
+    named = event.token is not None and event.token == session.token
+    like += 3 if named else 0
     like += 2 if _just_finished(tracker, session, event) else 0
-    goes_on = can_follow(tracker, session, event, book, anew=False)
+    # The card says more than a register that may as well have begun anew.
+    goes_on = named or can_follow(tracker, session, event, book, anew=False)
     return like if goes_on else max(like - ANEW, 1)
 
 

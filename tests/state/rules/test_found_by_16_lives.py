@@ -65,6 +65,13 @@ def test_registers(rule: Rule) -> None:
         places=(1, 2),
     ),
     Rule(
+        "the card that a stop names is its transaction's, also where that one's register began anew and another's would simply go on",
+        "start 1 ONE 3000 id=0; Charging 1; +60; meter 1 3400; close reason=reset; +20; open; boot; Charging 1; start 2 TWO 100 id=0; Charging 2; "
+        "+60; stop 0 500 Local token=ONE",
+        (Seen("success", wh=900, connector=1), Seen("ongoing", connector=2)),
+        places=(1, 2),
+    ),
+    Rule(
         "the connector that has just finished shows whose the stop was, and the other charges on",
         "start 1 ONE 0 id=-1; Charging 1; +100; start 2 TWO 0 id=-1; Charging 2; +100; stop -1 600 EVDisconnected; Finishing 1; +100; meter 2 700",
         (Seen("success", wh=600, connector=1), Seen("ongoing", wh=700, connector=2)),
