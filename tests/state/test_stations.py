@@ -222,6 +222,20 @@ def test_the_longest_offline_station_gives_way() -> None:
     assert set(fleet.stations) == {"B", "C"}
 
 
+def test_strangers_make_room_a_hundredth_at_once() -> None:
+    """Each of them alone would cost a look at all stations."""
+    fleet = Fleet(StateSettings(stations_max=300))
+    for number in range(300):
+        play = Play(f"CP{number}", fleet=fleet)
+        play.open()
+        if number % 2:
+            play.close()
+    Play("STRANGER", fleet=fleet).open()
+    assert {"CP1", "CP3", "CP5"}.isdisjoint(fleet.stations)
+    assert {"CP0", "CP7", "STRANGER"} <= set(fleet.stations)
+    assert (len(fleet.stations), fleet.counters["state_stations_forgotten"]) == (298, 3)
+
+
 def test_presence_is_told_as_a_change_of_the_station() -> None:
     play = Play()
     play.open()

@@ -9,6 +9,7 @@ sightings, restored into a new ``Fleet`` of the same settings, goes on to the le
 from __future__ import annotations
 
 from collections.abc import Mapping
+from heapq import nsmallest
 
 import msgspec
 
@@ -329,17 +330,16 @@ class Fleet:
         return Tracker(state, self.settings, self._timers, self.counters, self._where, self._failures)
 
     def _make_room(self) -> bool:
-        """Forgets the station that has been offline longest; its open sessions would be lost, so one with any stays."""
-        gone = [
-            each.state
-            for each in self._trackers.values()
-            if not each.state.links and not each.state.under_way
-        ]
-        if not gone:
-            return False
-        oldest = min(gone, key=lambda state: state.since_ns)
-        for session_id in oldest.sessions:
-            self._where.pop(session_id, None)
-        del self._trackers[oldest.id], self._habits[oldest.id]
-        self.counters["state_stations_forgotten"] = self.counters.get("state_stations_forgotten", 0) + 1
-        return True
+        """Forgets those that have been offline longest, a hundredth at once, or each stranger would cost a look at all that there are.
+
+        Open sessions would be lost with their station, so one with any stays.
+        """
+        gone = [each for each in self._trackers.values() if not each.state.links and not each.state.under_way]
+        longest = nsmallest(max(1, self.settings.stations_max // 100), gone, lambda each: each.state.since_ns)
+        for state in (each.state for each in longest):
+            for session_id in state.sessions:
+                self._where.pop(session_id, None)
+            del self._trackers[state.id], self._habits[state.id]
+        count = self.counters.get("state_stations_forgotten", 0) + len(longest)
+        self.counters |= {"state_stations_forgotten": count} if longest else {}
+        return bool(longest)

@@ -58,7 +58,7 @@ class StateSettings(BaseModel):
     stations_max: int = Field(
         default=100_000,
         ge=1,
-        description="Stations known at once, about 4 KiB each; the longest offline gives way, and where none is offline a new one is not followed.",
+        description="Stations known at once, about 4 KiB each; the longest offline give way, a hundredth at once, and where none is offline a new one is not followed.",
     )
     connectors_max: int = Field(
         default=128,
