@@ -46,10 +46,12 @@ class Neighbours:
         self.lost: Losses = {}
         self._marked: set[str] = set()
         self._there: dict[str, set[str]] = {}
+        self._back: dict[str, set[str]] = {}
+        """Of those who are there: who was among the lost when it came."""
         self._network: dict[str, str] = {}
 
     def restore(self, lost: Losses, stations: list[StationState]) -> None:
-        self.lost, self._marked, self._there, self._network = lost, set(), {}, {}
+        self.lost, self._marked, self._there, self._back, self._network = lost, set(), {}, {}, {}
         for each in stations:
             if each.online:
                 self.opened(each)
@@ -61,6 +63,8 @@ class Neighbours:
             self._gone(state.id)
             self._network[state.id] = network
             self._there.setdefault(network, set()).add(state.id)
+            if state.id in self.lost.get(network, ()):
+                self._back.setdefault(network, set()).add(state.id)
 
     def closed(self, tracker: Tracker, trackers: Mapping[str, Tracker]) -> list[AnyChange]:
         """A link of the station ended: what that says of the others' losses. Its own is marked, and told with the rest of it."""
@@ -98,18 +102,19 @@ class Neighbours:
         there = self._there.get(network, set())
         if len(lost) < STATIONS_MIN or len(lost) < SHARE_MIN * len(there):
             return False
-        # Who is back already is among both; only where it matters they are counted.
-        return len(lost) >= SHARE_MIN * (len(lost) + len(there)) or len(lost) >= SHARE_MIN * len(
-            lost.keys() | there
-        )
+        # Who is back already is among both. Of a thousand that go down most are not, and they are not counted each time.
+        back = sum(each in lost for each in self._back.get(network, ()))
+        return len(lost) >= SHARE_MIN * (len(lost) + len(there) - back)
 
     def _gone(self, station: str) -> str:
         network = self._network.pop(station, "")
         there = self._there.get(network)
         if there is not None:
             there.discard(station)
+            self._back.get(network, set()).discard(station)
             if not there:
                 del self._there[network]
+                self._back.pop(network, None)
         return network
 
 
