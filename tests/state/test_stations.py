@@ -360,3 +360,23 @@ def test_a_session_of_a_silent_recording_ends_by_nothing_but_its_own_rules() -> 
     play.wait(5 * 3600)
     assert play.connector().status is ConnectorStatus.NO_DATA
     assert play.session.outcome is Outcome.ONGOING
+
+
+def test_what_a_clock_was_behind_by_is_not_forgotten_while_it_is_not_set() -> None:
+    """Its CSMS is seven minutes behind, and it sets its clock by that: after each boot some seconds late."""
+    play = Play()
+    play.open()
+    play.boot()
+    for minute in range(15):
+        play.wait(60)
+        play.status(1, "Preparing" if minute % 2 else "Available", at=play.now_s - 420)
+    play.close()
+    play.wait(30)
+    play.open()
+    play.boot()
+    for second in range(1, 4):
+        play.wait(1)
+        play.status(1, "Preparing" if second % 2 else "Available", at=f"1970-01-01T00:00:{20 + second}Z")
+    play.wait(60)
+    play.start(1, "TAG", 1000, at=play.now_s - 420)
+    assert not play.session.late

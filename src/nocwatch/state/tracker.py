@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from nocwatch.moments import SECOND_NS
 from nocwatch.network import ConnectorStatus
 from nocwatch.ocpp.events import Event
+from nocwatch.state import unset
 from nocwatch.state.changes import AnyChange
 from nocwatch.state.facts import Ending
 from nocwatch.state.memory import ConnectorState, StationState, connector_key
@@ -73,17 +74,21 @@ class Tracker:
             self.late = event.offline
             return
         lag_ns = event.at_ns - stamp
-        skew_ns = max(self.state.lag_ns or 0, 0)
+        ours = unset.is_unset(
+            event
+        )  # reckoned by our own clock: it shows nothing of what theirs is off by once it is set
+        skew_ns = 0 if ours else max(self.state.lag_ns or 0, 0)
         self.late = event.offline or (
             lag_ns - skew_ns > self.settings.replay_after * SECOND_NS
             and stamp + skew_ns < self._opened_at_ns(event.connection)
         )
-        if not self.late and (self.state.lag_ns is None or lag_ns < self.state.lag_ns):
+        if not (self.late or ours) and (self.state.lag_ns is None or lag_ns < self.state.lag_ns):
             self.state.lag_ns = lag_ns
 
     def true_ns(self, event: Event) -> int:
         """When it was by our own clock: the station's may be off by as much as the quickest of its messages seemed to take."""
-        return event.when_ns if event.event_at_ns is None else event.when_ns + (self.state.lag_ns or 0)
+        ours = event.event_at_ns is None or unset.is_unset(event)
+        return event.when_ns if ours else event.when_ns + (self.state.lag_ns or 0)
 
     def gate(self, session: SessionState, event: Event | None = None) -> Gate:
         """What is believed of the session's registers; less strict where the station's clock is unusable."""
