@@ -26,6 +26,8 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 
 VALUES_MAX = 5_000_000
 """Of one document, keys too: two hundred thousand stations, each with its sockets."""
+DEPTH_MAX = 100
+"""Of lists and mappings within each other: no file of ours has ten. The library's compiled half has no limit, and ends the process."""
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
@@ -130,6 +132,7 @@ def parse(text: str, file: str) -> Document:
     document = Document(file)
     loader = None
     try:
+        _measure(text)
         loader = _Loader(text)
         node = loader.get_single_node()
         if node is not None:
@@ -164,6 +167,23 @@ def read(path: Path, name: str | None = None) -> Document:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "it is not UTF-8 text"
         return Document(file, problems=[Problem(file, 0, "", f"cannot be read: {reason}")])
     return parse(text, file)
+
+
+def _measure(text: str) -> None:
+    """Walks through the text without going down into it.
+
+    Raises:
+        MarkedYAMLError: it is nested too deep.
+    """
+    depth = 0
+    for event in yaml.parse(text, _Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > DEPTH_MAX:
+            problem = f"more than {DEPTH_MAX} lists and mappings within each other"
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
 
 
 def _unfold(node: yaml.Node, sizes: dict[int, int]) -> int:

@@ -79,7 +79,7 @@ class LastReading(msgspec.Struct, frozen=True, kw_only=True):
     """The last energy register of a session that counts: what a bill can rest on where no stop came.
 
     Attributes:
-        register_wh: as the station said it. ``at_ns``: when it was read (event time where plausible).
+        register_wh: in Wh, as the session's start and stop are told. ``at_ns``: when it was read (event time where plausible).
         frame: ref of the message that said it; empty where it is not known.
     """
 

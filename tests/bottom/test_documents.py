@@ -76,6 +76,12 @@ def test_a_few_aliases_are_what_they_name() -> None:
     assert document.data["b"] == [{"size": 1}, {"size": 1}, {"size": 1, "more": 2}]
 
 
+@pytest.mark.parametrize("nested", ["[" * 60_000, "- " * 60_000, "{a: " * 60_000])
+def test_what_is_nested_without_end_is_told_and_ends_no_process(nested: str) -> None:
+    (problem,) = documents.parse(f"# of the depot\n{nested}", "x.yaml").problems
+    assert (problem.line, "within each other" in problem.message) == (2, True)
+
+
 class Dated(BaseModel):
     day: date | None = None
     moment: datetime | None = None
