@@ -182,8 +182,9 @@ def _measure(text: str) -> None:
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
         if depth > DEPTH_MAX:
+            mark: Any = event.start_mark
             problem = f"more than {DEPTH_MAX} lists and mappings within each other"
-            raise yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=mark)
 
 
 def _unfold(node: yaml.Node, sizes: dict[int, int]) -> int:
