@@ -100,9 +100,14 @@ def configuration(
     return made
 
 
+_WHERE = frozenset({"data", "journal", "privacy"})
+"""Keys that say where the journal is, and the key to it. Any other may hold a secret, and what is printed may go to a vendor."""
+
+
 def as_typed(file: Path | None, data: Path | None, assignments: list[str] | None) -> str:
-    """The same options for a command that is printed: pasted in this folder, it finds what this one found."""
-    given = [("--config", file), ("--data", data), *(("--set", each) for each in assignments or ())]
+    """The same options for a command that is printed and reads the journal: pasted in this folder, it finds what this one found."""
+    where = [each for each in assignments or () if each.partition("=")[0].partition(".")[0].strip() in _WHERE]
+    given = [("--config", file), ("--data", data), *(("--set", each) for each in where)]
     return shlex.join(word for name, value in given if value is not None for word in (name, str(value)))
 
 

@@ -77,10 +77,19 @@ def test_the_commands_that_it_prints_work_as_they_are_pasted(tmp_path: Path) -> 
     trace = REPOSITORY / "rules" / "tests" / "zero_energy_session_fires.jsonl"
     assert nocwatch(tmp_path, "trace", "import", str(trace), "--data", str(data)).returncode == 0
     station = json.loads(trace.read_text().splitlines()[0])["chargePointId"]
-    given = ("--data", "on site", "--set", "journal.keep_for=30d")
+    secret = (
+        "--set",
+        "influx.url=http://127.0.0.1:1",
+        "--set",
+        "influx.bucket=b",
+        "--set",
+        "influx.token=hunter2",
+    )
+    given = ("--data", "on site", "--set", "journal.keep_for=30d", *secret)
     page = nocwatch(tmp_path, "report", "station", station, *given).stdout
     printed = [line for line in page.splitlines() if line.startswith("nocwatch trace export ")]
     assert printed
+    assert "hunter2" not in page  # it goes to the vendor
     for line in printed:
         command, _, target = line.partition(" > ")
         done = nocwatch(tmp_path, *shlex.split(command)[1:])
