@@ -74,9 +74,8 @@ class Tracker:
             self.late = event.offline
             return
         lag_ns = event.at_ns - stamp
-        ours = unset.is_unset(
-            event
-        )  # reckoned by our own clock: it shows nothing of what theirs is off by once it is set
+        # Reckoned by our own clock it shows nothing of what the station's is off by once it is set.
+        ours = unset.is_unset(event)
         skew_ns = 0 if ours else max(self.state.lag_ns or 0, 0)
         self.late = event.offline or (
             lag_ns - skew_ns > self.settings.replay_after * SECOND_NS

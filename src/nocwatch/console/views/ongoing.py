@@ -27,6 +27,8 @@ def socket_of(session: Session, station: Station) -> Connector | None:
     for each in station.connectors:
         if each.session == session.id:
             return each
+    if session.evse is None and session.connector is None:
+        return None
     for each in station.connectors:
         if each.evse == session.evse and session.connector in (None, each.connector):
             return each
