@@ -70,6 +70,21 @@ def test_at_one_connector_again_and_again_it_is_not() -> None:
     assert Blame.VEHICLE not in blames(fails([play] * 5))
 
 
+def test_nor_on_all_connectors_of_one_station_whose_power_is_gone() -> None:
+    """They have one supply and one computer: whoever comes first after these failed tries each of them."""
+    hub = Watched().play("HUB").begin(1, 2, 3)
+    blamed = []
+    for token, wh in (("NEIGHBOUR", 6000), ("UNLUCKY", 0)):
+        for connector in (1, 2, 3):
+            transaction = hub.start(connector, token, 1000)
+            hub.wait(300)
+            hub.stop(transaction, 1000 + wh)
+            hub.status(connector, "Available")
+            hub.wait(60)
+            blamed.append(hub.sessions[-1].blame)
+    assert blamed == [None] * 3 + [Blame.CHARGER] * 3
+
+
 def test_a_connector_that_serves_nobody_tells_nothing_of_the_vehicle() -> None:
     first, second, third = network(3)
     fails([second], "ANOTHER")

@@ -19,7 +19,7 @@ from nocwatch.state.memory import StationState
 from nocwatch.state.session import SessionState
 
 SEVERAL = 3
-"""Connectors, that of the session among them: two may have failed by themselves. It is said of the third one, and of those after it."""
+"""Connectors, that of the session among them: two may have failed by themselves, and all of one station together. It is said of the third one, and of those after it."""
 WITHIN_NS = DAY_NS
 """Between two of these failures: after a day it may be another vehicle, or a mended one."""
 TOKENS_MAX = 10_000
@@ -96,8 +96,8 @@ def _elsewhere(known: list[Failure], own: Failure) -> tuple[Evidence, ...]:
         if _place(each) != _place(own) or each.station != own.station
         if 0 <= own.until_ns - each.until_ns <= WITHIN_NS
     }
-    if len(others) < SEVERAL - 1:
-        return ()
+    if len(others) < SEVERAL - 1 or all(each.station == own.station for each in others.values()):
+        return ()  # the connectors of one station have one supply and one computer
     return tuple(
         Evidence(
             text=f"The same card failed so at {each.station}, {_named(each)}, where others charge.",
