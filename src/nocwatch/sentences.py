@@ -46,9 +46,10 @@ _LENGTHS = {
 
 
 def likely(name: str, there: Iterable[str]) -> str:
-    """``; did you mean x?``, or nothing where no name is like it."""
-    near = difflib.get_close_matches(name, sorted(there), n=1)
-    return f"; did you mean {near[0]}?" if near else ""
+    """``; did you mean x?``, or nothing where no name is like it. One that differs in case alone is likest of all."""
+    every = {each.casefold(): each for each in sorted(there)}
+    near = difflib.get_close_matches(name.casefold(), every, n=1)
+    return f"; did you mean {every[near[0]]}?" if near else ""
 
 
 def sentence(model: type[BaseModel], error: Mapping[str, Any]) -> str:

@@ -29,6 +29,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     """Hourly sessions of CP1, one of CP2 that goes on; the store stays open, as the watch's does."""
     (tmp_path / "registry").mkdir()
     (tmp_path / "registry" / "all.yaml").write_text(REGISTRY)
+    (tmp_path / "empty").mkdir()
     store = Store.open(f"sqlite:///{tmp_path}/data/nocwatch.db")
     sessions = [a_session(f"s{n:02d}", started=NOON + n * HOUR) for n in range(5)]
     sessions.append(a_session("s99", station="CP2", outcome=Outcome.ONGOING, started=NOON + 30 * HOUR))
@@ -83,6 +84,14 @@ def test_a_day_is_the_day_of_the_time_zone_and_times_are_as_a_spreadsheet_takes_
         (("--site", "nowhere"), "--site nowhere: no station"),
         (("--site", "depto"), "did you mean depot?"),
         (("--station", "CP11"), "did you mean CP1?"),
+        (("--station", "cp2"), "did you mean CP2?"),
+        (("--station", "Depot 1"), "is such a one; that is the name of CP1"),
+        (("--site", "depot nord"), "has such a site; that is the name of depot"),
+        (("--evse", "DE*ACM*F1"), "no EVSE of the registry has such an EVSE-ID; did you mean DE*ACM*E1?"),
+        (
+            ("--evse", "E1", "--set", "registry=empty"),
+            "E1: no station has any EVSE-ID; that is told by the registry",
+        ),
         (("--team", "blue"), "no station has any team; that is told by the registry"),
         (("--station", "CP2", "--site", "depot"), "is all of that"),
         (("--set", "registry=elsewhere"), "elsewhere: there is no such file or folder"),

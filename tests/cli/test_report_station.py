@@ -61,6 +61,7 @@ def test_forms_agree_and_anonymised_ones_do_not_name_it(folder: Path) -> None:
     ("arguments", "said"),
     [
         (("CP-DEP-02",), "CP-DEP-02: no such station was ever seen; did you mean CP-DEP-0"),
+        ((STATION.lower(),), f"{STATION.lower()}: no such station was ever seen; did you mean {STATION}?"),
         ((STATION, "--from", "2099-01-01"), "--from lies in the future"),
         ((STATION, "--data", "elsewhere", "--set", "store.url=sqlite:///none.db"), "there is no store yet"),
     ],

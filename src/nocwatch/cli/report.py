@@ -170,7 +170,7 @@ def sessions(
 ) -> None:
     """Charging sessions, one a row. Prices are estimates by the registry's tariffs; what is not known is empty."""
     from nocwatch import clock
-    from nocwatch.cli.report_scope import nothing_found, stations_of
+    from nocwatch.cli.report_scope import heed_evse, nothing_found, stations_of
     from nocwatch.reports.writing import Style, csv_of, json_of, matching, table_of
     from nocwatch.store.reading import every_session, read_until_ns, reading, stations
     from nocwatch.store.values import SessionFilter
@@ -179,6 +179,8 @@ def sessions(
     from_ns, until_ns = window(from_, to, timezone)
     span_ns = _span(last, from_, to)
     book = registry(settings)
+    if evse is not None:
+        heed_evse(book, evse)
     style = Style(times, None if timezone is None else zone(timezone))
     asked = {"site": site, "team": team, "operator": operator, "station": station}
     with reading(settings.store) as reader:

@@ -6,7 +6,7 @@ What always holds: whoever asked for what is not there is told which of their wo
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from nocwatch.errors import NocwatchError
@@ -73,7 +73,7 @@ def _why_not(place: Callable[[str], Place], every: Sequence[str], asked: Mapping
     for name, value in asked.items():
         there = {str(getattr(place(each), name)) for each in every} - {""}
         if value != UNKNOWN and not any(fnmatchcase(each, value) for each in there):
-            return _none_is(name, value, there)
+            return _none_is(name, value, there, map(place, every))
     words = " ".join(f"--{name} {value}" for name, value in asked.items())
     return f"{words}: no station that was seen or is in the registry is all of that"
 
@@ -92,16 +92,42 @@ def _why_none(book: Book, seen: Collection[str], given: dict[str, str]) -> str:
     for name, value in given.items():
         if book.stations_of(seen, **{name: value}):
             continue
-        return _none_is(name, value, {str(getattr(book.places.place(each), name)) for each in known} - {""})
+        places = [book.places.place(each) for each in sorted(known)]
+        return _none_is(name, value, {str(getattr(each, name)) for each in places} - {""}, places)
     words = " ".join(f"--{name} {value}" for name, value in given.items())
     return f"{words}: no station that was seen or is in the registry is all of that"
 
 
-def _none_is(name: str, value: str, there: Collection[str]) -> str:
+def named_so(value: str, field: str, places: Iterable[Place]) -> str:
+    """``; that is the name of x`` for who wrote the name that pages show, and not the id of a station, site, operator or team."""
+    shown = {"station": "name"}.get(field, f"{field}_name")
+    wanted = value.casefold()
+    ids = {str(getattr(each, field)) for each in places if str(getattr(each, shown, "")).casefold() == wanted}
+    return f"; that is the name of {' and '.join(sorted(ids))}" if 0 < len(ids) <= NAMED_MAX else ""
+
+
+def heed_evse(book: Book, evse: str) -> None:
+    """Nothing where the registry has such an EVSE-ID, exactly or by the glob.
+
+    Raises:
+        NocwatchError: it has none, with the one that was likely meant.
+    """
+    there = {each for name in book.places.stations() for each in book.places.place(name).evse_ids.values()}
+    there.discard("")
+    if any(fnmatchcase(each, evse) for each in there):
+        return
+    if not there:
+        raise NocwatchError(
+            f"--evse {evse}: no station has any EVSE-ID; that is told by the registry (--set registry=FOLDER)"
+        )
+    raise NocwatchError(f"--evse {evse}: no EVSE of the registry has such an EVSE-ID{likely(evse, there)}")
+
+
+def _none_is(name: str, value: str, there: Collection[str], places: Iterable[Place]) -> str:
     if name != "station" and not there:
         return f"--{name} {value}: no station has any {name}; that is told by the registry (--set registry=FOLDER)"
     what = "is such a one" if name == "station" else f"has such a {name}"
-    near = likely(value, there)
+    near = named_so(value, name, places) or likely(value, there)
     if not near and 0 < len(there) <= NAMED_MAX:
         near = f"; there {'are' if len(there) > 1 else 'is'} {', '.join(sorted(there))}"
     return f"--{name} {value}: no station that was seen or is in the registry {what}{near}"

@@ -5,19 +5,20 @@ from __future__ import annotations
 import sqlite3
 import sys
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from nocwatch.cli.report import FromOption, TimezoneOption, ToOption, registry, window, zone
+from nocwatch.cli.report_scope import named_so
 from nocwatch.errors import NocwatchError
 from nocwatch.network import Station
 from nocwatch.options import ConfigOption, DataOption, SetOption, as_typed, configuration
 from nocwatch.reports.book import Book
 from nocwatch.reports.station import StationReport
 from nocwatch.reports.writing import Style, Times
+from nocwatch.sentences import likely
 
 EXAMPLES_MAX = 10
 """Failed sessions that are told one by one, the latest: whoever has read ten knows what is meant."""
@@ -80,8 +81,7 @@ def station(
     with reading(settings.store) as reader:
         seen = stations(reader)
         if name not in seen:
-            near = get_close_matches(name, seen, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
+            hint = named_so(name, "station", map(book.places.place, seen)) or likely(name, seen)
             raise NocwatchError(f"{name}: no such station was ever seen{hint}")
         report = _report(reader, book, seen, name, (from_ns, until_ns, clock.now_ns()))
     report = replace(report, options=as_typed(config, data, assignments))

@@ -218,7 +218,7 @@ class AccessProfile(Record):
 
 
 class Exclusion(Record):
-    """A time that does not count in key figures."""
+    """A time that regulators' uptime leaves out, where their text names its cause; other key figures take nothing off."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
     scope: Scope = Scope()
