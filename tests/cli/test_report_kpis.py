@@ -64,6 +64,17 @@ def rows(folder: Path, *arguments: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(done.stdout)))
 
 
+def test_the_last_days_are_reckoned_from_where_the_watch_stopped_reading(tmp_path: Path) -> None:
+    """A store of last year: its last day is not yesterday. A span that goes back beyond all time takes everything."""
+    store = Store.open(f"sqlite:///{tmp_path}/data/nocwatch.db")
+    sessions = [a_session("early", started=OCTOBER), a_session("late", started=OCTOBER + 9 * DAY_NS)]
+    store.apply(batch_of(a_station(), *map(session_changed, sessions), at_ns=OCTOBER + 10 * DAY_NS))
+    store.close()
+    for last, number in (("2d", "1"), ("20d", "2"), ("36500d", "2")):
+        found = rows(tmp_path, "kpis", "--last", last)
+        assert [row["number"] for row in found if row["figure"] == "success_rate"] == [number], last
+
+
 def test_figures_of_a_month_by_station(folder: Path) -> None:
     found = rows(folder, "kpis", "--from", "2025-10-01", "--to", "2025-10-31", "--by", "station")
     success = {row["group"]: row for row in found if row["figure"] == "success_rate"}
@@ -130,6 +141,8 @@ def test_a_regulation_that_is_named_is_for_every_port_and_a_pooled_one_has_its_n
         (["kpis", "--from", "0001-01-01"], "--from 0001-01-01: the store reaches from 1970 to 2261"),
         (["uptime", "--month", "2025-10", "--from", "2025-10-01"], "leave --from and --to away"),
         (["kpis", "--from", "2025-10-02", "--to", "2025-10-01"], "nothing between them"),
+        (["kpis", "--last", "7"], "--last: '7' is no duration"),
+        (["kpis", "--last", "7d", "--to", "2025-10-01"], "leave --from and --to away"),
         (
             ["kpis", "--site", "depto"],
             "--site depto: no station that was seen or is in the registry has such a site; did you mean depot?",

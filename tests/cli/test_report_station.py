@@ -44,6 +44,15 @@ def test_the_page_tells_the_whole_story(folder: Path) -> None:
         assert said in done.stdout
 
 
+def test_the_last_days_are_a_window_of_their_own(folder: Path) -> None:
+    made = [
+        json.loads(nocwatch(folder, "report", "station", STATION, *asked, "--format", "json").stdout)
+        for asked in ((), ("--last", "7d"))
+    ]
+    assert [each["until"] for each in made] == [made[0]["until"]] * 2
+    assert made[0]["from"] < made[1]["from"]
+
+
 def test_forms_agree_and_anonymised_ones_do_not_name_it(folder: Path) -> None:
     found = json.loads(nocwatch(folder, "report", "station", STATION, *WINDOW, "--format", "json").stdout)
     assert (found["failed"]["number"], found["failed"]["of"]) == (8, 8)
@@ -63,6 +72,10 @@ def test_forms_agree_and_anonymised_ones_do_not_name_it(folder: Path) -> None:
         (("CP-DEP-02",), "CP-DEP-02: no such station was ever seen; did you mean CP-DEP-0"),
         ((STATION.lower(),), f"{STATION.lower()}: no such station was ever seen; did you mean {STATION}?"),
         ((STATION, "--from", "2099-01-01"), "--from lies in the future"),
+        (
+            (STATION, "--last", "7d", "--to", "2025-01-01"),
+            "--last says from when on; leave --from and --to away",
+        ),
         ((STATION, "--data", "elsewhere", "--set", "store.url=sqlite:///none.db"), "there is no store yet"),
     ],
 )

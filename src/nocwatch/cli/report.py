@@ -37,6 +37,9 @@ FromOption = Annotated[
         "--from", metavar="T", help="A day (2026-11-01) or RFC 3339; from the beginning without it."
     ),
 ]
+LastOption = Annotated[
+    str | None, typer.Option("--last", metavar="SPAN", help="Instead of both: so long, such as 7d or 90d.")
+]
 ToOption = Annotated[
     str | None,
     typer.Option("--to", metavar="T", help="A day, which is then within it, or RFC 3339, which is not."),
@@ -177,7 +180,7 @@ def sessions(
 
     settings = configuration(config, data, assignments)
     from_ns, until_ns = window(from_, to, timezone)
-    span_ns = _span(last, from_, to)
+    span_ns = span(last, from_, to)
     book = registry(settings)
     if evse is not None:
         heed_evse(book, evse)
@@ -258,7 +261,12 @@ def _told(reader: sqlite3.Connection, book: Book, found: Iterator[Session]) -> I
         yield Told(session, book, amounts(session, book.places, points))
 
 
-def _span(last: str | None, from_: str | None, to: str | None) -> int | None:
+def span(last: str | None, from_: str | None, to: str | None) -> int | None:
+    """``--last`` as nanoseconds; None where it is not given.
+
+    Raises:
+        NocwatchError: it is no duration, or the window is told in two ways.
+    """
     from nocwatch.moments import SECOND_NS
 
     if last is None:

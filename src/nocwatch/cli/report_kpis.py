@@ -11,11 +11,13 @@ import typer
 
 from nocwatch.cli.report import (
     FromOption,
+    LastOption,
     RowsFormat,
     RowsFormatOption,
     TimezoneOption,
     ToOption,
     registry,
+    span,
     window,
     zone,
 )
@@ -49,6 +51,7 @@ def kpis(
     assignments: SetOption = None,
     from_: FromOption = None,
     to: ToOption = None,
+    last: LastOption = None,
     by: Annotated[By, typer.Option(help="What to tell the figures apart by.")] = By.FLEET,
     site: SiteOption = None,
     station: StationOption = None,
@@ -75,11 +78,12 @@ def kpis(
 
     settings = configuration(config, data, assignments)
     from_ns, until_ns = window(from_, to, timezone)
+    span_ns = span(last, from_, to) or DAYS * DAY_NS
     with reading(settings.store) as reader:
         now_ns = read_until_ns(reader, clock.now_ns())
     until_ns = now_ns if until_ns is None else until_ns
     query = Query(
-        from_ns=until_ns - DAYS * DAY_NS if from_ns is None else from_ns,
+        from_ns=max(0, until_ns - span_ns) if from_ns is None else from_ns,
         until_ns=until_ns,
         by=by,
         scope=Scope(

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from nocwatch.cli.report import FromOption, TimezoneOption, ToOption, registry, window, zone
+from nocwatch.cli.report import FromOption, LastOption, TimezoneOption, ToOption, registry, span, window, zone
 from nocwatch.cli.report_scope import named_so
 from nocwatch.errors import NocwatchError
 from nocwatch.network import Station
@@ -47,6 +47,7 @@ def station(
     assignments: SetOption = None,
     from_: FromOption = None,
     to: ToOption = None,
+    last: LastOption = None,
     timezone: TimezoneOption = None,
     anonymised: Annotated[
         bool,
@@ -71,10 +72,11 @@ def station(
 
     settings = configuration(config, data, assignments)
     asked_from_ns, asked_until_ns = window(from_, to, timezone)
+    span_ns = span(last, from_, to) or WINDOW_S * SECOND_NS
     with reading(settings.store) as reader:
         now_ns = read_until_ns(reader, clock.now_ns())
     until_ns = min(asked_until_ns or now_ns, now_ns)
-    from_ns = until_ns - WINDOW_S * SECOND_NS if asked_from_ns is None else asked_from_ns
+    from_ns = max(0, until_ns - span_ns) if asked_from_ns is None else asked_from_ns
     if from_ns >= until_ns:
         raise NocwatchError("--from lies in the future: nothing was seen yet")
     book = registry(settings)
