@@ -191,6 +191,14 @@ def forms(report: StationReport) -> dict[str, str]:
     }
 
 
+def test_a_link_that_ended_with_nocwatchs_own_relay_is_not_held_against_the_station() -> None:
+    ends = (Ended("closed", "relay_lost", 2), Ended("closed", "reset", 1))
+    text = forms(replace(REPORT, links=ends))["text"]
+    assert "| closed | relay_lost | 2 |" in text
+    assert "relay_lost: nocwatch itself was restarted; these ends are not the station's" in text
+    assert "nocwatch itself was restarted" not in forms(replace(REPORT, links=ends[1:]))["text"]
+
+
 def test_every_number_of_the_page_comes_with_what_it_is_out_of() -> None:
     text = forms(REPORT)["text"]
     for said in (
@@ -198,7 +206,7 @@ def test_every_number_of_the_page_comes_with_what_it_is_out_of() -> None:
         "| this station | 1 | 4 | 1 | 25.0 % | 4.6 to 69.9 % |  |",
         "| same vendor, model and firmware | 1 | 32 | 2 | 6.2 % | 1.7 to 20.1 % | no difference can be shown |",
         "| GroundFailure | 1 | 00:10:00 |",
-        "Without a link 1 times, 00:01:00",
+        "Without a link once, 00:01:00",
         "| 2025-11-21T12:01:00Z | 1.2 |",
         "Messages are kept from 2025-11-21T12:01:00Z on",
         f"nocwatch trace anonymise {FAILED.id}.jsonl",

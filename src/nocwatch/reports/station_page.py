@@ -20,6 +20,8 @@ AROUND_NS = MINUTE_NS
 """What comes just before a session's first act and just after its last belongs to its story."""
 UNKNOWN = "-"
 """What is not known, or was not said."""
+_OURS = frozenset({"relay_lost", "shutdown"})
+"""Reasons of links that ended because nocwatch's relay did: it was killed, or shut down."""
 _DIFFERS = {
     "more": "this station fails more often",
     "less": "this station fails less often",
@@ -193,7 +195,8 @@ def _link(report: StationReport, style: Style) -> Iterator[Block]:
     elif not out.number:
         yield Paragraph("No outage was seen.")
     else:
-        yield Paragraph(f"Without a link {out.number} times, {clock(out.time_ns)} (hh:mm:ss) in all.")
+        times = "once" if out.number == 1 else f"{out.number} times"
+        yield Paragraph(f"Without a link {times}, {clock(out.time_ns)} (hh:mm:ss) in all.")
         yield Table(
             ("From", "To", "Length (hh:mm:ss) "),
             tuple(
@@ -209,6 +212,10 @@ def _link(report: StationReport, style: Style) -> Iterator[Block]:
         yield Table(
             ("Link", "Reason", "Times "),
             tuple((each.event, each.reason or UNKNOWN, str(each.number)) for each in report.links),
+        )
+    if ours := sorted({each.reason for each in report.links} & _OURS):
+        yield Paragraph(
+            f"{' and '.join(ours)}: nocwatch itself was restarted; these ends are not the station's, nor the site's."
         )
 
 
