@@ -70,6 +70,15 @@ def test_filters_of_a_charging_log(folder: Path) -> None:
     ]
 
 
+def test_an_evse_id_whose_parts_are_parted_by_stars_is_that_one_and_no_glob(folder: Path) -> None:
+    """As a glob ``DE*ACM*E1*1`` would be that of E12 as well: somebody else's charges on the bill."""
+    evses = "stations: [{id: CP1, evses: [{id: 1, evse_id: DE*ACM*E1*1}]}, {id: CP2, evses: [{id: 1, evse_id: DE*ACM*E12*1}]}]"
+    (folder / "registry" / "all.yaml").write_text(evses)
+    assert charged(folder, "--evse", "DE*ACM*E1*1", "--order", "oldest") == [f"s{n:02d}" for n in range(5)]
+    assert charged(folder, "--evse", "DE*ACM*E12*1") == ["s99"]
+    assert len(charged(folder, "--evse", "DE*ACM*E*")) == 6
+
+
 def test_a_day_is_the_day_of_the_time_zone_and_times_are_as_a_spreadsheet_takes_them(folder: Path) -> None:
     """22 November of Auckland begins at 11:00 UTC of the 21st."""
     zone = ("--timezone", "Pacific/Auckland")

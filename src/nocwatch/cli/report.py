@@ -10,7 +10,6 @@ import sys
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from fnmatch import fnmatchcase
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -173,7 +172,7 @@ def sessions(
 ) -> None:
     """Charging sessions, one a row. Prices are estimates by the registry's tariffs; what is not known is empty."""
     from nocwatch import clock
-    from nocwatch.cli.report_scope import heed_evse, nothing_found, stations_of
+    from nocwatch.cli.report_scope import evses_of, nothing_found, stations_of
     from nocwatch.reports.writing import Style, csv_of, json_of, matching, table_of
     from nocwatch.store.reading import every_session, read_until_ns, reading, stations
     from nocwatch.store.values import SessionFilter
@@ -182,8 +181,7 @@ def sessions(
     from_ns, until_ns = window(from_, to, timezone)
     span_ns = span(last, from_, to)
     book = registry(settings)
-    if evse is not None:
-        heed_evse(book, evse)
+    evses = None if evse is None else evses_of(book, evse)
     style = Style(times, None if timezone is None else zone(timezone))
     asked = {"site": site, "team": team, "operator": operator, "station": station}
     with reading(settings.store) as reader:
@@ -200,7 +198,7 @@ def sessions(
         found: Iterator[Told] = (
             told
             for told in _told(reader, book, every_session(reader, wanted))
-            if evse is None or fnmatchcase(book.evse_id(told.session) or "", evse)
+            if evses is None or book.evse_id(told.session) in evses
         )
         # A table that is short for want of room is searched as if it had the room.
         chosen = searched = SETS[columns or ColumnSet.VIRTA]

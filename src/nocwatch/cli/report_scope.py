@@ -106,16 +106,18 @@ def named_so(value: str, field: str, places: Iterable[Place]) -> str:
     return f"; that is the name of {' and '.join(sorted(ids))}" if 0 < len(ids) <= NAMED_MAX else ""
 
 
-def heed_evse(book: Book, evse: str) -> None:
-    """Nothing where the registry has such an EVSE-ID, exactly or by the glob.
+def evses_of(book: Book, evse: str) -> frozenset[str]:
+    """The EVSE-IDs of the registry that are meant: the one that is just so, else all by the glob.
+
+    In EVSE-IDs ``*`` parts the parts: as a glob ``DE*ACM*E1*1`` would be ``DE*ACM*E12*1`` too.
 
     Raises:
         NocwatchError: it has none, with the one that was likely meant.
     """
     there = {each for name in book.places.stations() for each in book.places.place(name).evse_ids.values()}
     there.discard("")
-    if any(fnmatchcase(each, evse) for each in there):
-        return
+    if meant := {evse} & there or {each for each in there if fnmatchcase(each, evse)}:
+        return frozenset(meant)
     if not there:
         raise NocwatchError(
             f"--evse {evse}: no station has any EVSE-ID; that is told by the registry (--set registry=FOLDER)"
