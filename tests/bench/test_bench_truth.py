@@ -34,7 +34,7 @@ def test_one_world_is_played_again_from_its_case_version_and_seed(tmp_path: Path
 
 @pytest.mark.parametrize(
     ("version", "seed"),
-    [("1.6", 1), ("1.6", 2), ("1.6", 3), ("2.0.1", 1), ("2.0.1", 2), ("2.1", 1), ("2.1", 2)],
+    [("1.6", 1), ("1.6", 2), ("1.6", 3), ("2.0.1", 1), ("2.0.1", 2), ("2.1", 1), ("2.1", 14)],
 )
 def test_what_was_lived_is_rebuilt_whatever_quirks_and_faults_fall_together(
     tmp_path: Path, version: str, seed: int

@@ -65,21 +65,29 @@ def take_over(tracker: Tracker, event: TransactionBegan) -> SessionState | None:
 
 
 def claim_loose(
-    tracker: Tracker, session: SessionState, token: str | None, when_ns: int, *, stop: bool = False
+    tracker: Tracker,
+    session: SessionState,
+    token: str | None,
+    when_ns: int,
+    *,
+    stop: bool = False,
+    after_ns: int | None = None,
 ) -> bool:
     """Loose authorisations of that token have shown where they belong; one that nobody could charge with began nothing.
 
     Nor did one that was shown long before ``when_ns`` and now: a token that charges here may be shown, and charge elsewhere hours later;
-    or long after, where the word of the transaction waited in the queue. Whether there was any that began the transaction.
+    or long after (``after_ns`` where it is known how long), where the word of the transaction waited in the queue. Whether there was any
+    that began the transaction.
     """
     if token is None:
         return False
     claimed, within_ns = False, max(window_ns(tracker), plug_in_ns(tracker))
+    after_ns = within_ns if after_ns is None else after_ns
     for loose in [each for each in tracker.state.loose if each.authorization.token == token]:
         act = loose.authorization
         if not stop and (
             failed_card(act)
-            or act.asked_at_ns - when_ns > within_ns
+            or act.asked_at_ns - when_ns > after_ns
             or min(abs(at_ns - act.asked_at_ns) for at_ns in (when_ns, tracker.now_ns)) > within_ns
         ):
             continue
@@ -117,7 +125,9 @@ def absorb(tracker: Tracker, session: SessionState, event: TransactionUpdated, t
     Where that was said long after it was so, because it waited in the station's queue, the attempt may have been given up since.
     """
     remote_start_id, when_ns = event.remote_start_id, tracker.true_ns(event)
-    known = claim_loose(tracker, session, token, when_ns) or any(
+    # Once its card was taken nobody shows another for it: the same one again is for what comes next.
+    after_ns = TOGETHER_NS if event.event_at_ns is not None else None
+    known = claim_loose(tracker, session, token, when_ns, after_ns=after_ns) or any(
         each.token == token and each.status == "Accepted" for each in session.authorizations
     )
     fitting = []
