@@ -75,9 +75,8 @@ def run(
     with ProcessPoolExecutor(processes) as pool:
         for each in pool.map(lived, worlds, chunksize=1):
             found.append(each)
-            for (
-                missed
-            ) in each.missed:  # at once: whoever mends need not wait for the last of a hundred thousand
+            # At once: whoever mends need not wait for the last of a hundred thousand.
+            for missed in each.missed:
                 tell(f"truth: {_where(each.world)}: {missed}")
             so_far = sum(each.counts["lives"] for each in found)
             if so_far - told >= 5000:

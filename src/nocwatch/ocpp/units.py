@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from nocwatch.moments import SECOND_NS
+from nocwatch.moments import HOUR_NS, SECOND_NS
 from nocwatch.ocpp.events import Metered
 from nocwatch.ocpp.metering import ENERGY, OUTLET
 
@@ -58,7 +58,7 @@ class Units(msgspec.Struct):
             if run is not None or len(self.runs) < PLACES_MAX:
                 self.runs[place] = Run(register, register, power, at_ns)
             return ""
-        run.by_power_wh += (run.last_w + power) / 2 * (at_ns - run.at_ns) / 3.6e12
+        run.by_power_wh += (run.last_w + power) / 2 * (at_ns - run.at_ns) / HOUR_NS
         run.last_wh, run.last_w, run.at_ns = register, power, at_ns
         return self._verdict(place, run) if run.by_power_wh >= PROOF_WH else ""
 

@@ -130,9 +130,8 @@ class Uplink:
             while True:
                 await self.wanted.wait()
                 failures = 0 if await self._connection() else failures + 1
-                await self._taken_over.wait(
-                    on=False
-                )  # one socket after the other: each that took over has its own life
+                # One socket after the other: each that took over has its own life.
+                await self._taken_over.wait(on=False)
                 wait_s = min(BACKOFF_S_MAX, 2.0**failures) * self._jitter.uniform(0.5, 1.0)
                 await self._pace.sleep(wait_s)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
+from nocwatch.moments import HOUR_NS
 from nocwatch.ocpp.units import GAP_NS_MAX, PROOF_WH, RIGHT, THOUSANDTH
 from nocwatch.state import meter
 from nocwatch.state.kilo import GATE
@@ -45,7 +46,7 @@ def hear(flowed: Flowed, book: Meter, readings: Readings, at_ns: int, gate: Gate
     before_w = flowed.power_w if flowed.at_ns else power_w
     span_ns = at_ns - (flowed.at_ns or book.start_at_ns)
     flowed.whole = book.start_wh is not None and 0 <= span_ns <= GAP_NS_MAX and _can_be(power_w, readings)
-    flowed.wh += (before_w + power_w) / 2 * span_ns / 3.6e12
+    flowed.wh += (before_w + power_w) / 2 * span_ns / HOUR_NS
     flowed.power_w, flowed.at_ns = power_w, at_ns
     enough = flowed.wh >= (KNOWN_PROOF_WH if known else PROOF_WH)
     if flowed.thousandth or not flowed.whole or not enough or readings.register_wh is None:

@@ -44,9 +44,8 @@ def on_ended(tracker: Tracker, event: TransactionEnded) -> None:
         _give_back(tracker, session, to, "its own stop came after that of another transaction")
     session.guess = whose.guess or session.guess
     joining.claim_loose(tracker, session, event.token, event.when_ns, stop=True)
-    mistaken.nobodys(
-        tracker, session, event
-    )  # a remote start that was not its driver's hides no card that was
+    # A remote start that was not its driver's hides no card that was.
+    mistaken.nobodys(tracker, session, event)
     cards.left_without(tracker, session, event)
     sequence(session, event.sequence_number, offline=event.offline)
     keep(session.end_calls, call_name(event))

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from nocwatch.moments import HOUR_NS
 from nocwatch.network import ConnectorStatus
 from nocwatch.ocpp.events import TransactionEnded
 from nocwatch.state import meter
@@ -19,8 +20,6 @@ from nocwatch.state.register import RESTART_SLACK_NS, Gate, no_reading
 from nocwatch.state.session import SessionState
 from nocwatch.state.tracker import Tracker
 
-WH_NS = 3.6e12
-"""Watts and nanoseconds of a watt-hour."""
 ANEW = 7
 """What it takes off that the register would have to have begun anew for it: where another's simply goes on, the stop is that one's."""
 UNLIKE = -1
@@ -112,13 +111,13 @@ def _off_wh(
         return True, _off_since_restart_wh(gate, rise_wh, power_w or 0.0, event.when_ns), known
     follows = rise_wh is not None
     rise_wh = meter_wh - last[0] if rise_wh is None else rise_wh
-    return follows, abs(rise_wh - (power_w or 0.0) * max(span_ns, 0) / WH_NS), known
+    return follows, abs(rise_wh - (power_w or 0.0) * max(span_ns, 0) / HOUR_NS), known
 
 
 def _off_since_restart_wh(gate: Gate, rise_wh: float, power_w: float, at_ns: int) -> float:
     """The same where the register began anew: at some moment from the loss of the link to the boot."""
     from_ns, until_ns = max(each for each in gate.restarts if each[0] - RESTART_SLACK_NS <= at_ns)
-    least_wh, most_wh = (power_w * max(at_ns - each, 0) / WH_NS for each in (until_ns, from_ns))
+    least_wh, most_wh = (power_w * max(at_ns - each, 0) / HOUR_NS for each in (until_ns, from_ns))
     return max(rise_wh - most_wh, least_wh - rise_wh, 0.0)
 
 

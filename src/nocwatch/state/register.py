@@ -14,7 +14,7 @@ import math
 
 import msgspec
 
-from nocwatch.moments import SECOND_NS
+from nocwatch.moments import HOUR_NS, SECOND_NS
 
 JITTER_WH = 10.0
 """A fall of no more than this is rounding between two counters of one meter, not a rollback."""
@@ -89,7 +89,7 @@ class Gate(msgspec.Struct, frozen=True):
 
     def allowance_wh(self, span_ns: int) -> float:
         """The most that a register can rise in that time."""
-        return self.power_w_max * max(span_ns, 0) / 3.6e12 + self.slack_wh
+        return self.power_w_max * max(span_ns, 0) / HOUR_NS + self.slack_wh
 
     def fits(self, before_wh: float, value: float, span_ns: int) -> bool:
         """Whether the reading can follow the one before."""
@@ -202,7 +202,7 @@ def _accept(register: Register, value: float, at_ns: int) -> None:
     span_ns = at_ns - register.last_at_ns
     rise = value - register.last_wh
     if span_ns > 0:
-        register.power_w = max(rise, 0.0) * 3.6e12 / span_ns
+        register.power_w = max(rise, 0.0) * HOUR_NS / span_ns
         register.readings += 1
     if rise > 0:
         register.last_wh = value
@@ -259,7 +259,7 @@ def _goes_on(register: Register, value: float, at_ns: int) -> bool:
         return False
     if register.power_w is None:
         return True
-    usual_wh = GOES_ON * register.power_w * (at_ns - register.last_at_ns) / 3.6e12 + SLACK_WH
+    usual_wh = GOES_ON * register.power_w * (at_ns - register.last_at_ns) / HOUR_NS + SLACK_WH
     return value - register.last_wh <= usual_wh
 
 
